@@ -1,3 +1,45 @@
-//! See docs/ARCHITECTURE.md.
+//! Floor 0 of the house: the names that every other floor shares.
+//!
+//! Ids, values, sorts, global and local types and their automata, the instruction table, the image's tables and
+//! file format, events, faults and the vocabulary of effects. No behaviour lives here beyond the algebra on them.
 #![no_std]
+
 extern crate alloc;
+
+mod automaton;
+mod effect;
+mod encode;
+mod event;
+mod fault;
+mod global;
+mod id;
+mod image;
+mod instr;
+mod local;
+mod names;
+mod planted;
+mod sort;
+mod value;
+
+pub use automaton::{Automata, AutomatonError};
+pub use effect::{
+    Admissibility, AgreementUse, AuthorityClass, EffectFailureKind, EffectInterfaceMetadata, EffectKind, EffectKinds,
+    HandlerDomain, ReentrancyPolicy, RegionScope, RetryShape, SemanticClass, TimeoutPolicy, Totality,
+};
+pub use encode::{Digester, Reader};
+pub use event::{Event, EventKind, Terminal};
+pub use fault::{Fault, FaultClass, Side};
+pub use global::{BadNode, Branch, GlobalBuilder, GlobalNode, GlobalType, NodeId};
+pub use id::{CoroutineId, Digest, EdgeId, EffectId, LabelId, Pc, Reg, RoleId, SessionId, SortId, StateId, Tick};
+pub use image::{
+    Action, BranchPart, ConstantPart, EdgePart, EffectPart, IMAGE_HEADER, IMAGE_MAGIC, IMAGE_VERSION, ImageBytesError,
+    ImageParts, LabelPart, MAX_IMAGE_BYTES, RolePart, ScalarPart, StatePart, TableRow,
+};
+pub use instr::{DecodeError, Family, Instr, MAX_OPERAND_C, OPCODES, Operand, Row};
+pub use local::{LocalArena, LocalBranch, LocalId, LocalNode};
+pub use names::{Label, Names, VarId};
+#[cfg(feature = "planted")]
+pub use planted::plant;
+pub use planted::{Planted, planted};
+pub use sort::{DisplaySort, Sort, SortTable};
+pub use value::{MAX_VALUE_DEPTH, ValType, Value};

@@ -1,0 +1,170 @@
+//! Events: what happened. The one vocabulary of outbox, trace, viewer and replay.
+//!
+//! An event is one 64-bit word; session and tick stand in the header of its burst, because a burst has one of each.
+
+use crate::{CoroutineId, EdgeId, LabelId};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal $text:literal;)*) => {
+        /// The kinds of events. Codes are stable; kinds that no instruction of this version causes keep their place.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum EventKind {
+            $($(#[$doc])* $name = $code,)*
+        }
+
+        impl EventKind {
+            /// All kinds.
+            pub const ALL: &[EventKind] = &[$(EventKind::$name,)*];
+
+            /// The kind's name in JSON.
+            pub const fn name(self) -> &'static str {
+                match self { $(EventKind::$name => $text,)* }
+            }
+
+            /// The kind of a code.
+            pub const fn from_code(code: u8) -> Option<Self> {
+                match code { $($code => Some(EventKind::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A message was put on an edge.
+    Sent = 1 "sent";
+    /// A message was taken from an edge.
+    Received = 2 "received";
+    /// A label was chosen by its sender; stands behind the `Sent` of the same message.
+    Offered = 3 "offered";
+    /// A label was followed by its receiver; stands behind the `Received` of the same message.
+    Chose = 4 "chose";
+    /// A session was opened.
+    Opened = 5 "opened";
+    /// A session was closed by an instruction.
+    Closed = 6 "closed";
+    /// A session ended; `detail` is a [`Terminal`].
+    SessionTerminal = 7 "session_terminal";
+    /// A session's epoch went up.
+    EpochAdvanced = 8 "epoch_advanced";
+    /// A coroutine ended.
+    Halted = 9 "halted";
+    /// A host effect was performed; `label` is its row in the effect table.
+    Invoked = 10 "invoked";
+    /// A guard was acquired.
+    Acquired = 11 "acquired";
+    /// A guard was released.
+    Released = 12 "released";
+    /// An endpoint changed hands.
+    Transferred = 13 "transferred";
+    /// A speculation began.
+    Forked = 14 "forked";
+    /// A speculation was kept.
+    Joined = 15 "joined";
+    /// A speculation was undone.
+    Aborted = 16 "aborted";
+    /// A fact was learnt.
+    Tagged = 17 "tagged";
+    /// A fact was asked for.
+    Checked = 18 "checked";
+    /// A coroutine faulted; `detail` is a [`FaultClass`](crate::FaultClass).
+    Faulted = 19 "faulted";
+    /// The failure branch of a coroutine was entered; `detail` as for `Faulted`.
+    FailureBranchEntered = 20 "failure_branch_entered";
+    /// A timeout was issued.
+    TimeoutIssued = 21 "timeout_issued";
+    /// A cancellation was asked for.
+    CancellationRequested = 22 "cancellation_requested";
+    /// Something was cancelled.
+    Cancelled = 23 "cancelled";
+    /// An output condition was checked.
+    OutputConditionChecked = 24 "output_condition_checked";
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Terminal {
+    /// Every coroutine ended with its types at their end.
+    Closed = 1,
+    /// It was cancelled.
+    Cancelled = 2,
+    /// It was aborted.
+    Aborted = 3,
+    /// A coroutine faulted.
+    Faulted = 4,
+}
+
+impl Terminal {
+    /// The reason's name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Terminal::Closed => "closed",
+            Terminal::Cancelled => "cancelled",
+            Terminal::Aborted => "aborted",
+            Terminal::Faulted => "faulted",
+        }
+    }
+
+    /// The reason of a code.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Terminal::Closed,
+            2 => Terminal::Cancelled,
+            3 => Terminal::Aborted,
+            4 => Terminal::Faulted,
+            _ => return None,
+        })
+    }
+}
+
+/// One event. Fields that a kind does not use are zero, so equal events are equal words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// A kind's further detail; see [`EventKind`].
+    pub detail: u8,
+    /// The coroutine that did it.
+    pub coroutine: CoroutineId,
+    /// The edge of a communication.
+    pub edge: EdgeId,
+    /// The label of a communication, or the effect of an `Invoked`.
+    pub label: LabelId,
+}
+
+impl Event {
+    /// An event of a coroutine without further fields.
+    pub const fn plain(kind: EventKind, coroutine: CoroutineId, detail: u8) -> Self {
+        Self { kind, detail, coroutine, edge: EdgeId(0), label: LabelId(0) }
+    }
+
+    /// An event of a communication.
+    pub const fn message(kind: EventKind, coroutine: CoroutineId, edge: EdgeId, label: LabelId) -> Self {
+        Self { kind, detail: 0, coroutine, edge, label }
+    }
+
+    /// The event as a word: kind in bits 0..8, detail 8..16, coroutine 16..32, edge 32..48, label 48..64.
+    #[inline(always)]
+    pub const fn pack(self) -> u64 {
+        self.kind as u64
+            | (self.detail as u64) << 8
+            | (self.coroutine.0 as u64) << 16
+            | (self.edge.0 as u64) << 32
+            | (self.label.0 as u64) << 48
+    }
+
+    /// The event of a word.
+    pub const fn unpack(word: u64) -> Option<Self> {
+        let Some(kind) = EventKind::from_code(word as u8) else {
+            return None;
+        };
+        Some(Self {
+            kind,
+            detail: (word >> 8) as u8,
+            coroutine: CoroutineId((word >> 16) as u16),
+            edge: EdgeId((word >> 32) as u16),
+            label: LabelId((word >> 48) as u16),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! Faults: what a program or its host did wrong. A fault is an event; it ends its session and names a side.
+
+use crate::{EdgeId, LabelId, Pc, RoleId, ValType};
+use alloc::string::String;
+
+/// Stable fault classes and their codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FaultClass {
+    /// A value or action of the wrong type.
+    Type = 1,
+    /// A label that the type does not allow.
+    Label = 2,
+    /// An endpoint that the coroutine does not own.
+    Channel = 3,
+    /// A signature that does not verify.
+    Verification = 4,
+    /// A host effect that failed or broke its contract.
+    Invoke = 5,
+    /// A guard that could not be acquired.
+    Acquire = 6,
+    /// A transfer that was refused.
+    Transfer = 7,
+    /// A speculation that was refused.
+    Speculation = 8,
+    /// A close that was refused.
+    Close = 9,
+    /// Knowledge that may not flow.
+    Flow = 10,
+    /// A missing progress token.
+    Progress = 11,
+    /// An output condition that did not hold.
+    OutputCondition = 12,
+    /// A register that does not exist.
+    Register = 13,
+    /// A jump out of the program.
+    Pc = 14,
+    /// A full buffer whose policy is to fail.
+    Buffer = 15,
+    /// No credits left.
+    Credits = 16,
+}
+
+impl FaultClass {
+    /// The stable code, `machine.fault.<x>`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            FaultClass::Type => "machine.fault.type",
+            FaultClass::Label => "machine.fault.label",
+            FaultClass::Channel => "machine.fault.channel",
+            FaultClass::Verification => "machine.fault.verification",
+            FaultClass::Invoke => "machine.fault.invoke",
+            FaultClass::Acquire => "machine.fault.acquire",
+            FaultClass::Transfer => "machine.fault.transfer",
+            FaultClass::Speculation => "machine.fault.speculation",
+            FaultClass::Close => "machine.fault.close",
+            FaultClass::Flow => "machine.fault.flow",
+            FaultClass::Progress => "machine.fault.progress",
+            FaultClass::OutputCondition => "machine.fault.output_condition",
+            FaultClass::Register => "machine.fault.register",
+            FaultClass::Pc => "machine.fault.pc",
+            FaultClass::Buffer => "machine.fault.buffer",
+            FaultClass::Credits => "machine.fault.credits",
+        }
+    }
+
+    /// The class behind its number in an event.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => FaultClass::Type,
+            2 => FaultClass::Label,
+            3 => FaultClass::Channel,
+            4 => FaultClass::Verification,
+            5 => FaultClass::Invoke,
+            6 => FaultClass::Acquire,
+            7 => FaultClass::Transfer,
+            8 => FaultClass::Speculation,
+            9 => FaultClass::Close,
+            10 => FaultClass::Flow,
+            11 => FaultClass::Progress,
+            12 => FaultClass::OutputCondition,
+            13 => FaultClass::Register,
+            14 => FaultClass::Pc,
+            15 => FaultClass::Buffer,
+            16 => FaultClass::Credits,
+            _ => return None,
+        })
+    }
+}
+
+/// Whose doing a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The role's program.
+    Role(RoleId),
+    /// The host's answer.
+    Host,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The type at this point allows another action. A verified image cannot cause it.
+    #[error("the local type does not allow this action here")]
+    Action,
+    /// A payload of the wrong type. A verified image cannot cause it.
+    #[error("a payload of type {found:?} where the label {label} carries another")]
+    Payload {
+        /// The label.
+        label: LabelId,
+        /// What the register held.
+        found: ValType,
+    },
+    /// A received label that the type does not allow.
+    #[error("{label} is not one of the labels that the type allows here")]
+    UnknownLabel {
+        /// The label.
+        label: LabelId,
+    },
+    /// The coroutine does not own the endpoint.
+    #[error("the coroutine does not own the endpoint of {role}")]
+    ChannelClosed {
+        /// Whose endpoint.
+        role: RoleId,
+    },
+    /// The host's answer was a failure, or broke the effect's contract.
+    #[error("the host's answer to {effect} was refused: {kind:?}: {message}")]
+    Invoke {
+        /// The effect kind's name.
+        effect: &'static str,
+        /// The class of failure.
+        kind: crate::EffectFailureKind,
+        /// What the host said, or which rule it broke.
+        message: String,
+    },
+    /// A register number that the coroutine does not have.
+    #[error("there is no register {register}; the coroutine has {count}")]
+    OutOfRegisters {
+        /// The number asked for.
+        register: u32,
+        /// How many there are.
+        count: u32,
+    },
+    /// A position outside the role's code. A verified image cannot cause it.
+    #[error("{pc} is outside the role's code")]
+    PcOutOfBounds {
+        /// The position.
+        pc: Pc,
+    },
+    /// The edge was full and its policy is to fail, or a message was dropped where the type cannot bear it.
+    #[error("{edge} could not take the message: {reason}")]
+    BufferFull {
+        /// The edge.
+        edge: EdgeId,
+        /// Which rule applied.
+        reason: &'static str,
+    },
+}
+
+impl Fault {
+    /// Its stable class.
+    pub const fn class(&self) -> FaultClass {
+        match self {
+            Fault::Action | Fault::Payload { .. } => FaultClass::Type,
+            Fault::UnknownLabel { .. } => FaultClass::Label,
+            Fault::ChannelClosed { .. } => FaultClass::Channel,
+            Fault::Invoke { .. } => FaultClass::Invoke,
+            Fault::OutOfRegisters { .. } => FaultClass::Register,
+            Fault::PcOutOfBounds { .. } => FaultClass::Pc,
+            Fault::BufferFull { .. } => FaultClass::Buffer,
+        }
+    }
+
+    /// Whose doing it is, when `role` was running.
+    pub const fn blame(&self, role: RoleId) -> Side {
+        match self {
+            Fault::Invoke { .. } => Side::Host,
+            _ => Side::Role(role),
+        }
+    }
+}
