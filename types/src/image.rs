@@ -93,6 +93,27 @@ pub struct StatePart {
     pub branches: Vec<BranchPart>,
 }
 
+/// One node of the global type, loops as references back. Node 0 is where the protocol starts.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum GlobalPart {
+    /// Nothing further; in a part of a `Par`, on to what follows it.
+    End,
+    /// One message on the edge.
+    Comm {
+        /// The edge.
+        edge: u16,
+        /// The labels the sender may choose, and the node after each.
+        branches: Vec<BranchPart>,
+    },
+    /// Parts without a common role, side by side.
+    Par {
+        /// The first node of each part.
+        parts: Vec<u32>,
+        /// The node after the parts.
+        next: u32,
+    },
+}
+
 /// One row of a jump table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct TableRow {
@@ -152,6 +173,9 @@ pub struct ImageParts {
     pub sorts: Vec<Sort>,
     /// The edges.
     pub edges: Vec<EdgePart>,
+    /// The global type. The verifier holds every role's automaton against it, so an image carries the evidence
+    /// that its roles fit together.
+    pub global: Vec<GlobalPart>,
     /// The states of all roles' automata.
     pub states: Vec<StatePart>,
     /// The host effects.
@@ -223,6 +247,14 @@ fn sort(into: &mut impl Digester, row: Sort) {
     }
 }
 
+fn branches(into: &mut impl Digester, rows: &[BranchPart]) {
+    into.len(rows.len());
+    for branch in rows {
+        into.u16(branch.label);
+        into.u32(branch.next);
+    }
+}
+
 impl ImageParts {
     /// The sorts as a table, when they are one.
     pub fn sort_table(&self) -> Option<SortTable> {
@@ -254,6 +286,23 @@ impl ImageParts {
             into.u16(edge.sender);
             into.u16(edge.receiver);
         }
+        into.len(self.global.len());
+        for node in &self.global {
+            match node {
+                GlobalPart::End => into.u8(0),
+                GlobalPart::Comm { edge, branches: rows } => {
+                    into.u8(1);
+                    into.u16(*edge);
+                    branches(into, rows);
+                }
+                GlobalPart::Par { parts, next } => {
+                    into.u8(2);
+                    into.len(parts.len());
+                    parts.iter().for_each(|part| into.u32(*part));
+                    into.u32(*next);
+                }
+            }
+        }
         into.len(self.states.len());
         for state in &self.states {
             into.u16(state.role);
@@ -264,11 +313,7 @@ impl ImageParts {
             };
             into.u8(tag);
             into.u16(edge);
-            into.len(state.branches.len());
-            for branch in &state.branches {
-                into.u16(branch.label);
-                into.u32(branch.next);
-            }
+            branches(into, &state.branches);
         }
         into.len(self.effects.len());
         for effect in &self.effects {
