@@ -1,9 +1,16 @@
 //! Strict reading of bytes nobody vouches for. Every read is bounded by what is left; nothing panics.
 
 /// Bytes that no encoder of this crate would have written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("malformed bytes")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
+
+impl core::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("malformed bytes")
+    }
+}
+
+impl core::error::Error for Malformed {}
 
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],

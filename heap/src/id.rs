@@ -6,10 +6,11 @@
 
 use core::fmt;
 
-use crate::digest::{CONTENTS, Digest, ID, hash};
+use crate::digest::{Digest, ID, hash};
 use crate::error::HeapError;
 use crate::hex::Hex;
 use crate::planted::planted;
+use crate::verify::contents_digest;
 use alloc::vec::Vec;
 
 /// A resource's id in the default scheme.
@@ -23,11 +24,6 @@ impl ResourceId {
         put_id(&mut preimage, path, counter, &contents_digest(stored));
         ResourceId(hash(&ID, &preimage))
     }
-}
-
-/// The digest that a leaf of the resource tree carries for its contents.
-pub fn contents_digest(stored: &[u8]) -> [u8; 32] {
-    hash(&CONTENTS, stored)
 }
 
 fn put_id(preimage: &mut Vec<u8>, path: &[u8], counter: u64, contents: &Digest) {

@@ -94,9 +94,9 @@ const MESSAGE: u8 = 2;
 const SESSION: u8 = 3;
 const VALUE: u8 = 4;
 
-/// A field or queue is longer than the `u32` length prefix can say.
+/// A field, a queue or the whole is longer than a `u32` length can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a field is longer than 4 GiB - 1")]
+#[error("longer than 4 GiB - 1")]
 pub struct TooLarge;
 
 impl Resource {
@@ -141,6 +141,8 @@ impl Resource {
                 put_bytes(&mut out, data)?;
             }
         }
+        // The stored form is itself a byte string wherever it is kept.
+        u32::try_from(out.len()).map_err(|_| TooLarge)?;
         Ok(out)
     }
 

@@ -1,4 +1,5 @@
 //! The published corpus, as data. Everything the published files say, including the one value that is wrong there.
+#![cfg_attr(feature = "planted", allow(dead_code))]
 
 use motet_heap::v1::{self, Direction, Heap, Operation, ReplayError, ResourceId, Step};
 use motet_heap::{ChannelState, HeapError, Message, MessagePayload, Resource};
@@ -54,8 +55,8 @@ fn id(digest: &str, counter: u64) -> ResourceId {
     ResourceId { digest: unhex(digest), counter }
 }
 
-#[test]
-fn published_encodings_ids_and_leaves() {
+#[cfg_attr(not(feature = "planted"), test)]
+pub(crate) fn published_encodings_ids_and_leaves() {
     for (resource, counter, bytes, digest) in [
         (channel(), 0, CHANNEL_BYTES, CHANNEL_ID),
         (message(), 1, MESSAGE_BYTES, MESSAGE_ID),
@@ -73,8 +74,8 @@ fn published_encodings_ids_and_leaves() {
     assert_eq!(leaf(session(), id(SESSION_ID, 2)), SESSION_LEAF);
 }
 
-#[test]
-fn published_nullifiers_and_the_anomaly() {
+#[cfg_attr(not(feature = "planted"), test)]
+pub(crate) fn published_nullifiers_and_the_anomaly() {
     assert_eq!(hex(&v1::nullifier_leaf_preimage(&unhex(CHANNEL_ID))), CHANNEL_NULLIFIER_PREIMAGE);
     assert_eq!(hex(&v1::nullifier_leaf(&id(CHANNEL_ID, 0))), CHANNEL_NULLIFIER);
     assert_eq!(hex(&v1::nullifier_leaf(&id(MESSAGE_ID, 1))), MESSAGE_NULLIFIER);
@@ -93,8 +94,8 @@ fn published_steps() -> Vec<Step> {
     ]
 }
 
-#[test]
-fn published_run() {
+#[cfg_attr(not(feature = "planted"), test)]
+pub(crate) fn published_run() {
     let end = v1::replay(&published_steps()).unwrap();
     assert_eq!(end.allocated, [id(CHANNEL_ID, 0), id(MESSAGE_ID, 1), id(SESSION_ID, 2)]);
     let active: Vec<_> = end.heap.active_resources().map(|(id, _)| *id).collect();
@@ -120,16 +121,16 @@ fn published_run() {
     assert_eq!(hex(&commitment.hash()), COMMITMENT);
 }
 
-#[test]
-fn empty_heap() {
+#[cfg_attr(not(feature = "planted"), test)]
+pub(crate) fn empty_heap() {
     let commitment = Heap::new().commitment().unwrap();
     assert_eq!(hex(&commitment.resource_root), EMPTY_ROOT);
     assert_eq!(hex(&commitment.nullifier_root), EMPTY_ROOT);
     assert_eq!(Heap::new().prove(0), Ok(None));
 }
 
-#[test]
-fn replay_says_where_it_stopped() {
+#[cfg_attr(not(feature = "planted"), test)]
+pub(crate) fn replay_says_where_it_stopped() {
     let mut steps = published_steps();
     steps.push(Operation::Consume(id(CHANNEL_ID, 0)).into());
     let error = HeapError::AlreadyConsumed(id(CHANNEL_ID, 0));
@@ -140,8 +141,8 @@ fn replay_says_where_it_stopped() {
     assert_eq!(v1::replay(&steps), Err(ReplayError::UnexpectedId { index: 1, found: id(MESSAGE_ID, 1) }));
 }
 
-#[test]
-fn repeated_last_leaf_is_told_apart_when_the_count_is_known() {
+#[cfg_attr(not(feature = "planted"), test)]
+pub(crate) fn repeated_last_leaf_is_told_apart_when_the_count_is_known() {
     let [a, b, c] = [[1; 32], [2; 32], [3; 32]];
     let (three, four) = (v1::MerkleTree::new(vec![a, b, c]), v1::MerkleTree::new(vec![a, b, c, c]));
     assert_eq!(three.root(), four.root(), "the published rule");

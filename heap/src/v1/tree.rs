@@ -65,8 +65,8 @@ impl MerkleProof {
             if width <= 1 {
                 return false;
             }
-            let expected = if index % 2 == 0 { Direction::Right } else { Direction::Left };
-            let repeated = index % 2 == 0 && index + 1 == width;
+            let expected = if index.is_multiple_of(2) { Direction::Right } else { Direction::Left };
+            let repeated = index.is_multiple_of(2) && index + 1 == width;
             if step.direction != expected || (repeated && step.sibling_hash != current) {
                 return false;
             }
@@ -120,7 +120,7 @@ impl MerkleTree {
         let mut index = index;
         for level in self.levels.iter().take_while(|level| level.len() > 1) {
             let sibling_hash = *level.get(index ^ 1).unwrap_or(&level[index]);
-            let right = index % 2 == 0 || planted("v1-proof-direction");
+            let right = index.is_multiple_of(2) || planted("v1-proof-direction");
             path.push(PathStep { sibling_hash, direction: if right { Direction::Right } else { Direction::Left } });
             index /= 2;
         }

@@ -1,6 +1,8 @@
 //! Seeded randomness for the property tests; a failing case is its seed.
 #![allow(dead_code)]
 
+pub(crate) mod literal;
+
 use motet_heap::{ChannelState, Message, MessagePayload, Resource};
 
 /// splitmix64.
