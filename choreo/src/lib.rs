@@ -1,1 +1,39 @@
-//! See docs/ARCHITECTURE.md.
+//! Choreographies: text or JSON to a global type, and from there to sealed images.
+//!
+//! [`load`] reads either form. Every refusal is a [`Diagnostic`] with its place, and a source's refusals come
+//! together as [`Diagnostics`]. Nothing here panics or recurses without a bound, whatever the input.
+
+// The front: source to global type.
+mod arena;
+mod check;
+mod code;
+mod cursor;
+mod declaration;
+mod diagnostic;
+mod global_text;
+mod json_reader;
+mod json_tree;
+mod json_writer;
+mod lexer;
+mod load;
+mod lower;
+mod payload;
+mod refused;
+mod roles;
+mod sorts;
+mod source;
+mod statement;
+mod suggest;
+pub mod syntax;
+mod uses;
+
+pub use arena::MAX_NODES;
+pub use code::Code;
+pub use cursor::MAX_NESTING;
+pub use diagnostic::{Diagnostic, Diagnostics, Located, MAX_DIAGNOSTICS};
+pub use global_text::GlobalText;
+pub use json_reader::MAX_JSON_DEPTH;
+pub use json_writer::{JsonError, global_to_json};
+pub use load::{load, lower, parse};
+pub use roles::MAX_ROLES;
+pub use source::{Format, MAX_SOURCE_BYTES, Source, SourceError, Span};
