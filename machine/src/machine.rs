@@ -218,6 +218,11 @@ impl ProtocolMachine {
         self.pending.values()
     }
 
+    /// Whether that effect waits for an answer.
+    pub fn is_pending(&self, at: &EffectCoordinate) -> bool {
+        self.pending.contains_key(at)
+    }
+
     /// The step that the next plan must be made for.
     pub const fn planner_step(&self) -> u64 {
         self.planner_step

@@ -32,7 +32,7 @@ fn session_digest(session: &Session, image: &CodeImage) -> Digest {
     for (at, edge) in words[layout.edges_at..].chunks_exact(EDGE_WORDS).enumerate() {
         let header = Header(edge[EDGE_HEADER]);
         into.u64(edge[EDGE_SENT]);
-        into.len(header.len());
+        into.size(header.len());
         into.u16(header.receiver_waits());
         into.u16(header.sender_waits());
         let spilled = ext.and_then(|ext| ext.overflow.iter().find(|(id, _)| id.index() == at));
@@ -56,7 +56,7 @@ fn session_digest(session: &Session, image: &CodeImage) -> Digest {
 /// Answers that have come and were not yet read.
 fn answers(ext: Option<&Ext>, session: &Session, into: &mut impl Digester) {
     let answers = ext.map_or(&[][..], |ext| &ext.answers);
-    into.len(answers.len());
+    into.size(answers.len());
     for (coroutine, outcome) in answers {
         let at = crate::effect::EffectCoordinate { session: session.id(), coroutine: *coroutine, counter: 0 };
         encode_effect(into, at, EffectKind::InvokeStep, 0, outcome);
@@ -73,11 +73,11 @@ impl ProtocolMachine {
             into.u64(count);
         }
         into.u64(self.tick().0);
-        into.len(self.live_sessions());
+        into.size(self.live_sessions());
         for (session, image) in self.live_states() {
             into.bytes(&session_digest(session, image).0);
         }
-        into.len(self.pending_effects().count());
+        into.size(self.pending_effects().count());
         for ask in self.pending_effects() {
             into.u64(ask.coordinate.session.0);
             into.u16(ask.coordinate.coroutine.0);

@@ -76,6 +76,18 @@ faults! {
     CommitFaultUncounted = "commit.fault_uncounted",
     /// The state root leaves payloads in flight out.
     RootSkipsPayloads = "root.skips_payloads",
+    /// The planner picks an island twice.
+    PlannerTwice = "planner.twice",
+    /// The tape forgets an open.
+    TapeForgetsOpen = "tape.forgets_open",
+    /// Replay does not compare questions.
+    ReplayTrustsQuestions = "replay.trusts_questions",
+    /// Replay does not compare events.
+    ReplayTrustsEvents = "replay.trusts_events",
+    /// Replay does not compare the state root.
+    ReplayTrustsRoot = "replay.trusts_root",
+    /// The record's reader does not check frames.
+    RecordUnchecked = "record.unchecked",
 }
 
 #[cfg(feature = "planted")]
