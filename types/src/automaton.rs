@@ -11,10 +11,16 @@ use alloc::vec::Vec;
 pub struct Automata {
     /// The states so far.
     pub states: Vec<StatePart>,
+    /// For each state the local type it stands for, a variable's binders left out.
+    pub origins: Vec<LocalId>,
     /// The directed edges so far, in order of first use.
     pub edges: Vec<EdgePart>,
     edge_index: BTreeMap<(RoleId, RoleId), EdgeId>,
 }
+
+/// The most states that one protocol's automata may have. Every state needs an instruction of its own, and an
+/// instruction names at most so many positions.
+const MAX_STATES: usize = 1 << 24;
 
 /// Why a type has no automaton.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,7 +98,11 @@ impl Automata {
         if let Some(state) = walk.state_of.get(&key) {
             return Ok(*state);
         }
+        if self.states.len() >= MAX_STATES {
+            return Err(AutomatonError::TooLarge);
+        }
         let state = StateId(u32::try_from(self.states.len()).map_err(|_| AutomatonError::TooLarge)?);
+        self.origins.push(LocalId(key.0));
         self.states.push(StatePart { role: role.0, action: Action::End, branches: Vec::new() });
         walk.state_of.insert(key, state);
         walk.todo.push((key.0, key.1, state));

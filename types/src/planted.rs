@@ -88,6 +88,38 @@ faults! {
     ReplayTrustsRoot = "replay.trusts_root",
     /// The record's reader does not check frames.
     RecordUnchecked = "record.unchecked",
+    /// A label may stand twice in one communication.
+    CheckAllowsLabelTwice = "check.allows_label_twice",
+    /// A role may stand in two parallel parts.
+    CheckAllowsSharedRole = "check.allows_shared_role",
+    /// Merging two receives keeps the labels of the first only.
+    MergeUnionDropsBranch = "merge.union_drops_branch",
+    /// Merging two sends keeps the labels of the first, whatever the second offers.
+    MergeSendIgnoresLabels = "merge.send_ignores_labels",
+    /// The end merges with everything.
+    MergeEndAbsorbed = "merge.end_absorbed",
+    /// A shared label need not carry the same sort.
+    MergeIgnoresSort = "merge.ignores_sort",
+    /// Messages of different partners merge.
+    MergeIgnoresPartner = "merge.ignores_partner",
+    /// The receiver of a communication is projected as if it took no part.
+    ProjectReceiverAsOther = "project.receiver_as_other",
+    /// A role that takes no part in a choice follows its first branch, unasked.
+    ProjectFirstBranchOnly = "project.first_branch_only",
+    /// A role's part of a parallel composition is not followed by what comes after.
+    ProjectParDropsNext = "project.par_drops_next",
+    /// A loop's body is kept without its binder.
+    ProjectRecDropsBinder = "project.rec_drops_binder",
+    /// Every arm of a decision offers the label of the first.
+    EmitWrongLabel = "emit.wrong_label",
+    /// The rows of a receiver's jump table stand in reverse order.
+    EmitSwapsRows = "emit.swaps_rows",
+    /// Every row of a receiver's jump table names the register of the first.
+    EmitWrongRegister = "emit.wrong_register",
+    /// Registers are not initialised.
+    EmitSkipsPrologue = "emit.skips_prologue",
+    /// A jump back goes to where the role is entered.
+    EmitJumpsToEntry = "emit.jumps_to_entry",
 }
 
 #[cfg(feature = "planted")]
