@@ -28,6 +28,7 @@ pub mod syntax;
 mod uses;
 
 // The back: global type to local types and images.
+mod compile;
 mod emit;
 mod local_json;
 mod local_text;
@@ -39,6 +40,7 @@ pub use arena::MAX_NODES;
 pub use code::Code;
 pub use cursor::MAX_NESTING;
 pub use diagnostic::{Diagnostic, Diagnostics, Located, MAX_DIAGNOSTICS};
+pub use compile::{CompileError, check_and_project, compile, compile_with};
 pub use emit::{EmitError, EmitOptions, emit, emit_with};
 pub use global_text::GlobalText;
 pub use json_reader::MAX_JSON_DEPTH;

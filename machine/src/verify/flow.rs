@@ -17,7 +17,8 @@ use motet_types::{Action, ImageParts, Instr, Pc, Planted, Reg, RolePart, Sort, S
 enum Held {
     /// A value of the sort.
     Sort(SortId),
-    /// Unit, whether or not the image has a sort for it: what registers start with.
+    /// Unit, whether or not the image has a sort for it: what registers start with, and what values of that sort
+    /// are.
     Unit,
     /// The role's own endpoint.
     Own,
@@ -117,7 +118,7 @@ impl Flow<'_> {
                     return Err(self.not_allowed(pc, instr, state));
                 }
                 let sort = SortId(parts.labels[usize::from(branch.label)].sort);
-                set(&mut known, dst, Held::Sort(sort));
+                set(&mut known, dst, self.sorted(sort));
                 known.state = branch.next;
             }
             Instr::Choose { chan, table } | Instr::Decide { chan, table } => {
@@ -138,7 +139,7 @@ impl Flow<'_> {
                     if chooses {
                         self.register(pc, row.dst)?;
                         let sort = SortId(parts.labels[usize::from(branch.label)].sort);
-                        set(&mut known, row.dst, Held::Sort(sort));
+                        set(&mut known, row.dst, self.sorted(sort));
                         known.state = branch.next;
                     }
                     self.go(pc, row.target, known, todo)?;
@@ -148,11 +149,11 @@ impl Flow<'_> {
             Instr::Invoke { arg, dst, effect } => {
                 let effect = &parts.effects[effect as usize];
                 self.held(pc, &known, arg, SortId(effect.argument))?;
-                set(&mut known, dst, Held::Sort(SortId(effect.answer)));
+                set(&mut known, dst, self.sorted(SortId(effect.answer)));
             }
             Instr::Set { dst, constant } => {
                 let sort = SortId(parts.constants[constant as usize].sort);
-                set(&mut known, dst, Held::Sort(sort));
+                set(&mut known, dst, self.sorted(sort));
             }
             Instr::Move { dst, src } => {
                 let held = known.registers[usize::from(src)];
@@ -182,6 +183,11 @@ impl Flow<'_> {
             _ => return Err(VerifyError::NotExecutable { pc: Pc(pc), name: instr.row().name }),
         }
         self.go(pc, pc + 1, known, todo)
+    }
+
+    /// What a register holds that was given a value of the sort.
+    fn sorted(&self, sort: SortId) -> Held {
+        if self.sorts.get(sort) == Some(Sort::Unit) { Held::Unit } else { Held::Sort(sort) }
     }
 
     fn register(&self, pc: u32, register: u16) -> Result<(), VerifyError> {
