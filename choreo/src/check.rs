@@ -97,6 +97,13 @@ pub(crate) fn first<'a>(mut body: &'a [Statement], protocols: &HashMap<&'a str, 
     First::Broken
 }
 
+const BEGIN: &str = "put a message first";
+const SO_THAT: &str = "the others learn from it what was decided";
+
+fn begins_with(who: &str) -> String {
+    format!("this must begin with a message by `{who}`, who decides")
+}
+
 impl<'a> Checker<'a, '_> {
     fn refuse(&mut self, diagnostic: Diagnostic) {
         self.report.push(diagnostic);
@@ -171,7 +178,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn statement(&mut self, statement: &'a Statement) -> bool {
-        if self.depth > MAX_NESTING {
+        if self.depth > MAX_NESTING && !matches!(statement.kind, StatementKind::Broken) {
             let message = format!("calls and blocks nest deeper than {MAX_NESTING} levels here");
             let deep = Diagnostic::new(Code::TooDeep, statement.span, message);
             self.refuse(deep.help("call fewer protocols from within each other"));
@@ -230,10 +237,10 @@ impl<'a> Checker<'a, '_> {
         match found {
             Some((sender, receiver)) if decider.is_none_or(|decider| decider == sender) => Some(receiver),
             _ => {
-                let message = format!("this must begin with a message by `{who}`, who decides");
-                let help = match send {
-                    Some(_) => format!("let `{who}` send first, so that the others learn what was decided"),
-                    None => format!("begin with `{who} -> … : …`"),
+                let (message, help) = match (decider, send) {
+                    (None, _) => ("this must begin with a message: its sender decides".to_owned(), BEGIN.to_owned()),
+                    (Some(_), Some(_)) => (begins_with(who), format!("let `{who}` send first: {SO_THAT}")),
+                    (Some(_), None) => (begins_with(who), format!("begin with `{who} -> … : …`")),
                 };
                 self.refuse(Diagnostic::new(Code::DeciderFirst, place, message).also(head, "decided here").help(help));
                 None
@@ -315,7 +322,7 @@ impl<'a> Checker<'a, '_> {
                 }
             }
             LoopKind::While => {
-                self.decides(body, None, "one role", span);
+                self.decides(body, None, "", span);
             }
         }
         if let First::Send(send) = first(body, &self.protocols)
@@ -401,7 +408,8 @@ impl<'a> Checker<'a, '_> {
         });
         if let Some(import) = imported {
             let message = format!("`{}` is imported from `{}`", name.text, import.module.text);
-            let refused = Diagnostic::new(Code::NotExecutable, name.span, message + ", and this version reads no imports");
+            let refused =
+                Diagnostic::new(Code::NotExecutable, name.span, message + ", and this version reads no imports");
             let refused = refused.also(import.module.span, "imported here");
             self.refuse(refused.help("copy the protocol under `where`"));
             return;

@@ -31,6 +31,8 @@ pub(crate) struct Cursor<'a> {
     pub(crate) depth: u32,
     /// Open choices and parallel compositions: who else could own a `|`.
     pub(crate) bars: u32,
+    /// Open brackets around statements: whether a closing one has something to close.
+    pub(crate) brackets: u32,
     /// What was refused.
     pub(crate) report: Vec<Diagnostic>,
 }
@@ -40,7 +42,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn new(source: &'a Source) -> Self {
         let mut report = Vec::new();
         let tokens = crate::lexer::tokens(source, &mut report);
-        Self { source, tokens, at: 0, limit: 0, from: 0, depth: 0, bars: 0, report }
+        Self { source, tokens, at: 0, limit: 0, from: 0, depth: 0, bars: 0, brackets: 0, report }
     }
 
     /// The next token, whatever its column.
@@ -168,8 +170,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_NESTING {
             let message = format!("nested deeper than {MAX_NESTING} levels");
-            let help = "name the inner part as a protocol under `where` only if that makes it shallower";
-            return Err(self.refuse(Diagnostic::new(Code::TooDeep, self.raw().span, message).help(help)));
+            return Err(self.refuse(Diagnostic::new(Code::TooDeep, self.raw().span, message)));
         }
         self.depth += 1;
         let result = parse(self);
@@ -186,23 +187,32 @@ impl<'a> Cursor<'a> {
         result
     }
 
-    /// Goes past the rest of the statement, over whatever brackets open in it, up to a closing one that does not.
+    /// Goes past the rest of the statement: up to the next line that is not its own, or to a closing bracket that it
+    /// did not open. Brackets that open on the way are passed whole, over as many lines as they take.
     pub(crate) fn skip(&mut self) {
+        // Brackets that the statement had opened when it went wrong; their lines may still be other statements.
+        let mut left = self.opened();
         let mut open = 0u32;
         loop {
-            let token = self.raw();
-            match token.kind {
+            let kind = self.raw().kind;
+            match kind {
                 TokenKind::End => return,
                 _ if open == 0 && self.hidden(0) => return,
-                TokenKind::OpenBrace | TokenKind::OpenParen | TokenKind::OpenBracket => open += 1,
-                TokenKind::CloseBrace | TokenKind::CloseParen if open == 0 => return,
-                TokenKind::CloseBrace | TokenKind::CloseParen | TokenKind::CloseBracket => {
-                    open = open.saturating_sub(1);
-                }
+                _ if opens(kind) => open += 1,
+                _ if closes(kind) && open > 0 => open -= 1,
+                _ if closes(kind) && left > 0 => left -= 1,
+                TokenKind::CloseBrace | TokenKind::CloseParen => return,
                 _ => {}
             }
             self.bump();
         }
+    }
+
+    /// How many brackets are open between the statement's beginning and here.
+    fn opened(&self) -> u32 {
+        self.tokens[self.from..self.at].iter().fold(0, |open, token| {
+            if opens(token.kind) { open + 1 } else { open.saturating_sub(u32::from(closes(token.kind))) }
+        })
     }
 
     /// Goes past a bracketed piece of text whose opening token is next; its closing token is the last passed.
@@ -223,4 +233,12 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+fn opens(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::OpenBrace | TokenKind::OpenParen | TokenKind::OpenBracket)
+}
+
+fn closes(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::CloseBrace | TokenKind::CloseParen | TokenKind::CloseBracket)
 }

@@ -26,7 +26,7 @@ pub(crate) fn file(source: &Source) -> (Option<File>, Vec<Diagnostic>) {
         let (start, head) = (cursor.raw().span, cursor.raw().column);
         let failed = cursor.within(head, |cursor| cursor.top(head, &mut contents).is_err());
         if failed || cursor.raw().span == start {
-            cursor.to_next_declaration(start == cursor.raw().span);
+            cursor.find_declaration(start == cursor.raw().span);
         }
     }
     let mut protocols = contents.protocols.into_iter();
@@ -47,7 +47,7 @@ pub(crate) fn file(source: &Source) -> (Option<File>, Vec<Diagnostic>) {
 
 impl Cursor<'_> {
     /// Goes on to the next line that begins with a word that begins a declaration.
-    fn to_next_declaration(&mut self, past: bool) {
+    fn find_declaration(&mut self, past: bool) {
         if past {
             self.bump();
         }
@@ -152,7 +152,9 @@ impl Cursor<'_> {
                 Some(clause) => {
                     self.refuse(clause.at(self.raw().span));
                     self.bump();
-                    while self.peek() != TokenKind::Equals && self.peek() != TokenKind::End {
+                    while !matches!(self.peek(), TokenKind::Equals | TokenKind::End)
+                        && refused::clause(self.text()).is_none()
+                    {
                         self.bump();
                     }
                 }
@@ -169,19 +171,7 @@ impl Cursor<'_> {
             Some(open) => self.bracketed(open, |cursor| Ok(parse(cursor, 0)))?,
         };
         contents.protocols.push(Protocol { name, roles, roles_read: roles_read && read, body });
-        self.stray(head);
         Ok(())
-    }
-
-    /// Says that a closing bracket has nothing to close, and goes on behind it.
-    fn stray(&mut self, head: u32) {
-        let token = self.raw();
-        let closes = matches!(token.kind, TokenKind::CloseBrace | TokenKind::CloseParen);
-        if closes && (!token.first || token.column > head) {
-            let message = format!("this `{}` closes nothing", self.text());
-            self.refuse(Diagnostic::new(Code::Syntax, token.span, message).help("take it out"));
-            self.bump();
-        }
     }
 
     /// The `roles` lines at the beginning of a protocol; whether all of them could be read.

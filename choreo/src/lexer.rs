@@ -147,5 +147,11 @@ fn unknown(source: &Source, span: Span) -> Diagnostic {
     if text.starts_with('"') {
         return Diagnostic::new(Code::Syntax, span, "this string is not closed on its line").help("close it with `\"`");
     }
-    Diagnostic::new(Code::Syntax, span, format!("`{}` has no meaning here", text.escape_debug()))
+    let strange = Diagnostic::new(Code::Syntax, span, format!("`{}` has no meaning here", text.escape_debug()));
+    match text {
+        "→" => strange.help("write `->`"),
+        "⇒" => strange.help("write `=>`"),
+        _ if text.chars().all(char::is_alphanumeric) => strange.help("names are of the letters a to z, digits and `_`"),
+        _ => strange,
+    }
 }

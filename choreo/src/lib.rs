@@ -38,9 +38,9 @@ mod wellformed;
 
 pub use arena::MAX_NODES;
 pub use code::Code;
+pub use compile::{CompileError, check_and_project, compile, compile_with};
 pub use cursor::MAX_NESTING;
 pub use diagnostic::{Diagnostic, Diagnostics, Located, MAX_DIAGNOSTICS};
-pub use compile::{CompileError, check_and_project, compile, compile_with};
 pub use emit::{EmitError, EmitOptions, emit, emit_with};
 pub use global_text::GlobalText;
 pub use json_reader::MAX_JSON_DEPTH;

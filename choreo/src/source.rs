@@ -58,7 +58,10 @@ pub enum SourceError {
     },
     /// There is too much of it.
     #[error("{name} has {bytes} bytes; at most {MAX_SOURCE_BYTES} are read")]
-    #[diagnostic(code(motet::choreo::file_too_large), help("split the protocol, or shorten repeated parts with `loop repeat`"))]
+    #[diagnostic(
+        code(motet::choreo::file_too_large),
+        help("split the protocol, or shorten repeated parts with `loop repeat`")
+    )]
     TooLarge {
         /// The source's name.
         name: String,

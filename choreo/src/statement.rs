@@ -40,6 +40,7 @@ impl Cursor<'_> {
         let (close, text) = if brace { (TokenKind::CloseBrace, "}") } else { (TokenKind::CloseParen, ")") };
         // An opened bracket owns its `|`: none of them can belong to a choice outside.
         let bars = std::mem::take(&mut self.bars);
+        self.brackets += 1;
         let result = self.within(0, |cursor| {
             let result = parse(cursor)?;
             if cursor.raw().kind == close {
@@ -52,6 +53,7 @@ impl Cursor<'_> {
             Err(cursor.refuse(missing.help(format!("close it with `{text}`"))))
         });
         self.bars = bars;
+        self.brackets -= 1;
         result
     }
 
@@ -66,7 +68,13 @@ impl Cursor<'_> {
                 TokenKind::End => return list,
                 _ if token.first && token.column <= head => return list,
                 TokenKind::Bar if self.bars > 0 => return list,
-                TokenKind::CloseBrace | TokenKind::CloseParen => return list,
+                TokenKind::CloseBrace | TokenKind::CloseParen if self.brackets > 0 => return list,
+                TokenKind::CloseBrace | TokenKind::CloseParen => {
+                    let message = format!("this `{}` closes nothing", self.text());
+                    self.refuse(Diagnostic::new(Code::Syntax, token.span, message).help("take it out"));
+                    self.bump();
+                    continue;
+                }
                 TokenKind::Word if self.ends_body() => return list,
                 _ => {}
             }

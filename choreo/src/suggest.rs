@@ -11,7 +11,8 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     if name.chars().count() > MAX_COMPARED {
         return None;
     }
-    let allowed = (name.chars().count() / 3).max(1);
+    // A name of two letters is one slip away from too many others.
+    let allowed = name.chars().count() / 3;
     let near = candidates.into_iter().take(MAX_CANDIDATES).filter(|known| known.chars().count() <= MAX_COMPARED);
     let (edits, best) = near.map(|known| (edits(name, known), known)).min_by_key(|(edits, _)| *edits)?;
     (edits <= allowed).then_some(best)
