@@ -5,9 +5,9 @@
 
 // The front: source to global type.
 mod arena;
-mod check;
 mod code;
 mod cursor;
+mod decision;
 mod declaration;
 mod diagnostic;
 mod global_text;
@@ -20,6 +20,7 @@ mod lower;
 mod payload;
 mod refused;
 mod roles;
+mod rules;
 mod sorts;
 mod source;
 mod statement;

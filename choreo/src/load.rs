@@ -2,7 +2,7 @@
 
 use crate::roles::Roles;
 use crate::syntax::File;
-use crate::{Diagnostics, Format, Source, check, declaration, json_reader};
+use crate::{Diagnostics, Format, Source, declaration, json_reader, rules};
 use motet_types::GlobalType;
 
 /// The global type that a source holds, as a choreography or as JSON.
@@ -14,7 +14,7 @@ pub fn load(source: &Source) -> Result<GlobalType, Diagnostics> {
             let Some(file) = file else { return Err(Diagnostics::new(source.clone(), report)) };
             // The tree may have gaps, but what is in it is worth checking: all errors at once.
             let roles = Roles::of(&file, &mut report);
-            check::check(&file, &roles, &mut report);
+            rules::check(&file, &roles, &mut report);
             if !report.is_empty() {
                 return Err(Diagnostics::new(source.clone(), report));
             }
@@ -35,7 +35,7 @@ pub fn parse(source: &Source) -> Result<File, Diagnostics> {
 pub fn lower(source: &Source, file: &File) -> Result<GlobalType, Diagnostics> {
     let mut report = Vec::new();
     let roles = Roles::of(file, &mut report);
-    check::check(file, &roles, &mut report);
+    rules::check(file, &roles, &mut report);
     if !report.is_empty() {
         return Err(Diagnostics::new(source.clone(), report));
     }

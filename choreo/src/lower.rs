@@ -4,7 +4,7 @@
 //! what follows a choice is one node that every branch leads to.
 
 use crate::arena::{Arena, Full, MAX_NODES};
-use crate::check::DONE;
+use crate::decision::DONE;
 use crate::roles::{Pairs, Roles};
 use crate::sorts::Sorts;
 use crate::syntax::{ChoiceBranch, File, LoopKind, Send, Statement, StatementKind};

@@ -80,7 +80,11 @@ const TYPE: &str = r#"{"kind":"rec","var":"X","body":{"kind":"comm","sender":"A"
 fn survive(name: &str, bytes: &[u8]) {
     if let Ok(source) = Source::from_bytes(name, bytes) {
         match load(&source) {
-            Ok(global) => assert!(!motet_choreo::GlobalText(&global).to_string().is_empty()),
+            Ok(global) => {
+                assert!(!motet_choreo::GlobalText(&global).to_string().is_empty());
+                // Whatever loads is well formed: the front has said all there is to say, with places.
+                assert_eq!(motet_choreo::check(&global), Ok(()), "{}", source.text());
+            }
             Err(refused) => {
                 assert!(!refused.list().is_empty() && refused.list().len() <= MAX_DIAGNOSTICS);
                 assert!(refused.located().all(|one| one.line >= 1 && one.column >= 1));
@@ -168,7 +172,7 @@ fn nesting_is_bounded() {
         assert_eq!(codes(&nest("loop forever {", "}", levels)), [Code::TooDeep.name()]);
         assert!(codes(&nest("loop forever ", "", levels)).contains(&Code::TooDeep.name()));
         assert!(codes(&nest("par {|", "}", levels)).contains(&Code::TooDeep.name()));
-        assert!(codes(&nest("choice A at | L =>", "", levels)).contains(&Code::TooDeep.name()));
+        assert!(codes(&nest("choice A at | L => A -> B : L ", "", levels)).contains(&Code::TooDeep.name()));
     }
     let types = format!("protocol P =\n roles A, B\n A -> B : M({}Int{})", "(".repeat(9000), ")".repeat(9000));
     assert_eq!(codes(&types), [Code::TooDeep.name()]);

@@ -5,14 +5,11 @@ use crate::cursor::MAX_NESTING;
 use crate::roles::Roles;
 use crate::sorts::Sorts;
 use crate::suggest::nearest;
-use crate::syntax::{ChoiceBranch, File, LoopKind, Name, Protocol, RoleRef, Send, Statement, StatementKind};
+use crate::syntax::{File, Name, Protocol, Send, Statement, StatementKind};
 use crate::uses::{Uses, groups, protocols};
 use crate::{Code, Diagnostic, Span};
 use motet_types::RoleId;
 use std::collections::HashMap;
-
-/// The label that leaves a loop whose exit has no message of its own.
-pub(crate) const DONE: &str = "Done";
 
 /// Checks a tree against its roles. Nothing is lowered unless this reports nothing.
 pub(crate) fn check(file: &File, roles: &Roles<'_>, report: &mut Vec<Diagnostic>) {
@@ -53,59 +50,28 @@ struct Known {
     height: u32,
 }
 
-struct Checker<'a, 'r> {
+pub(crate) struct Checker<'a, 'r> {
     file: &'a File,
-    roles: &'r Roles<'a>,
+    /// The roles.
+    pub(crate) roles: &'r Roles<'a>,
     sorts: Sorts<'a>,
-    protocols: HashMap<&'a str, &'a [Statement]>,
+    /// The protocols by name.
+    pub(crate) protocols: HashMap<&'a str, &'a [Statement]>,
     known: HashMap<&'a str, Known>,
     /// The protocols being checked, each called by the one before.
     calling: Vec<&'a str>,
     scope: Vec<Binder<'a>>,
     /// Statements passed so far; each of them sends at least one message.
-    passed: u64,
+    pub(crate) passed: u64,
     depth: u32,
     deepest: u32,
-    report: &'r mut Vec<Diagnostic>,
-}
-
-/// How the first statement of a body begins.
-pub(crate) enum First<'a> {
-    /// With this send.
-    Send(&'a Send),
-    /// With something that was reported.
-    Broken,
-    /// With something else, or nothing.
-    Other(Option<Span>),
-}
-
-/// How a body begins, looking into the protocols that it calls.
-pub(crate) fn first<'a>(mut body: &'a [Statement], protocols: &HashMap<&'a str, &'a [Statement]>) -> First<'a> {
-    for _ in 0..=protocols.len() {
-        let Some(statement) = body.first() else { return First::Other(None) };
-        match &statement.kind {
-            StatementKind::Send(send) => return First::Send(send),
-            StatementKind::Broken => return First::Broken,
-            StatementKind::Call(name) => match protocols.get(name.text.as_str()) {
-                Some(called) => body = called,
-                None => return First::Broken,
-            },
-            _ => return First::Other(Some(statement.span)),
-        }
-    }
-    // A circle of calls; it is reported as such.
-    First::Broken
-}
-
-const BEGIN: &str = "put a message first";
-const SO_THAT: &str = "the others learn from it what was decided";
-
-fn begins_with(who: &str) -> String {
-    format!("this must begin with a message by `{who}`, who decides")
+    /// What was refused.
+    pub(crate) report: &'r mut Vec<Diagnostic>,
 }
 
 impl<'a> Checker<'a, '_> {
-    fn refuse(&mut self, diagnostic: Diagnostic) {
+    /// Reports a refusal.
+    pub(crate) fn refuse(&mut self, diagnostic: Diagnostic) {
         self.report.push(diagnostic);
     }
 
@@ -155,7 +121,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// Checks statements; whether what follows them is reached.
-    fn block(&mut self, body: &'a [Statement]) -> bool {
+    pub(crate) fn block(&mut self, body: &'a [Statement]) -> bool {
         self.depth += 1;
         self.deepest = self.deepest.max(self.depth);
         let mut endless: Option<Span> = None;
@@ -220,71 +186,6 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    /// The receiver of a body's first message if the body begins with a message by `decider`. Reports if it does not.
-    fn decides(&mut self, body: &'a [Statement], decider: Option<RoleId>, who: &str, head: Span) -> Option<RoleId> {
-        let (send, place) = match first(body, &self.protocols) {
-            First::Broken => return None,
-            First::Other(place) => (None, place.unwrap_or(head)),
-            First::Send(send) => (Some(send), send.sender.span),
-        };
-        // Reported with the statement itself; here only whether it decides counts.
-        let begins = send.map(|send| self.roles.pairs(send, &mut Vec::new()));
-        let found = match begins {
-            Some(None) => return None,
-            Some(Some(pairs)) => pairs.first(),
-            None => None,
-        };
-        match found {
-            Some((sender, receiver)) if decider.is_none_or(|decider| decider == sender) => Some(receiver),
-            _ => {
-                let (message, help) = match (decider, send) {
-                    (None, _) => ("this must begin with a message: its sender decides".to_owned(), BEGIN.to_owned()),
-                    (Some(_), Some(_)) => (begins_with(who), format!("let `{who}` send first: {SO_THAT}")),
-                    (Some(_), None) => (begins_with(who), format!("begin with `{who} -> … : …`")),
-                };
-                self.refuse(Diagnostic::new(Code::DeciderFirst, place, message).also(head, "decided here").help(help));
-                None
-            }
-        }
-    }
-
-    fn choice(&mut self, decider: &'a RoleRef, branches: &'a [ChoiceBranch]) -> bool {
-        let who = self.roles.one(decider, self.report);
-        let mut labels: HashMap<&str, Span> = HashMap::new();
-        let mut told: Option<(RoleId, Span)> = None;
-        let mut ends = false;
-        for branch in branches {
-            if let Some(first) = labels.insert(&branch.label.text, branch.label.span) {
-                let message = format!("two branches are labelled `{}`", branch.label.text);
-                let twice = Diagnostic::new(Code::DuplicateLabel, branch.label.span, message);
-                self.refuse(twice.also(first, "the other").help("rename one of them"));
-            }
-            let receiver = match who {
-                Some(who) => self.decides(&branch.body, Some(who), &decider.name.text, branch.label.span),
-                None => None,
-            };
-            match (told, receiver) {
-                (Some((first, place)), Some(receiver)) if first != receiver => {
-                    let name = |role: RoleId| self.roles.names.get(role.index()).map_or("?", String::as_str);
-                    let message = format!(
-                        "this branch begins with a message to `{}`, another with one to `{}`",
-                        name(receiver),
-                        name(first)
-                    );
-                    let help = format!("begin every branch with a message to `{}`", name(first));
-                    let differ = Diagnostic::new(Code::DifferentReceivers, branch.label.span, message);
-                    self.report.push(differ.also(place, "the other").help(help));
-                }
-                (None, Some(receiver)) => told = Some((receiver, branch.label.span)),
-                _ => {}
-            }
-            // A branch's selection is a message, whatever the body is.
-            self.passed += 1;
-            ends |= self.block(&branch.body);
-        }
-        ends
-    }
-
     fn come_back(&mut self, name: &'a Name) {
         let visible = self.scope.iter().rev().take_while(|binder| binder.name.is_some());
         let mut names = visible.clone().filter_map(|binder| binder.name);
@@ -307,33 +208,6 @@ impl<'a> Checker<'a, '_> {
             (message, help.unwrap_or_else(|| format!("put `rec {}` around what repeats", name.text)))
         };
         self.refuse(Diagnostic::new(Code::UnboundContinue, name.span, message).help(help));
-    }
-
-    fn looping(&mut self, until: &'a LoopKind, body: &'a [Statement], span: Span) -> bool {
-        match until {
-            LoopKind::Repeat(_) => return self.block(body),
-            LoopKind::Forever => {
-                self.block(body);
-                return false;
-            }
-            LoopKind::DecideBy(role) => {
-                if let Some(who) = self.roles.one(role, self.report) {
-                    self.decides(body, Some(who), &role.name.text, role.span);
-                }
-            }
-            LoopKind::While => {
-                self.decides(body, None, "", span);
-            }
-        }
-        if let First::Send(send) = first(body, &self.protocols)
-            && send.label.text == DONE
-        {
-            let message = format!("this loop ends with a message `{DONE}` of its own");
-            let taken = Diagnostic::new(Code::DuplicateLabel, send.label.span, message);
-            self.refuse(taken.help("rename the first message, or write the loop as `rec` and `choice`"));
-        }
-        self.block(body);
-        true
     }
 
     fn par(&mut self, parts: &'a [Vec<Statement>], span: Span) -> bool {
