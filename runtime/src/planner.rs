@@ -2,6 +2,7 @@
 //! machine's certifier does not trust it.
 
 use crate::schedule::{PriorityPolicy, Schedule, SchedulerPolicy};
+use crate::seeded::mix;
 use motet_machine::{IslandId, ProtocolMachine, WavePlan};
 use motet_types::{Planted, planted};
 use std::collections::VecDeque;
@@ -43,6 +44,12 @@ impl Planner {
             SchedulerPolicy::Priority(policy) => {
                 let now = machine.planner_step();
                 self.best(width, |entry| priority(machine, policy, now, entry))
+            }
+            SchedulerPolicy::Random { seed } => {
+                let step = mix(seed ^ machine.planner_step());
+                let draw = |at: usize, len: usize| (mix(step ^ at as u64) % len as u64) as usize;
+                let drawn = (0..width).filter_map(|at| self.queue.swap_remove_back(draw(at, self.queue.len())));
+                drawn.map(|entry| entry.island).collect()
             }
             SchedulerPolicy::ProgressAware => self.best(width, |entry| u64::from(machine.in_flight(entry.island) > 0)),
         };

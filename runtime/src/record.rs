@@ -337,15 +337,17 @@ fn decode_config(from: &mut Reader<'_>) -> Option<ProtocolMachineConfig> {
 }
 
 fn encode_schedule(into: &mut Vec<u8>, schedule: &Schedule) {
-    let (policy, map) = match &schedule.policy {
-        SchedulerPolicy::Cooperative => (0, None),
-        SchedulerPolicy::RoundRobin => (1, None),
-        SchedulerPolicy::ProgressAware => (2, None),
-        SchedulerPolicy::Priority(PriorityPolicy::FixedMap(map)) => (3, Some(map)),
-        SchedulerPolicy::Priority(PriorityPolicy::Aging(map)) => (4, Some(map)),
-        SchedulerPolicy::Priority(PriorityPolicy::TokenWeighted) => (5, None),
+    let (policy, seed, map) = match &schedule.policy {
+        SchedulerPolicy::Cooperative => (0, 0, None),
+        SchedulerPolicy::RoundRobin => (1, 0, None),
+        SchedulerPolicy::ProgressAware => (2, 0, None),
+        SchedulerPolicy::Priority(PriorityPolicy::FixedMap(map)) => (3, 0, Some(map)),
+        SchedulerPolicy::Priority(PriorityPolicy::Aging(map)) => (4, 0, Some(map)),
+        SchedulerPolicy::Priority(PriorityPolicy::TokenWeighted) => (5, 0, None),
+        SchedulerPolicy::Random { seed } => (6, *seed, None),
     };
     into.u8(policy);
+    into.u64(seed);
     into.size(map.map_or(0, |map| map.len()));
     for (session, priority) in map.into_iter().flatten() {
         into.u64(session.0);
@@ -358,6 +360,7 @@ fn encode_schedule(into: &mut Vec<u8>, schedule: &Schedule) {
 
 fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
     let policy = from.u8()?;
+    let seed = from.u64()?;
     let mut map = std::collections::BTreeMap::new();
     for _ in 0..from.u64()? {
         map.insert(SessionId(from.u64()?), from.u32()?);
@@ -369,6 +372,7 @@ fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
         3 => SchedulerPolicy::Priority(PriorityPolicy::FixedMap(map)),
         4 => SchedulerPolicy::Priority(PriorityPolicy::Aging(map)),
         5 => SchedulerPolicy::Priority(PriorityPolicy::TokenWeighted),
+        6 => SchedulerPolicy::Random { seed },
         _ => return None,
     };
     Some(Schedule { policy, wave: from.u32()?, fuel: from.u32()?, chunk: from.u32()? })

@@ -16,6 +16,11 @@ pub enum SchedulerPolicy {
     Priority(PriorityPolicy),
     /// Islands with messages in flight before those without; among equals, first ready.
     ProgressAware,
+    /// Ready islands in an order drawn from a seed: for tests and for measuring what memory costs.
+    Random {
+        /// The seed.
+        seed: u64,
+    },
 }
 
 /// What an island's priority is.
