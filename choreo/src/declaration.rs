@@ -16,6 +16,8 @@ struct Contents {
     imports: Vec<Import>,
     types: Vec<TypeDecl>,
     protocols: Vec<Protocol>,
+    /// Whether the file's protocol was reported and left out. Then there is no tree, but still errors to find.
+    lost: bool,
 }
 
 /// The file's tree, as far as it could be read, and what was refused in it.
@@ -30,7 +32,8 @@ pub(crate) fn file(source: &Source) -> (Option<File>, Vec<Diagnostic>) {
         }
     }
     let mut protocols = contents.protocols.into_iter();
-    let tree = protocols.next().map(|protocol| File {
+    let main = protocols.next().filter(|_| !contents.lost);
+    let tree = main.map(|protocol| File {
         module: contents.module,
         imports: contents.imports,
         types: contents.types,
@@ -87,10 +90,14 @@ impl Cursor<'_> {
                     let second = second.also(first.name.span, "the first");
                     self.refuse(second.help("put protocols that others call under `where`"));
                 }
-                self.protocol(head, contents)?;
+                let first = contents.protocols.is_empty();
+                if let Err(reported) = self.protocol(head, contents) {
+                    contents.lost |= first;
+                    return Err(reported);
+                }
                 self.helpers(contents)
             }
-            "where" if !contents.protocols.is_empty() => self.helpers(contents),
+            "where" if contents.lost || !contents.protocols.is_empty() => self.helpers(contents),
             word => match refused::declaration(word) {
                 Some(construct) => Err(self.refuse(construct.at(token.span))),
                 None => Err(self.unexpected_top()),
@@ -121,19 +128,30 @@ impl Cursor<'_> {
     fn helpers(&mut self, contents: &mut Contents) -> Parsed<()> {
         while self.raw().kind == TokenKind::Word && self.text() == "where" {
             let place = self.bump();
-            let mut some = false;
-            while self.raw().kind == TokenKind::Word && self.text() == "protocol" {
-                some = true;
-                let next = self.raw();
-                let head = if next.first { next.column } else { place.column };
-                self.within(head, |cursor| cursor.protocol(head, contents))?;
-            }
-            if !some {
+            let found = match self.open() {
+                None => self.protocols(place.column, contents),
+                Some(open) => self.bracketed(open, |cursor| Ok(cursor.protocols(0, contents)))?,
+            };
+            if !found {
                 let missing = Diagnostic::new(Code::Syntax, place.span, "no protocol stands behind `where`");
                 return Err(self.refuse(missing.help("write `where protocol NAME =` and its messages below")));
             }
         }
         Ok(())
+    }
+
+    /// Protocols, one after another; whether there are any. One that cannot be read does not hide the next.
+    fn protocols(&mut self, column: u32, contents: &mut Contents) -> bool {
+        let mut some = false;
+        while self.raw().kind == TokenKind::Word && self.text() == "protocol" {
+            some = true;
+            let next = self.raw();
+            let head = if next.first && self.brackets == 0 { next.column } else { column };
+            if self.within(head, |cursor| cursor.protocol(head, contents)).is_err() {
+                self.find_declaration(false);
+            }
+        }
+        some
     }
 
     fn protocol(&mut self, head: u32, contents: &mut Contents) -> Parsed<()> {

@@ -1,8 +1,9 @@
 //! Refusals: what rule was broken, where, and the edit that mends it.
 
 use crate::{Code, Source, Span};
-use miette::{LabeledSpan, NamedSource};
+use miette::LabeledSpan;
 use std::fmt;
+use std::sync::Arc;
 
 /// How many diagnostics of one source are kept; a file that is not a choreography at all should not print forever.
 pub const MAX_DIAGNOSTICS: usize = 100;
@@ -114,11 +115,8 @@ impl Diagnostics {
 
     /// The refusals as reports that carry the source, for a terminal.
     pub fn reports(&self) -> impl Iterator<Item = miette::Report> {
-        self.list.iter().map(|one| miette::Report::new(one.clone()).with_source_code(self.named()))
-    }
-
-    fn named(&self) -> NamedSource<String> {
-        NamedSource::new(self.source.name(), self.source.text().to_owned())
+        let source = Arc::new(self.source.clone());
+        self.list.iter().map(move |one| miette::Report::new(one.clone()).with_source_code(Arc::clone(&source)))
     }
 }
 
@@ -136,16 +134,6 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
-
-impl miette::Diagnostic for Diagnostics {
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.source)
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        Some(Box::new(self.list.iter().map(|one| one as &dyn miette::Diagnostic)))
-    }
-}
 
 impl miette::SourceCode for Source {
     fn read_span<'a>(

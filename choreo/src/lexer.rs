@@ -111,6 +111,7 @@ pub(crate) struct Token {
 pub(crate) fn tokens(source: &Source, report: &mut Vec<Diagnostic>) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut last_line = 0;
+    let mut tabs = false;
     for (kind, range) in TokenKind::lexer(source.text()).spanned() {
         let span = Span::new(range);
         match kind {
@@ -118,7 +119,9 @@ pub(crate) fn tokens(source: &Source, report: &mut Vec<Diagnostic>) -> Vec<Token
                 let line = source.line(span.start);
                 let start = source.line_start(line);
                 let first = line != last_line;
-                if first && source.slice(Span { start, end: span.start }).contains('\t') {
+                if first && !tabs && source.slice(Span { start, end: span.start }).contains('\t') {
+                    // Said once: in such a file it would be every line.
+                    tabs = true;
                     report.push(tab(start, span.start));
                 }
                 tokens.push(Token { kind, span, column: span.start - start + 1, first });

@@ -107,12 +107,20 @@ impl Cursor<'_> {
         // The body may stand in the column of `type`: neither `|` nor `{` could begin a declaration.
         let next = self.raw();
         let body = match next.kind {
+            _ if self.opens_union() => {
+                let open = self.bump();
+                self.bracketed(open, |cursor| cursor.constructors(0)).map(TypeBody::Union)?
+            }
             TokenKind::OpenBrace if next.column >= head => self.within(0, Cursor::type_expr).map(TypeBody::Alias)?,
             TokenKind::Bar if next.column >= head => self.constructors(head).map(TypeBody::Union)?,
             _ if alias => TypeBody::Alias(self.type_expr()?),
             _ => self.constructors(head).map(TypeBody::Union)?,
         };
         Ok(TypeDecl { name, body })
+    }
+
+    fn opens_union(&self) -> bool {
+        matches!(self.raw().kind, TokenKind::OpenBrace | TokenKind::OpenParen) && self.raw_at(1).kind == TokenKind::Bar
     }
 
     fn constructors(&mut self, head: u32) -> Parsed<Vec<Name>> {
@@ -137,6 +145,9 @@ impl Cursor<'_> {
         while self.peek() != TokenKind::CloseParen {
             if !self.eat(TokenKind::Dots) {
                 names.push(self.name("a name")?);
+                if self.peek() == TokenKind::OpenParen {
+                    self.balanced(TokenKind::OpenParen, TokenKind::CloseParen)?;
+                }
             }
             if !self.eat(TokenKind::Comma) {
                 break;

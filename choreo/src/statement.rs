@@ -98,7 +98,7 @@ impl Cursor<'_> {
                 // Nothing could be made of this token, not even something to skip.
                 self.bump();
             }
-            list.push(parsed.unwrap_or(Statement { kind: StatementKind::Broken, span: place }));
+            list.push(parsed.unwrap_or(broken(place)));
         }
     }
 
@@ -306,7 +306,15 @@ impl Cursor<'_> {
         }
         let decider = self.role_ref("the role that decides")?;
         self.expect_word("at")?;
-        let branches = self.barred(head, own_line, Cursor::branch)?;
+        let branches = self.barred(head, own_line, |cursor, head| {
+            let span = cursor.raw().span;
+            cursor.branch(head).unwrap_or_else(|_| {
+                cursor.skip();
+                // No label can be written like this, so it is nobody's duplicate.
+                let label = Name { text: format!("|{}", span.start), span };
+                ChoiceBranch { label, body: vec![broken(span)] }
+            })
+        })?;
         Ok(StatementKind::Choice { decider, branches })
     }
 
@@ -340,28 +348,27 @@ impl Cursor<'_> {
 
     fn par(&mut self, head: u32, own_line: bool) -> Parsed<StatementKind> {
         let word = self.bump().span;
-        let parts = self.barred(head, own_line, |cursor, head| cursor.full_block(head, &word))?;
+        let parts = self.barred(head, own_line, |cursor, head| {
+            cursor.full_block(head, &word).unwrap_or_else(|_| {
+                cursor.skip();
+                vec![broken(word)]
+            })
+        })?;
         Ok(StatementKind::Par(parts))
     }
 
     /// Parts that each begin with `|`, in brackets or not. Without brackets a `|` belongs here when it stands on the
     /// same line, deeper than the head, or below the head's first word.
-    fn barred<T>(
-        &mut self,
-        head: u32,
-        own_line: bool,
-        mut part: impl FnMut(&mut Self, u32) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+    fn barred<T>(&mut self, head: u32, own_line: bool, part: impl FnMut(&mut Self, u32) -> T) -> Parsed<Vec<T>> {
         let left = head.saturating_sub(u32::from(own_line));
         match self.open() {
-            Some(open) => self.bracketed(open, |cursor| cursor.bars_from(0, &mut part)),
-            None => self.bars_from(left, &mut part),
+            Some(open) => self.bracketed(open, |cursor| cursor.bars_from(0, part)),
+            None => self.bars_from(left, part),
         }
     }
 
-    fn bars_from<T>(&mut self, left: u32, part: &mut impl FnMut(&mut Self, u32) -> Parsed<T>) -> Parsed<Vec<T>> {
+    fn bars_from<T>(&mut self, left: u32, mut part: impl FnMut(&mut Self, u32) -> T) -> Parsed<Vec<T>> {
         let mut parts = Vec::new();
-        let mut failed = None;
         self.bars += 1;
         loop {
             let bar = self.raw();
@@ -370,25 +377,16 @@ impl Cursor<'_> {
             }
             self.bump();
             let head = if bar.first { bar.column } else { self.limit };
-            let parsed = self.within(head, |cursor| {
-                let result = part(cursor, head);
-                if result.is_err() {
-                    cursor.skip();
-                }
-                result
-            });
-            match parsed {
-                Ok(parsed) => parts.push(parsed),
-                Err(reported) => failed = Some(reported),
-            }
+            parts.push(self.within(head, |cursor| part(cursor, head)));
         }
         self.bars -= 1;
-        match failed {
-            Some(reported) => Err(reported),
-            None if parts.is_empty() => Err(self.expected("`|` and a part")),
-            None => Ok(parts),
-        }
+        if parts.is_empty() { Err(self.expected("`|` and a part")) } else { Ok(parts) }
     }
+}
+
+/// What stands for statements that were reported and left out.
+fn broken(span: Span) -> Statement {
+    Statement { kind: StatementKind::Broken, span }
 }
 
 /// Words that begin statements, for a hint when a statement begins with something near one.

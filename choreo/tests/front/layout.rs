@@ -215,8 +215,6 @@ protocol P =
         expect![[r#"
             error[motet::choreo::tab] 3:1 a tab in the indentation: its width is not the same everywhere
               help: indent with spaces
-            error[motet::choreo::tab] 4:1 a tab in the indentation: its width is not the same everywhere
-              help: indent with spaces
         "#]],
     );
 }
@@ -296,6 +294,141 @@ A -> B : M
 "#,
         expect![[r#"
             error[motet::choreo::syntax] 4:3 a statement expected, but `|` stands here
+        "#]],
+    );
+}
+
+#[test]
+fn a_sender_on_its_own_line() {
+    check_body(
+        r#"
+par
+  | A
+      -> B : Task
+  | A
+      -> C : Task
+choice B at
+  | Yes => B
+      -> A : Yes
+  | No =>
+    B
+      -> A : No
+"#,
+        expect![[r#"
+            A -> B : Task
+            A -> C : Task
+            B -> A
+            | Yes
+              end
+            | No
+              end
+        "#]],
+    );
+}
+
+#[test]
+fn where_in_braces() {
+    check(
+        r#"
+protocol P = {
+  roles A, B
+  call Q
+}
+where {
+  protocol Q = { A -> B : M call R }
+  protocol R = (B -> A : N)
+}
+"#,
+        expect![[r#"
+            protocol P
+            roles A, B
+            A -> B : M
+            B -> A : N
+            end
+        "#]],
+    );
+}
+
+#[test]
+fn unions_in_braces() {
+    check(
+        r#"
+import base exposing (Type(..), other)
+type T = { | A | B(Int) }
+type U =
+(
+  | C
+)
+protocol P =
+  roles A, B
+  A -> B : M(T, U)
+"#,
+        expect![[r#"
+            protocol P
+            roles A, B
+            A -> B : M(string, string)
+            end
+        "#]],
+    );
+}
+
+#[test]
+fn a_broken_branch_does_not_hide_the_others() {
+    check_body(
+        r#"
+rec X
+  choice A at
+    | => A -> B : X
+    | 3 => A -> B : Y
+    | Z => A -> D : Z
+           continue Y
+B -> C : After
+"#,
+        expect![[r#"
+            error[motet::choreo::syntax] 5:9 the branch's label expected, but `=>` stands here
+            error[motet::choreo::syntax] 6:9 the branch's label expected, but `3` stands here
+            error[motet::choreo::unknown_role] 7:19 there is no role `D`
+              help: add `D` to `roles`
+            error[motet::choreo::unbound_continue] 8:23 there is no `rec Y` around this
+              help: put `rec Y` around what repeats
+        "#]],
+    );
+}
+
+#[test]
+fn a_broken_protocol_does_not_hide_the_others() {
+    check(
+        r#"
+protocol P roles A, B
+  A -> B : M
+where
+  protocol Q
+    A -> B : M
+  protocol R =
+    A -> : M
+"#,
+        expect![[r#"
+            error[motet::choreo::syntax] 2:12 `=` expected, but `roles` stands here
+            error[motet::choreo::syntax] 6:5 `=` expected, but `A` stands here
+            error[motet::choreo::syntax] 8:10 a role that receives expected, but `:` stands here
+        "#]],
+    );
+    check(
+        r#"
+protocol P =
+  roles A, B
+  A -> D : M
+where
+  protocol Q
+    A -> B : M
+  protocol R =
+    A -> : M
+"#,
+        expect![[r#"
+            error[motet::choreo::unknown_role] 4:8 there is no role `D`
+              help: add `D` to `roles`
+            error[motet::choreo::syntax] 7:5 `=` expected, but `A` stands here
+            error[motet::choreo::syntax] 9:10 a role that receives expected, but `:` stands here
         "#]],
     );
 }

@@ -6,6 +6,7 @@ mod forms;
 mod json;
 mod layout;
 mod no_panic;
+mod reports;
 
 use expect_test::Expect;
 use motet_choreo::{Diagnostics, GlobalText, Source, load};
