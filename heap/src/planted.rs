@@ -14,7 +14,7 @@ pub const FAULTS: &[&str] = &[
     "id-ignores-path",
     "insert-leaves-digest",
     "remove-leaves-digest",
-    "remove-skips-collapse",
+    "build-forgets-fresh",
     "fold-swaps-children",
     "fold-lifts-branch",
     "consume-skips-nullifier",

@@ -5,11 +5,16 @@
 //! asked for by, and to have the one shape its contents allow.
 //!
 //! ```text
-//! page   version u8 = 1, tree u8 (1 resources, 2 nullifiers), occupied u16, then for each occupied slot, lowest first:
-//!        0, key, stored form behind its u32 length (resources), nothing (nullifiers)
-//!        1, digest of the page below
+//! page   version u8 = 1, tree u8 (1 resources, 2 nullifiers), kind u8, then
+//!        bucket (kind 1)  count u8, then for each leaf in key order its key, and in the tree of resources its stored
+//!                         form behind its u32 length
+//!        fork (kind 2)    occupied u16, bit n for the subtree whose keys go on with nibble n, lone u16 for those that
+//!                         have one leaf only, then the digest of each occupied subtree, lowest first
 //! ```
+//!
+//! A subtree with at most 32 leaves is a bucket, any other a fork, so equal contents are equal pages.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -21,11 +26,14 @@ use crate::heap::{Commitment, Heap, Nullifier, StoredResource};
 use crate::planted::planted;
 use crate::resource::Resource;
 use crate::snapshot::Snapshot;
-use crate::tree::{KEY_NIBBLES, Kind, Page, PageFold, Slot, Stored, Tree, nibble, nibbles};
+use crate::tree::{Bucket, Leaf, MOST, Node, Shape, Stored, Tree, nibble, settled_bucket, settled_fork};
 
 const VERSION: u8 = 1;
-const LEAF: u8 = 0;
-const PAGE: u8 = 1;
+const BUCKET: u8 = 1;
+const FORK: u8 = 2;
+
+/// Forks on the longest path there can be.
+const KEY_NIBBLES: usize = 64;
 
 /// Where pages are kept. Bytes are opaque; equal digests mean equal bytes.
 pub trait PageStore {
@@ -111,8 +119,8 @@ impl Snapshot {
     /// Puts the pages that the store lacks. The commitment given is what [`Snapshot::load`] asks for.
     pub fn save<S: PageStore>(&self, store: &mut S) -> Result<Commitment, S::Error> {
         let commitment = self.commitment();
-        save_page(store, &commitment.resources, self.live().top())?;
-        save_page(store, &commitment.nullifiers, self.spent().top())?;
+        save_node(store, &commitment.resources, self.live().top())?;
+        save_node(store, &commitment.nullifiers, self.spent().top())?;
         Ok(commitment)
     }
 
@@ -124,24 +132,30 @@ impl Snapshot {
     }
 }
 
-fn save_page<V: Kept, S: PageStore>(store: &mut S, digest: &Digest, page: &Page<V>) -> Result<(), S::Error> {
+fn save_node<V: Kept, S: PageStore>(store: &mut S, digest: &Digest, node: &Node<V>) -> Result<(), S::Error> {
     if *digest == EMPTY || store.has(digest)? {
         return Ok(());
     }
-    let mut out = Vec::with_capacity(64 * page.slots().len());
+    let mut out = Vec::with_capacity(600);
     out.extend([VERSION, V::TREE]);
-    out.extend(page.occupied().to_le_bytes());
-    for slot in page.slots() {
-        match &slot.kind {
-            Kind::Leaf { key, value } => {
-                out.push(LEAF);
-                out.extend(key);
-                value.write(&mut out);
+    match node {
+        Node::Empty => {}
+        Node::Bucket(bucket) => {
+            out.extend([BUCKET, bucket.leaves().len() as u8]);
+            for leaf in bucket.leaves() {
+                out.extend(leaf.key);
+                leaf.value.write(&mut out);
             }
-            Kind::Page(below) => {
-                save_page(store, &slot.digest, below)?;
-                out.push(PAGE);
-                out.extend(slot.digest);
+        }
+        Node::Fork(fork) => {
+            let occupied = fork.below().iter().enumerate().filter(|(_, node)| node.count() > 0);
+            out.push(FORK);
+            let lone = occupied.clone().filter(|(_, node)| node.count() == 1);
+            out.extend(occupied.clone().map(|(at, _)| 1u16 << at).sum::<u16>().to_le_bytes());
+            out.extend(lone.map(|(at, _)| 1u16 << at).sum::<u16>().to_le_bytes());
+            for (at, below) in occupied {
+                save_node(store, fork.digest(16 + at), below)?;
+                out.extend(fork.digest(16 + at));
             }
         }
     }
@@ -149,72 +163,102 @@ fn save_page<V: Kept, S: PageStore>(store: &mut S, digest: &Digest, page: &Page<
 }
 
 fn load_tree<V: Kept, S: PageStore>(store: &S, root: &Digest, count: u64) -> Result<Tree<V>, LoadError<S::Error>> {
-    let mut loader = Loader { store, path: EMPTY, leaves: 0 };
-    let top = if *root == EMPTY { Page::empty() } else { loader.page(root, 0)? };
-    if loader.leaves != count {
+    let mut loader = Loader { store, path: EMPTY };
+    let top = loader.node(root, 0)?;
+    if top.count() != count {
         return Err(LoadError::WrongCount);
     }
-    Ok(Tree::from_settled(top, count, *root))
+    Ok(Tree::from_settled(top, *root))
 }
 
 struct Loader<'a, S> {
     store: &'a S,
     /// The nibbles that lead to the page being loaded.
     path: Digest,
-    leaves: u64,
 }
 
 impl<S: PageStore> Loader<'_, S> {
-    fn page<V: Kept>(&mut self, digest: &Digest, depth: usize) -> Result<Page<V>, LoadError<S::Error>> {
-        let damaged = LoadError::Damaged(*digest);
-        if depth >= KEY_NIBBLES {
-            return Err(damaged);
+    /// The subtree with this digest, `depth` nibbles down, all its digests settled.
+    fn node<V: Kept>(&mut self, digest: &Digest, depth: usize) -> Result<Node<V>, LoadError<S::Error>> {
+        if *digest == EMPTY {
+            return Ok(Node::Empty);
         }
         let bytes = self.store.get(digest).map_err(LoadError::Store)?.ok_or(LoadError::Missing(*digest))?;
-        let mut page = self.read(&bytes, depth).map_err(|_| LoadError::Damaged(*digest))?;
-        // The digest is checked before anything below is asked for, so a damaged page cannot send us elsewhere.
-        if PageFold::new(&page).digest(1) != digest && !planted("load-trusts-page") {
-            return Err(damaged);
-        }
-        let lone_leaf = matches!(page.slots(), [Slot { kind: Kind::Leaf { .. }, .. }]);
-        if page.occupied() == 0 || (lone_leaf && depth > 0) {
-            return Err(damaged);
-        }
-        for (nibble, slot) in nibbles(page.occupied()).zip(page.slots_mut()) {
-            if let Kind::Page(below) = &mut slot.kind {
-                let byte = &mut self.path[depth / 2];
-                *byte = if depth.is_multiple_of(2) { (nibble as u8) << 4 } else { *byte & 0xf0 | nibble as u8 };
-                *below = Arc::new(self.page(&slot.digest, depth + 1)?);
+        let damaged = LoadError::Damaged(*digest);
+        let sound = |found: Digest| found == *digest || planted("load-trusts-page");
+        match self.read(&bytes, depth).map_err(|_| LoadError::Damaged(*digest))? {
+            Page::Bucket(mut bucket) => {
+                if !sound(settled_bucket(&mut bucket, depth)) {
+                    return Err(damaged);
+                }
+                Ok(Node::Bucket(Arc::new(bucket)))
+            }
+            Page::Fork(subtrees) => {
+                let mut fork = settled_fork(&subtrees);
+                // Checked before anything below is asked for, so a damaged page sends us nowhere.
+                if !sound(*fork.digest(1)) {
+                    return Err(damaged);
+                }
+                for (at, (shape, digest)) in subtrees.iter().enumerate() {
+                    let byte = &mut self.path[depth / 2];
+                    *byte = if depth.is_multiple_of(2) { (at as u8) << 4 } else { *byte & 0xf0 | at as u8 };
+                    let below = self.node(digest, depth + 1)?;
+                    if below.shape() != *shape {
+                        return Err(damaged);
+                    }
+                    fork.attach(at, below);
+                }
+                if fork.count() <= MOST as u64 { Err(damaged) } else { Ok(Node::Fork(Arc::new(fork))) }
             }
         }
-        Ok(page)
     }
 
-    /// A page as its bytes say, with empty pages where others belong.
-    fn read<V: Kept>(&mut self, bytes: &[u8], depth: usize) -> Result<Page<V>, Malformed> {
+    fn read<V: Kept>(&self, bytes: &[u8], depth: usize) -> Result<Page<V>, Malformed> {
         let mut cursor = Cursor::new(bytes);
         if *cursor.array()? != [VERSION, V::TREE] {
             return Err(Malformed);
         }
-        let mut page = Page::empty();
-        for expected in nibbles(cursor.u16()?) {
-            let slot = match cursor.u8()? {
-                LEAF => {
+        let page = match cursor.u8()? {
+            BUCKET => {
+                let count = usize::from(cursor.u8()?);
+                if count == 0 || count > MOST {
+                    return Err(Malformed);
+                }
+                let mut leaves: Vec<Leaf<V>> = Vec::with_capacity(count);
+                for _ in 0..count {
                     let key = *cursor.array()?;
-                    let misplaced = (0..depth).any(|d| nibble(&key, d) != nibble(&self.path, d));
-                    if misplaced || nibble(&key, depth) != expected {
+                    let misplaced = (0..depth).any(|depth| nibble(&key, depth) != nibble(&self.path, depth));
+                    if misplaced || leaves.last().is_some_and(|last| last.key >= key) {
                         return Err(Malformed);
                     }
                     let value = V::read(&mut cursor)?;
-                    self.leaves += 1;
-                    Slot { digest: hash_pair(&V::LEAF, &key, &value.contents()), kind: Kind::Leaf { key, value } }
+                    leaves.push(Leaf { key, digest: hash_pair(&V::LEAF, &key, &value.contents()), value });
                 }
-                PAGE => Slot { digest: *cursor.array()?, kind: Kind::Page(Arc::new(Page::empty())) },
-                _ => return Err(Malformed),
-            };
-            page.put(expected, slot, false);
-        }
+                Page::Bucket(Bucket::new(leaves, 0, depth))
+            }
+            FORK if depth < KEY_NIBBLES => {
+                let (occupied, lone) = (cursor.u16()?, cursor.u16()?);
+                let mut below = [(Shape::Empty, EMPTY); 16];
+                for at in (0..16).filter(|at| occupied >> at & 1 == 1) {
+                    let shape = if lone >> at & 1 == 1 { Shape::Leaf } else { Shape::Branch };
+                    below[at] = (shape, *cursor.array()?);
+                }
+                if lone & !occupied != 0
+                    || below.iter().any(|(shape, digest)| *shape != Shape::Empty && *digest == EMPTY)
+                {
+                    return Err(Malformed);
+                }
+                Page::Fork(Box::new(below))
+            }
+            _ => return Err(Malformed),
+        };
         cursor.finish()?;
         Ok(page)
     }
+}
+
+/// A page as its bytes say.
+enum Page<V> {
+    Bucket(Bucket<V>),
+    Fork(Box<[(Shape, Digest); 16]>),
 }

@@ -38,7 +38,7 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
     "id-ignores-path": oracle::ids_are_final_and_apart,
     "insert-leaves-digest": oracle::random_operations_agree_with_sorted_maps,
     "remove-leaves-digest": oracle::random_operations_agree_with_sorted_maps,
-    "remove-skips-collapse": oracle::random_operations_agree_with_sorted_maps,
+    "build-forgets-fresh": oracle::random_operations_agree_with_sorted_maps,
     "fold-swaps-children": oracle::random_operations_agree_with_sorted_maps,
     "fold-lifts-branch": oracle::random_operations_agree_with_sorted_maps,
     "consume-skips-nullifier": oracle::random_operations_agree_with_sorted_maps,

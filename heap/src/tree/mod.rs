@@ -5,25 +5,26 @@
 //! root, is a function of the contents alone; history leaves no trace. A key's absence shows as the empty subtree, or
 //! the other leaf, that stands where the key would.
 //!
-//! In memory four binary levels make one [`Page`] with up to sixteen slots, so a change touches log16 n allocations.
-//! A page keeps the digest of each slot and recomputes the three levels between when it is folded: that costs up to
-//! eleven more hashes than keeping them would, which hashed many at a time is less than the memory traffic saved.
+//! In memory it is something else, made for few cache misses: four binary levels are one [`Fork`] with every digest of
+//! those levels at hand, and a subtree with few leaves is one [`Bucket`], a sorted list. A change touches one bucket
+//! and, shared with the other changes of its batch, the forks above it. [`Spot`] shows the binary trie again.
 
-mod fold;
-mod page;
+mod bucket;
+mod fork;
+mod settle;
+mod spot;
 mod walk;
 mod wide;
 
 use alloc::sync::Arc;
 
-pub(crate) use fold::{PageFold, Shape};
-pub(crate) use page::{Kind, Page, Slot, nibble, nibbles};
+pub(crate) use bucket::{Bucket, Leaf, MOST};
+pub(crate) use fork::{Fork, nibble};
+pub(crate) use settle::{settled_bucket, settled_fork};
+pub(crate) use spot::Spot;
 pub(crate) use walk::Iter;
 
 use crate::digest::{Digest, Domain, EMPTY};
-
-/// Pages on the longest path there can be.
-pub(crate) const KEY_NIBBLES: usize = 64;
 
 /// What a tree holds under a key.
 pub(crate) trait Stored: Clone {
@@ -35,10 +36,53 @@ pub(crate) trait Stored: Clone {
     fn contents(&self) -> Digest;
 }
 
+/// A subtree: a bucket if it has at most [`MOST`] leaves, otherwise a fork.
+#[derive(Clone)]
+pub(crate) enum Node<V> {
+    Empty,
+    Bucket(Arc<Bucket<V>>),
+    Fork(Arc<Fork<V>>),
+}
+
+/// What a subtree is, as far as digests care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// No leaf below.
+    Empty,
+    /// One leaf below: the subtree's digest is the leaf's.
+    Leaf,
+    /// Two leaves or more: the subtree's digest is the hash of its halves'.
+    Branch,
+}
+
+impl Shape {
+    pub(crate) fn of_count(leaves: usize) -> Shape {
+        match leaves {
+            0 => Shape::Empty,
+            1 => Shape::Leaf,
+            _ => Shape::Branch,
+        }
+    }
+}
+
+impl<V> Node<V> {
+    pub(crate) fn shape(&self) -> Shape {
+        Shape::of_count(usize::try_from(self.count()).unwrap_or(usize::MAX))
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        match self {
+            Node::Empty => 0,
+            Node::Bucket(bucket) => bucket.leaves().len() as u64,
+            Node::Fork(fork) => fork.count(),
+        }
+    }
+}
+
 /// A persistent map. Clones are O(1) and share everything until one side changes.
 #[derive(Clone)]
 pub(crate) struct Tree<V> {
-    top: Arc<Page<V>>,
+    top: Node<V>,
     len: u64,
     /// The root, unless something changed since it was last computed.
     root: Option<Digest>,
@@ -46,24 +90,29 @@ pub(crate) struct Tree<V> {
 
 impl<V: Stored> Tree<V> {
     pub(crate) fn new() -> Tree<V> {
-        Tree { top: Arc::new(Page::empty()), len: 0, root: Some(EMPTY) }
+        Tree { top: Node::Empty, len: 0, root: Some(EMPTY) }
     }
 
-    /// A tree from a page whose every digest is settled.
-    pub(crate) fn from_settled(top: Page<V>, len: u64, root: Digest) -> Tree<V> {
-        Tree { top: Arc::new(top), len, root: Some(root) }
+    /// A tree whose every digest is settled.
+    pub(crate) fn from_settled(top: Node<V>, root: Digest) -> Tree<V> {
+        Tree { len: top.count(), top, root: Some(root) }
     }
 
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(crate) fn top(&self) -> &Page<V> {
+    pub(crate) fn top(&self) -> &Node<V> {
         &self.top
     }
 
     pub(crate) fn get(&self, key: &Digest) -> Option<&V> {
-        self.top.get(key)
+        walk::get(&self.top, key)
+    }
+
+    /// Prepares for changes of these keys; see [`walk::warm`].
+    pub(crate) fn warm(&self, keys: &[Digest], deep: bool) {
+        walk::warm(&self.top, keys, deep);
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, V> {
@@ -72,7 +121,8 @@ impl<V: Stored> Tree<V> {
 
     /// Adds a leaf; `false`, and nothing changed, if the key is there. `contents` must be `value.contents()`.
     pub(crate) fn insert(&mut self, key: &Digest, value: V, contents: Digest) -> bool {
-        let added = page::insert(&mut self.top, key, value, contents);
+        let leaf = Leaf { key: *key, digest: contents, value };
+        let added = fork::insert(&mut self.top, 0, leaf);
         if added {
             self.len += 1;
             self.root = None;
@@ -80,9 +130,10 @@ impl<V: Stored> Tree<V> {
         added
     }
 
-    /// Takes a leaf out.
+    /// Takes a leaf out. Looks first, so that a miss copies nothing.
     pub(crate) fn remove(&mut self, key: &Digest) -> Option<V> {
-        let removed = page::remove(&mut self.top, key)?;
+        self.get(key)?;
+        let removed = fork::remove(&mut self.top, 0, key)?;
         self.len -= 1;
         self.root = None;
         Some(removed)
@@ -93,7 +144,7 @@ impl<V: Stored> Tree<V> {
         match self.root {
             Some(root) => root,
             None => {
-                let root = fold::settle(Arc::make_mut(&mut self.top));
+                let root = settle::settle(&mut self.top);
                 self.root = Some(root);
                 root
             }
