@@ -1,0 +1,49 @@
+//! Trace events as JSON: the form of the specification, section 10.3.
+
+use crate::schema::LEAN_BRIDGE_SCHEMA_VERSION;
+use motet_machine::{CodeImage, TraceEvent};
+use motet_types::{EdgeId, EffectRow, EventKind, FaultClass, RoleId, Terminal};
+use serde_json::{Value as Json, json};
+
+/// Sender and receiver of an edge, by name; `?` where the image has no such edge.
+pub fn edge_names(image: &CodeImage, edge: EdgeId) -> (&str, &str) {
+    match image.edge(edge) {
+        Some(ends) => (image.role_name(RoleId(ends.sender)), image.role_name(RoleId(ends.receiver))),
+        None => ("?", "?"),
+    }
+}
+
+/// An event as JSON. `image` is the image that the event's session ran.
+pub fn event_json(image: &CodeImage, event: &TraceEvent) -> Json {
+    let what = event.event;
+    let mut json = json!({
+        "schema_version": LEAN_BRIDGE_SCHEMA_VERSION,
+        "kind": what.kind.name(),
+        "tick": event.tick.0,
+        "session": event.session.0,
+    });
+    let mut put = |key: &str, value: &str| json[key] = Json::from(value);
+    // The first coroutine of role n is coroutine n.
+    let role = image.role_name(RoleId(what.coroutine.0));
+    match what.kind {
+        EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose => {
+            let (sender, receiver) = edge_names(image, what.edge);
+            put("sender", sender);
+            put("receiver", receiver);
+            put("label", image.label_name(what.label));
+        }
+        EventKind::SessionTerminal => put("reason", Terminal::from_code(what.detail).map_or("?", Terminal::name)),
+        EventKind::Faulted | EventKind::FailureBranchEntered => {
+            put("role", role);
+            put("reason", FaultClass::from_number(what.detail).map_or("?", FaultClass::code));
+        }
+        EventKind::Invoked => {
+            put("role", role);
+            let effect = image.effects().get(EffectRow(what.label.0).index());
+            put("label", &effect.map_or_else(|| "?".into(), |row| format!("{}.{}", row.interface, row.operation)));
+        }
+        EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => {}
+        _ => put("role", role),
+    }
+    json
+}

@@ -1,0 +1,148 @@
+//! A host in another process, as an effect handler: a role can be written in any language that reads and writes
+//! lines. `docs/host.md` describes the protocol.
+
+use crate::effect_json::{outcome_from_json, request_json};
+use crate::host_error::{HostError, HostErrorKind};
+use crate::host_process::HostProcess;
+use crate::value_json::shortened;
+use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody};
+use motet_types::{EffectFailureKind, EffectKind, EffectKinds};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a host may take for an answer when nothing else is said.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How a host in another process is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecOptions {
+    /// How long it may take for one answer.
+    pub deadline: Duration,
+    /// Whether it is asked about messages that came, and not only about those to be sent.
+    pub receives: bool,
+}
+
+impl Default for ExecOptions {
+    fn default() -> Self {
+        Self { deadline: DEFAULT_DEADLINE, receives: false }
+    }
+}
+
+/// A process that answers effects. One process serves all sessions, one request at a time.
+///
+/// The first thing that goes wrong ends the process and is kept: every later effect fails at once, and
+/// [`ExecHost::take_error`] tells what it was.
+pub struct ExecHost {
+    command: String,
+    identity: String,
+    options: ExecOptions,
+    state: Mutex<State>,
+}
+
+struct State {
+    process: Option<HostProcess>,
+    error: Option<HostError>,
+}
+
+impl ExecHost {
+    /// Starts `sh -c command`.
+    pub fn start(command: &str, options: ExecOptions) -> Result<Self, HostError> {
+        let failed = |kind| HostError { command: command.into(), kind, asked: None };
+        let process = HostProcess::start(command).map_err(failed)?;
+        Ok(Self {
+            command: command.into(),
+            identity: format!("exec:{command}"),
+            options,
+            state: Mutex::new(State { process: Some(process), error: None }),
+        })
+    }
+
+    /// What went wrong, if anything has; it is told once.
+    pub fn take_error(&self) -> Option<HostError> {
+        self.lock().error.take()
+    }
+
+    /// Whether something has gone wrong: nothing will be answered any more.
+    pub fn has_failed(&self) -> bool {
+        self.lock().process.is_none()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, process: &mut HostProcess, request: &EffectRequest<'_>) -> Result<EffectOutcome, HostErrorKind> {
+        let mut line = request_json(request).to_string().into_bytes();
+        line.push(b'\n');
+        let answer = process.ask(line, self.options.deadline)?;
+        outcome_from_json(request, &answer)
+            .map_err(|error| HostErrorKind::Garbage { line: shortened(answer.trim_end()), error: Box::new(error) })
+    }
+}
+
+/// A request in words.
+fn words(request: &EffectRequest<'_>) -> String {
+    let image = request.image;
+    let (role, session) = (request.role_name(), request.coordinate.session.0);
+    let what = match request.body {
+        EffectRequestBody::SendDecision { partner, label, .. } => {
+            format!("a decision about {} from {role} to {}", image.label_name(label), image.role_name(partner))
+        }
+        EffectRequestBody::Receive { partner, label, .. } => {
+            format!("its view of {} from {} to {role}", image.label_name(label), image.role_name(partner))
+        }
+        EffectRequestBody::Choose { partner, .. } => {
+            format!("the choice of {role} towards {}", image.role_name(partner))
+        }
+        EffectRequestBody::InvokeStep { .. } => match request.operation() {
+            Some(part) => format!("{}.{} of {role}", part.interface, part.operation),
+            None => format!("an operation of {role}"),
+        },
+    };
+    format!("{what} in session {session}")
+}
+
+/// The failure that the session sees; the whole story is in [`ExecHost::take_error`].
+fn failure(error: &HostErrorKind) -> EffectFailureKind {
+    match error {
+        HostErrorKind::Silent { .. } => EffectFailureKind::Timeout,
+        HostErrorKind::Start(_) | HostErrorKind::Died { .. } => EffectFailureKind::Unavailable,
+        _ => EffectFailureKind::ContractViolation,
+    }
+}
+
+impl EffectHandler for ExecHost {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn wants(&self) -> EffectKinds {
+        let kinds =
+            EffectKinds::NONE.with(EffectKind::SendDecision).with(EffectKind::Choose).with(EffectKind::InvokeStep);
+        if self.options.receives { kinds.with(EffectKind::Receive) } else { kinds }
+    }
+
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        let mut state = self.lock();
+        let Some(process) = &mut state.process else {
+            return EffectOutcome::failure(EffectFailureKind::Unavailable, "the host has failed before");
+        };
+        match self.ask(process, &request) {
+            Ok(outcome) => outcome,
+            Err(kind) => {
+                process.kill();
+                state.process = None;
+                let outcome = EffectOutcome::failure(failure(&kind), kind.to_string());
+                let asked = Some(words(&request));
+                state.error.get_or_insert(HostError { command: self.command.clone(), kind, asked });
+                outcome
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for ExecHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExecHost").field("command", &self.command).field("options", &self.options).finish()
+    }
+}
