@@ -6,7 +6,7 @@
 
 use crate::effect::EffectHandler;
 use crate::image::CodeImage;
-use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, HEAD_READY, HEAD_STATUS};
+use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_STATUS};
 use crate::outbox::{FaultReport, Outbox};
 use crate::session::{Gate, Session, Status};
 use crate::step::{BurstContext, Frame, Outcome, step};
@@ -62,6 +62,7 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
     let (head, rest) = words.split_at_mut(layout.roles_at);
     let (roles, rest) = rest.split_at_mut(layout.coros_at - layout.roles_at);
     let (coros, edges) = rest.split_at_mut(layout.edges_at - layout.coros_at);
+    let (edges, _) = edges.as_chunks_mut::<EDGE_WORDS>();
     let ready = &mut head[HEAD_READY..];
     let mut current = status.current();
     let mut live = status.live();

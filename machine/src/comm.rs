@@ -3,13 +3,14 @@
 use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode, Edge, Message};
 use crate::effect::{EffectHandler, EffectOutcome, EffectResponse, SendDecision};
 use crate::host::{Question, refused};
-use crate::image::{BranchRow, KIND_RECV, KIND_SEND};
+use crate::op::{Arms, Comm};
 use crate::session::{Gate, TAG_ENDPOINT, store, view};
 use crate::step::{Frame, Outcome, Step};
 use alloc::boxed::Box;
 use motet_types::{EdgeId, EffectKind, EventKind, Fault, LabelId, Planted, RoleId, ValType, planted};
 
 /// How many messages an edge holds before its policy applies. A growing edge's memory grows by itself.
+#[inline(always)]
 fn capacity(buffer: &BufferConfig) -> usize {
     usize::from(match buffer.policy {
         BackpressurePolicy::Resize { max } => max.max(buffer.capacity),
@@ -38,60 +39,64 @@ impl Frame<'_> {
         RoleId(self.image.parts.edges[edge.index()].sender)
     }
 
-    /// Whether a product of the image's own making has its label's sort, components included.
+    /// Whether a product has its label's sort, components included.
+    #[cold]
     fn compound_fits(&self, label: LabelId, tag: u8, word: u64) -> bool {
         let value = view(self.ext.as_deref(), self.session, tag, word).to_value();
         value.has_sort(self.image.sorts(), self.image.label_sort(label))
     }
 
     /// Leaves a message out. The types must not notice: the branch leads from a state to itself at both ends.
-    fn drop_send(&mut self, branch: BranchRow, edge: EdgeId, reason: &'static str) -> Step {
-        if !branch.elastic() && !planted(Planted::StepDropAdvances) {
-            return Err(Box::new(Fault::BufferFull { edge, reason }));
+    #[cold]
+    fn drop_send(&mut self, comm: &Comm, reason: &'static str) -> Step {
+        if !comm.elastic() && !planted(Planted::StepDropAdvances) {
+            return Err(Box::new(Fault::BufferFull { edge: comm.edge, reason }));
         }
         self.out.dropped += 1;
-        self.pc += 1;
+        self.pc = comm.pc;
         Ok(Outcome::Ran)
+    }
+
+    /// What a full edge does with the message: nothing has been changed or asked yet.
+    #[cold]
+    fn no_room(&mut self, comm: &Comm) -> Step {
+        let edge = comm.edge;
+        match self.context.buffer.policy {
+            BackpressurePolicy::Block => {
+                Edge::of(self.edges, edge).wait_to_send(self.coroutine);
+                Ok(Outcome::Blocked(Gate::Room(edge)))
+            }
+            BackpressurePolicy::Drop => self.drop_send(comm, "it was full and its policy is to drop"),
+            _ => Err(Box::new(Fault::BufferFull { edge, reason: "it was full" })),
+        }
+    }
+
+    /// Overwrites the last message where the mode and the types allow it.
+    #[cold]
+    fn overwrite(&mut self, comm: &Comm, message: Message) -> bool {
+        let old = Edge::of(self.edges, comm.edge).overwrite_last(message, self.ext);
+        if let Some(old) = old {
+            self.release(old.tag, old.word);
+            self.out.dropped += 1;
+        }
+        old.is_some()
     }
 }
 
-/// `Send`, and `Offer` when there is a label: checks, asks, then enqueues, wakes, advances and records together.
+/// `Send` and `Offer`: checks, asks, then enqueues, wakes, advances and records together.
 #[inline(always)]
-pub(crate) fn send<H: EffectHandler + ?Sized>(
-    frame: &mut Frame<'_>,
-    host: &H,
-    chan: u16,
-    val: u16,
-    offered: Option<LabelId>,
-) -> Step {
-    let (role, state) = frame.endpoint(chan)?;
-    let branches = frame.image.branches_of(state);
-    let branch = match offered {
-        None => branches.first(),
-        Some(label) => branches.iter().find(|branch| branch.label() == label),
-    };
-    let branch = match branch {
-        Some(branch) if state.kind() == KIND_SEND => *branch,
-        Some(_) => return Err(Box::new(Fault::Action)),
-        None => return Err(Box::new(Fault::UnknownLabel { label: offered.unwrap_or_default() })),
-    };
-    let (mut tag, mut word) = frame.read(val);
-    let (label, edge) = (branch.label(), state.edge());
-    if tag != branch.tag() || branch.compound() && !frame.compound_fits(label, tag, word) {
+pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
+    let role = frame.monitor(comm.state)?;
+    let (mut tag, mut word) = frame.read(comm.reg);
+    let (label, edge) = (comm.label, comm.edge);
+    if tag != comm.tag || comm.compound() && !frame.compound_fits(label, tag, word) {
         return Err(Box::new(Fault::Payload { label, found: val_type(tag) }));
     }
-    let buffer = frame.context.buffer;
-    let overwrites = buffer.mode == BufferMode::LatestValue && branch.elastic();
-    let room = Edge::of(frame.edges, edge).header().len() < capacity(&buffer);
+    let buffer = &frame.context.buffer;
+    let overwrites = buffer.mode == BufferMode::LatestValue && comm.elastic();
+    let room = Edge::of(frame.edges, edge).header().len() < capacity(buffer);
     if !(room || overwrites && Edge::of(frame.edges, edge).last_is(label, frame.ext)) {
-        return match buffer.policy {
-            BackpressurePolicy::Block => {
-                Edge::of(frame.edges, edge).wait_to_send(frame.coroutine);
-                Ok(Outcome::Blocked(Gate::Room(edge)))
-            }
-            BackpressurePolicy::Drop => frame.drop_send(branch, edge, "it was full and its policy is to drop"),
-            _ => Err(Box::new(Fault::BufferFull { edge, reason: "it was full" })),
-        };
+        return frame.no_room(comm);
     }
     let mut replaced = false;
     if frame.context.wants.contains(EffectKind::SendDecision) {
@@ -104,7 +109,7 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(
                     (tag, word) = store(frame.ext, value);
                     replaced = true;
                 }
-                SendDecision::Drop => return frame.drop_send(branch, edge, "the host dropped the message"),
+                SendDecision::Drop => return frame.drop_send(comm, "the host dropped the message"),
                 SendDecision::Defer => return Ok(Outcome::Blocked(Gate::NextBurst)),
             },
             other => return Err(refused(EffectKind::SendDecision, other)),
@@ -114,66 +119,86 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(
         frame.retain(tag, word);
     }
     let message = Message { label, tag, word };
-    let old = if overwrites { Edge::of(frame.edges, edge).overwrite_last(message, frame.ext) } else { None };
-    match old {
-        Some(old) => {
-            frame.release(old.tag, old.word);
-            frame.out.dropped += 1;
-        }
-        None => {
-            let woken = Edge::of(frame.edges, edge).push(message, frame.ext);
-            if !planted(Planted::StepNoWake) {
-                frame.wake(woken);
-            }
+    if !(overwrites && frame.overwrite(comm, message)) {
+        let woken = Edge::of(frame.edges, edge).push(message, frame.ext);
+        if !planted(Planted::StepNoWake) {
+            frame.wake(woken);
         }
     }
     if !planted(Planted::StepSendKeepsState) {
-        frame.advance(role, branch.next());
+        frame.advance(role, comm.next);
     }
-    frame.pc += 1;
+    frame.pc = comm.pc;
     frame.event(EventKind::Sent, edge, label);
-    if offered.is_some() {
+    if comm.offered() {
         frame.event(EventKind::Offered, edge, label);
     }
     Ok(Outcome::Ran)
 }
 
-/// `Receive`, and `Choose` when there is a table.
+/// `Receive`: the one label that may come.
 #[inline(always)]
-pub(crate) fn receive<H: EffectHandler + ?Sized>(
+pub(crate) fn receive<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
+    let role = frame.monitor(comm.state)?;
+    let Some(message) = frame.incoming(comm.edge) else {
+        return Ok(Outcome::Blocked(Gate::Message(comm.edge)));
+    };
+    if message.label != comm.label {
+        return Err(Box::new(Fault::UnknownLabel { label: message.label }));
+    }
+    take(frame, host, role, comm, message)
+}
+
+/// `Choose`: one of several labels; execution goes on at its arm.
+#[inline(always)]
+pub(crate) fn choose<H: EffectHandler + ?Sized>(
     frame: &mut Frame<'_>,
     host: &H,
-    chan: u16,
-    dst: u16,
-    table: Option<u32>,
+    arms: Arms,
+    state: u32,
+    edge: EdgeId,
 ) -> Step {
-    let (role, state) = frame.endpoint(chan)?;
-    if state.kind() != KIND_RECV {
-        return Err(Box::new(Fault::Action));
-    }
-    let edge = state.edge();
-    let Some(message) = Edge::of(frame.edges, edge).peek() else {
-        Edge::of(frame.edges, edge).wait_to_receive(frame.coroutine);
+    let role = frame.monitor(state)?;
+    let Some(message) = frame.incoming(edge) else {
         return Ok(Outcome::Blocked(Gate::Message(edge)));
     };
-    let branches = frame.image.branches_of(state);
-    let Some(at) = branches.iter().position(|branch| branch.label() == message.label) else {
-        return Err(Box::new(Fault::UnknownLabel { label: message.label }));
+    let rows = frame.image.arms(arms);
+    let arm = match planted(Planted::StepWrongArm) {
+        true => rows.last(),
+        false => rows.iter().find(|arm| arm.label == message.label),
     };
-    let branch = branches[at];
-    let (dst, pc) = match table {
-        None => (dst, frame.pc + 1),
-        Some(table) => match frame.image.arms_of(table).get(at) {
-            Some(arm) if !planted(Planted::StepWrongArm) => (arm.dst, arm.target),
-            Some(_) => frame.image.arms_of(table).last().map_or((0, 0), |arm| (arm.dst, arm.target)),
-            None => return Err(Box::new(Fault::UnknownLabel { label: message.label })),
-        },
-    };
+    match arm {
+        Some(arm) => take(frame, host, role, arm, message),
+        None => Err(Box::new(Fault::UnknownLabel { label: message.label })),
+    }
+}
+
+impl Frame<'_> {
+    /// The edge's first message; when there is none, the coroutine is written down as waiting for it.
+    #[inline(always)]
+    fn incoming(&mut self, edge: EdgeId) -> Option<Message> {
+        let mut edge = Edge::of(self.edges, edge);
+        let message = edge.peek();
+        if message.is_none() {
+            edge.wait_to_receive(self.coroutine);
+        }
+        message
+    }
+}
+
+/// Asks, then dequeues, wakes, writes, advances and records together.
+#[inline(always)]
+fn take<H: EffectHandler + ?Sized>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    role: RoleId,
+    comm: &Comm,
+    message: Message,
+) -> Step {
     let (mut tag, mut word) = (message.tag, message.word);
     if frame.context.wants.contains(EffectKind::Receive) {
-        let partner = frame.sender(edge);
-        let question = Question::Receive { partner, label: message.label, tag, word };
-        match frame.ask(host, role, question) {
+        let partner = frame.sender(comm.edge);
+        match frame.ask(host, role, Question::Receive { partner, label: message.label, tag, word }) {
             EffectOutcome::Success(EffectResponse::Receive(None)) => {}
             EffectOutcome::Success(EffectResponse::Receive(Some(value))) => {
                 frame.accept(EffectKind::Receive, message.label, &value)?;
@@ -183,15 +208,15 @@ pub(crate) fn receive<H: EffectHandler + ?Sized>(
             other => return Err(refused(EffectKind::Receive, other)),
         }
     }
-    let woken = Edge::of(frame.edges, edge).pop(frame.ext);
+    let woken = Edge::of(frame.edges, comm.edge).pop(frame.ext);
     frame.wake(woken);
-    frame.write(dst, tag, word);
-    frame.advance(role, branch.next());
-    frame.pc = pc;
+    frame.write(comm.reg, tag, word);
+    frame.advance(role, comm.next);
+    frame.pc = comm.pc;
     *frame.received += 1;
-    frame.event(EventKind::Received, edge, message.label);
-    if table.is_some() {
-        frame.event(EventKind::Chose, edge, message.label);
+    frame.event(EventKind::Received, comm.edge, message.label);
+    if comm.offered() {
+        frame.event(EventKind::Chose, comm.edge, message.label);
     }
     Ok(Outcome::Ran)
 }

@@ -52,22 +52,27 @@ impl Default for BufferConfig {
     }
 }
 
-/// An edge's header: head and count of the slots in place, length of the whole queue, and who waits (coroutine + 1).
+/// An edge's header: which slot is first (bits 0..16), how many messages there are (16..32), and who waits to receive
+/// (32..48) and to send (48..64), each as coroutine + 1. The first messages stand in the slots, as many as there are.
 #[derive(Clone, Copy)]
 pub(crate) struct Header(pub(crate) u64);
+
+const ONE_MESSAGE: u64 = 1 << 16;
+const RECEIVER: u64 = 0xffff << 32;
+const SENDER: u64 = 0xffff << 48;
 
 impl Header {
     #[inline(always)]
     pub(crate) fn head(self) -> usize {
-        self.0 as u8 as usize
-    }
-    #[inline(always)]
-    pub(crate) fn in_place(self) -> usize {
-        (self.0 >> 8) as u8 as usize
+        self.0 as u16 as usize
     }
     #[inline(always)]
     pub(crate) fn len(self) -> usize {
         (self.0 >> 16) as u16 as usize
+    }
+    #[inline(always)]
+    pub(crate) fn in_place(self) -> usize {
+        self.len().min(INLINE_SLOTS)
     }
     #[inline(always)]
     pub(crate) fn receiver_waits(self) -> u16 {
@@ -77,18 +82,12 @@ impl Header {
     pub(crate) fn sender_waits(self) -> u16 {
         (self.0 >> 48) as u16
     }
-    #[inline(always)]
-    fn queue(self, head: usize, in_place: usize, len: usize) -> Self {
-        Self(self.0 & !0xffff_ffff | head as u64 | (in_place as u64) << 8 | (len as u64) << 16)
-    }
-    #[inline(always)]
-    fn with_receiver(self, waits: u16) -> Self {
-        Self(self.0 & !(0xffff << 32) | u64::from(waits) << 32)
-    }
-    #[inline(always)]
-    fn with_sender(self, waits: u16) -> Self {
-        Self(self.0 & !(0xffff << 48) | u64::from(waits) << 48)
-    }
+}
+
+/// The words of the slot `at` places behind the head.
+#[inline(always)]
+pub(crate) fn slot(head: usize, at: usize) -> usize {
+    EDGE_SLOTS + 2 * ((head + at) % INLINE_SLOTS)
 }
 
 /// A message: what stands in a slot.
@@ -119,10 +118,8 @@ pub(crate) struct Edge<'a> {
 
 impl<'a> Edge<'a> {
     #[inline(always)]
-    pub(crate) fn of(edges: &'a mut [u64], id: EdgeId) -> Self {
-        let at = id.index() * EDGE_WORDS;
-        let words = edges[at..at + EDGE_WORDS].as_mut_array().expect("an edge has EDGE_WORDS words");
-        Self { id, words }
+    pub(crate) fn of(edges: &'a mut [[u64; EDGE_WORDS]], id: EdgeId) -> Self {
+        Self { id, words: &mut edges[id.index()] }
     }
 
     #[inline(always)]
@@ -132,12 +129,12 @@ impl<'a> Edge<'a> {
 
     #[inline(always)]
     pub(crate) fn wait_to_receive(&mut self, coroutine: u16) {
-        self.words[EDGE_HEADER] = self.header().with_receiver(coroutine + 1).0;
+        self.words[EDGE_HEADER] = self.words[EDGE_HEADER] & !RECEIVER | u64::from(coroutine + 1) << 32;
     }
 
     #[inline(always)]
     pub(crate) fn wait_to_send(&mut self, coroutine: u16) {
-        self.words[EDGE_HEADER] = self.header().with_sender(coroutine + 1).0;
+        self.words[EDGE_HEADER] = self.words[EDGE_HEADER] & !SENDER | u64::from(coroutine + 1) << 48;
     }
 
     /// The first message, when there is one.
@@ -147,7 +144,7 @@ impl<'a> Edge<'a> {
         if header.len() == 0 {
             return None;
         }
-        let at = EDGE_SLOTS + 2 * (header.head() % INLINE_SLOTS);
+        let at = slot(header.head(), 0);
         Some(Message::from_slot(self.words[at], self.words[at + 1]))
     }
 
@@ -157,43 +154,29 @@ impl<'a> Edge<'a> {
         let header = self.header();
         let sequence = self.words[EDGE_SENT];
         self.words[EDGE_SENT] = sequence + 1;
-        let (head, mut in_place, len) = (header.head(), header.in_place(), header.len());
-        if len < INLINE_SLOTS && len == in_place {
-            let at = EDGE_SLOTS + 2 * ((head + in_place) % INLINE_SLOTS);
+        if header.len() < INLINE_SLOTS {
+            let at = slot(header.head(), header.len());
             self.words[at] = message.meta(sequence);
             self.words[at + 1] = message.word;
-            in_place += 1;
         } else {
-            let queue = ext.get_or_insert_default().overflow(self.id);
-            if planted(Planted::StepOverflowFront) {
-                queue.push_front((message.meta(sequence), message.word));
-            } else {
-                queue.push_back((message.meta(sequence), message.word));
-            }
+            spill(self.id, message, sequence, ext);
         }
-        let woken = header.receiver_waits();
-        self.words[EDGE_HEADER] = header.queue(head, in_place, len + 1).with_receiver(0).0;
-        woken
+        self.words[EDGE_HEADER] = (header.0 & !RECEIVER) + ONE_MESSAGE;
+        header.receiver_waits()
     }
 
     /// Takes the first message away; answers the coroutine that waited for room, plus one.
     #[inline(always)]
     pub(crate) fn pop(&mut self, ext: &mut Option<Box<Ext>>) -> u16 {
         let header = self.header();
-        let head = (header.head() + 1) % INLINE_SLOTS;
-        let mut in_place = header.in_place() - 1;
-        let len = header.len() - 1;
-        if len > in_place {
-            let next = ext.as_mut().and_then(|ext| ext.overflow(self.id).pop_front());
-            let (meta, word) = next.expect("a queue longer than its slots has the rest in the overflow");
-            let at = EDGE_SLOTS + 2 * ((head + in_place) % INLINE_SLOTS);
-            self.words[at] = meta;
-            self.words[at + 1] = word;
-            in_place += 1;
+        if header.len() > INLINE_SLOTS {
+            // The slot that becomes free takes the first message that has spilled, and is then the last in place.
+            let at = slot(header.head(), 0);
+            (self.words[at], self.words[at + 1]) = unspill(self.id, ext);
         }
-        let woken = header.sender_waits();
-        self.words[EDGE_HEADER] = header.queue(head, in_place, len).with_sender(0).0;
-        woken
+        let head = (header.head() + 1) % INLINE_SLOTS;
+        self.words[EDGE_HEADER] = ((header.0 & !SENDER & !0xffff) - ONE_MESSAGE) | head as u64;
+        header.sender_waits()
     }
 
     /// Whether the last message is there and has the label.
@@ -205,7 +188,7 @@ impl<'a> Edge<'a> {
         let meta = if header.len() > header.in_place() {
             ext.as_mut().and_then(|ext| ext.overflow(self.id).back().map(|(meta, _)| *meta)).unwrap_or_default()
         } else {
-            self.words[EDGE_SLOTS + 2 * ((header.head() + header.in_place() - 1) % INLINE_SLOTS)]
+            self.words[slot(header.head(), header.in_place() - 1)]
         };
         Message::from_slot(meta, 0).label == label
     }
@@ -221,7 +204,7 @@ impl<'a> Edge<'a> {
             let last = ext.as_mut()?.overflow(self.id).back_mut()?;
             (&mut last.0, &mut last.1)
         } else {
-            let at = EDGE_SLOTS + 2 * ((header.head() + header.in_place() - 1) % INLINE_SLOTS);
+            let at = slot(header.head(), header.in_place() - 1);
             let (meta, word) = self.words[at..at + 2].split_at_mut(1);
             (&mut meta[0], &mut word[0])
         };
@@ -230,4 +213,17 @@ impl<'a> Edge<'a> {
         self.words[EDGE_SENT] = sequence + 1;
         Some(old)
     }
+}
+
+#[cold]
+fn spill(edge: EdgeId, message: Message, sequence: u64, ext: &mut Option<Box<Ext>>) {
+    let queue = ext.get_or_insert_default().overflow(edge);
+    let slot = (message.meta(sequence), message.word);
+    if planted(Planted::StepOverflowFront) { queue.push_front(slot) } else { queue.push_back(slot) }
+}
+
+#[cold]
+fn unspill(edge: EdgeId, ext: &mut Option<Box<Ext>>) -> (u64, u64) {
+    let first = ext.as_mut().and_then(|ext| ext.overflow(edge).pop_front());
+    first.expect("a queue longer than its slots has the rest in the overflow")
 }

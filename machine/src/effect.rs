@@ -5,7 +5,8 @@
 //! are and received as they come. A choice has no such answer, so a protocol with choices needs a handler that wants
 //! [`EffectKind::Choose`].
 
-use crate::image::{BranchRow, CodeImage};
+use crate::image::CodeImage;
+use crate::op::Comm;
 use crate::session::{Ext, ValueRef, view};
 use alloc::string::String;
 use core::fmt;
@@ -84,7 +85,7 @@ impl<'a> Registers<'a> {
 /// The labels a role may choose between, in the order of its type.
 #[derive(Clone, Copy)]
 pub struct Labels<'a> {
-    pub(crate) rows: &'a [BranchRow],
+    pub(crate) rows: &'a [Comm],
 }
 
 impl<'a> Labels<'a> {
@@ -100,12 +101,12 @@ impl<'a> Labels<'a> {
 
     /// The label at a position.
     pub fn get(&self, at: usize) -> Option<LabelId> {
-        self.rows.get(at).map(|row| row.label())
+        self.rows.get(at).map(|row| row.label)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = LabelId> + 'a {
-        self.rows.iter().map(|row| row.label())
+        self.rows.iter().map(|row| row.label)
     }
 }
 

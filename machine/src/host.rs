@@ -3,7 +3,7 @@
 use crate::effect::{
     EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, Labels, Registers,
 };
-use crate::image::{KIND_SEND, StateRow};
+use crate::op::Arms;
 use crate::outbox::Ask;
 use crate::session::{Gate, store, view};
 use crate::step::{Frame, Outcome, Step};
@@ -20,7 +20,7 @@ use motet_types::{
 pub(crate) enum Question {
     Send { partner: RoleId, label: LabelId, tag: u8, word: u64 },
     Receive { partner: RoleId, label: LabelId, tag: u8, word: u64 },
-    Choose { partner: RoleId, state: StateRow },
+    Choose { partner: RoleId, arms: Arms },
     Invoke { effect: EffectRow, tag: u8, word: u64 },
 }
 
@@ -65,8 +65,8 @@ impl Frame<'_> {
             Question::Receive { partner, label, tag, word } => {
                 EffectRequestBody::Receive { partner, label, payload: view(ext, session, tag, word) }
             }
-            Question::Choose { partner, state } => {
-                EffectRequestBody::Choose { partner, labels: Labels { rows: self.image.branches_of(state) } }
+            Question::Choose { partner, arms } => {
+                EffectRequestBody::Choose { partner, labels: Labels { rows: self.image.arms(arms) } }
             }
             Question::Invoke { effect, tag, word } => {
                 EffectRequestBody::InvokeStep { effect, argument: view(ext, session, tag, word) }
@@ -112,15 +112,18 @@ impl Frame<'_> {
 }
 
 /// Asks which label to send; the code goes on at that label's arm. The label itself is sent by the `Offer` there.
-pub(crate) fn decide<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, chan: u16, table: u32) -> Step {
-    let (role, state) = frame.endpoint(chan)?;
-    if state.kind() != KIND_SEND {
-        return Err(Box::new(Fault::Action));
-    }
+pub(crate) fn decide<H: EffectHandler + ?Sized>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    arms: Arms,
+    state: u32,
+    edge: EdgeId,
+) -> Step {
+    let role = frame.monitor(state)?;
     let kind = EffectKind::Choose;
-    let partner = frame.receiver(state.edge());
     let at = if frame.context.wants.contains(kind) {
-        match frame.ask(host, role, Question::Choose { partner, state }) {
+        let partner = frame.receiver(edge);
+        match frame.ask(host, role, Question::Choose { partner, arms }) {
             EffectOutcome::Success(EffectResponse::Choose(at)) => at,
             other => return Err(refused(kind, other)),
         }
@@ -129,15 +132,12 @@ pub(crate) fn decide<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H,
         let message = String::from("nobody decides: the host does not want `choose`");
         return Err(Box::new(Fault::Invoke { effect: kind.name(), kind: EffectFailureKind::Unavailable, message }));
     };
-    match frame.image.arms_of(table).get(at) {
+    match frame.image.arms(arms).get(at) {
         Some(arm) => {
-            frame.pc = arm.target;
+            frame.pc = arm.pc;
             Ok(Outcome::Ran)
         }
-        None => {
-            let count = state.count();
-            Err(broken(kind, format!("label number {at} was chosen where there are {count}")))
-        }
+        None => Err(broken(kind, format!("label number {at} was chosen where there are {}", arms.count))),
     }
 }
 
@@ -148,6 +148,7 @@ pub(crate) fn invoke<H: EffectHandler + ?Sized>(
     arg: u16,
     dst: u16,
     effect: EffectRow,
+    pc: u32,
 ) -> Step {
     let kind = EffectKind::InvokeStep;
     let part = &frame.image.parts.effects[effect.index()];
@@ -182,7 +183,7 @@ pub(crate) fn invoke<H: EffectHandler + ?Sized>(
     frame.has_sort(kind, SortId(part.answer), &value, &part.operation)?;
     let (tag, word) = store(frame.ext, value);
     frame.write(dst, tag, word);
-    frame.pc += 1;
+    frame.pc = pc;
     frame.event(EventKind::Invoked, EdgeId(0), LabelId(effect.0));
     Ok(Outcome::Ran)
 }

@@ -15,6 +15,7 @@ mod host;
 mod image;
 mod layout;
 mod machine;
+mod op;
 mod outbox;
 mod root;
 mod session;

@@ -3,9 +3,9 @@
 //! It is computed when asked for, from contents alone: where a value happens to be stored, and which messages have
 //! spilled, never enters.
 
-use crate::edge::{Header, Message};
+use crate::edge::{Header, Message, slot};
 use crate::image::CodeImage;
-use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_SLOTS, EDGE_WORDS, INLINE_SLOTS};
+use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS};
 use crate::machine::ProtocolMachine;
 use crate::session::{Ext, Session, view};
 use crate::tape::encode_effect;
@@ -37,8 +37,8 @@ fn session_digest(session: &Session, image: &CodeImage) -> Digest {
         into.u16(header.sender_waits());
         let spilled = ext.and_then(|ext| ext.overflow.iter().find(|(id, _)| id.index() == at));
         let spilled = spilled.into_iter().flat_map(|(_, queue)| queue.iter().copied());
-        let in_place = (0..header.in_place()).map(|slot| {
-            let at = EDGE_SLOTS + 2 * ((header.head() + slot) % INLINE_SLOTS);
+        let in_place = (0..header.in_place()).map(|place| {
+            let at = slot(header.head(), place);
             (edge[at], edge[at + 1])
         });
         for (meta, word) in in_place.chain(spilled) {

@@ -4,18 +4,17 @@
 //! anything, all at once. A block or a fault leaves nothing half done. An instruction that may block checks for that
 //! before it asks, so that nobody is asked twice about one message.
 
-use crate::comm::{receive, send};
+use crate::comm::{choose, receive, send};
 use crate::edge::BufferConfig;
 use crate::effect::{EffectHandler, RunId};
 use crate::host::{decide, invoke};
-use crate::image::{CodeImage, KIND_END, StateRow};
+use crate::image::CodeImage;
+use crate::layout::EDGE_WORDS;
+use crate::op::Op;
 use crate::outbox::Outbox;
-use crate::session::{Ext, FIRST_OWNED_TAG, Gate, TAG_ENDPOINT, store};
+use crate::session::{Ext, FIRST_OWNED_TAG, Gate, store};
 use alloc::boxed::Box;
-use motet_types::{
-    CoroutineId, EdgeId, EffectKinds, EffectRow, Event, EventKind, Fault, Instr, LabelId, Planted, RoleId, SessionId,
-    StateId, Tick, planted,
-};
+use motet_types::{CoroutineId, EdgeId, EffectKinds, Event, EventKind, Fault, LabelId, Pc, RoleId, SessionId, Tick};
 
 /// What a burst needs to know besides its session: the same for a whole wave.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +54,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) regs: &'a mut [u64],
     pub(crate) ready: &'a mut [u64],
     pub(crate) roles: &'a mut [u64],
-    pub(crate) edges: &'a mut [u64],
+    pub(crate) edges: &'a mut [[u64; EDGE_WORDS]],
     pub(crate) ext: &'a mut Option<Box<Ext>>,
     pub(crate) out: &'a mut Outbox,
     pub(crate) received: &'a mut u32,
@@ -66,47 +65,42 @@ pub(crate) type Step = Result<Outcome, Box<Fault>>;
 /// Executes one instruction.
 #[inline(always)]
 pub(crate) fn step<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H) -> Step {
-    let Some(instr) = frame.image.code.get(frame.pc as usize) else {
-        return Err(Box::new(Fault::PcOutOfBounds { pc: motet_types::Pc(frame.pc) }));
+    let image = frame.image;
+    let Some(op) = image.ops.get(frame.pc as usize) else {
+        return Err(Box::new(Fault::PcOutOfBounds { pc: Pc(frame.pc) }));
     };
-    match *instr {
-        Instr::Send { chan, val } => send(frame, host, chan, val, None),
-        Instr::Offer { chan, val, label } => send(frame, host, chan, val, Some(LabelId(label as u16))),
-        Instr::Receive { chan, dst } => receive(frame, host, chan, dst, None),
-        Instr::Choose { chan, table } => receive(frame, host, chan, 0, Some(table)),
-        Instr::Decide { chan, table } => decide(frame, host, chan, table),
-        Instr::Invoke { arg, dst, effect } => invoke(frame, host, arg, dst, EffectRow(effect as u16)),
-        Instr::Set { dst, constant } => {
-            let (tag, word) = store(frame.ext, frame.image.constants[constant as usize].clone());
-            frame.write(dst, tag, word);
-            frame.pc += 1;
-            Ok(Outcome::Ran)
+    frame.pc = match op {
+        Op::Send(comm) => return send(frame, host, comm),
+        Op::Receive(comm) => return receive(frame, host, comm),
+        Op::Choose { arms, state, edge } => return choose(frame, host, *arms, *state, *edge),
+        Op::Decide { arms, state, edge } => return decide(frame, host, *arms, *state, *edge),
+        Op::Invoke { arg, dst, effect, pc } => return invoke(frame, host, *arg, *dst, *effect, *pc),
+        Op::Set { dst, constant, pc } => {
+            let (tag, word) = store(frame.ext, image.constants[*constant as usize].clone());
+            frame.write(*dst, tag, word);
+            *pc
         }
-        Instr::Move { dst, src } => {
-            let (tag, word) = frame.read(src);
+        Op::Move { dst, src, pc } => {
+            let (tag, word) = frame.read(*src);
             frame.retain(tag, word);
-            frame.write(dst, tag, word);
-            frame.pc += 1;
-            Ok(Outcome::Ran)
+            frame.write(*dst, tag, word);
+            *pc
         }
-        Instr::Jump { target } => {
-            frame.pc = target;
-            Ok(Outcome::Ran)
+        Op::Jump { pc } => *pc,
+        Op::Branch { on, arms, pc } => {
+            let (_, word) = frame.read(*on);
+            let arm = usize::try_from(word).ok().and_then(|at| image.arms(*arms).get(at));
+            arm.map_or(*pc, |arm| arm.pc)
         }
-        Instr::Branch { on, table } => {
-            let (_, word) = frame.read(on);
-            let arm = usize::try_from(word).ok().and_then(|at| frame.image.arms_of(table).get(at));
-            frame.pc = arm.map_or(frame.pc + 1, |arm| arm.target);
-            Ok(Outcome::Ran)
+        Op::Yield { pc } => {
+            frame.pc = *pc;
+            return Ok(Outcome::Yielded);
         }
-        Instr::Yield {} => {
-            frame.pc += 1;
-            Ok(Outcome::Yielded)
-        }
-        Instr::Halt {} => halt(frame),
-        // Verification refuses every instruction that is not executable, by name.
-        _ => Err(Box::new(Fault::Action)),
-    }
+        Op::Halt { state } => return halt(frame, *state),
+        // No path leads here.
+        Op::Unreachable => return Err(Box::new(Fault::Action)),
+    };
+    Ok(Outcome::Ran)
 }
 
 impl Frame<'_> {
@@ -152,16 +146,14 @@ impl Frame<'_> {
         }
     }
 
-    /// The role whose endpoint a register holds, and that role's state, when this coroutine owns it.
+    /// The monitor: this coroutine owns its role's endpoint, and its type is in the state in which the instruction
+    /// was verified.
     #[inline(always)]
-    pub(crate) fn endpoint(&self, chan: u16) -> Result<(RoleId, StateRow), Box<Fault>> {
-        let (tag, word) = self.read(chan);
-        let role = RoleId(word as u16);
+    pub(crate) fn monitor(&self, state: u32) -> Result<RoleId, Box<Fault>> {
+        let role = RoleId(self.coroutine);
         match self.roles.get(role.index()) {
-            Some(cell) if tag == TAG_ENDPOINT && (cell >> 32) as u16 == self.coroutine => {
-                Ok((role, self.image.state(StateId(*cell as u32))))
-            }
-            _ => Err(Box::new(Fault::ChannelClosed { role })),
+            Some(cell) if *cell == u64::from(state) | u64::from(self.coroutine) << 32 => Ok(role),
+            cell => Err(violation(cell.copied(), role, self.coroutine)),
         }
     }
 
@@ -188,13 +180,17 @@ impl Frame<'_> {
     }
 }
 
-/// Ends the coroutine. Every endpoint that it owns must be at the end of its type.
-fn halt(frame: &mut Frame<'_>) -> Step {
-    let own = |cell: &&u64| (**cell >> 32) as u16 == frame.coroutine;
-    let early = frame.roles.iter().filter(own).any(|cell| frame.image.state(StateId(*cell as u32)).kind() != KIND_END);
-    if early && !planted(Planted::VerifyHaltEarly) {
-        return Err(Box::new(Fault::Action));
-    }
+#[cold]
+fn violation(cell: Option<u64>, role: RoleId, coroutine: u16) -> Box<Fault> {
+    Box::new(match cell {
+        Some(cell) if (cell >> 32) as u16 == coroutine => Fault::Action,
+        _ => Fault::ChannelClosed { role },
+    })
+}
+
+/// Ends the coroutine; its type is at its end, as it was verified to be.
+fn halt(frame: &mut Frame<'_>, state: u32) -> Step {
+    frame.monitor(state)?;
     if frame.context.trace {
         frame.out.event(Event::plain(EventKind::Halted, CoroutineId(frame.coroutine), 0));
     }

@@ -32,8 +32,15 @@ struct Known {
     registers: Vec<Held>,
 }
 
-pub(super) fn check(parts: &ImageParts, code: &[Instr], sorts: &SortTable) -> Result<(), VerifyError> {
-    parts.roles.iter().try_for_each(|role| Flow { parts, code, sorts, role, at: BTreeMap::new() }.run())
+/// Checks every path; answers the state of the type at every instruction that a path reaches.
+pub(super) fn check(parts: &ImageParts, code: &[Instr], sorts: &SortTable) -> Result<Vec<Option<u32>>, VerifyError> {
+    let mut states = vec![None; code.len()];
+    for role in &parts.roles {
+        for (pc, known) in (Flow { parts, code, sorts, role, at: BTreeMap::new() }).run()? {
+            states[pc as usize] = Some(known.state);
+        }
+    }
+    Ok(states)
 }
 
 struct Flow<'a> {
@@ -45,7 +52,7 @@ struct Flow<'a> {
 }
 
 impl Flow<'_> {
-    fn run(mut self) -> Result<(), VerifyError> {
+    fn run(mut self) -> Result<BTreeMap<u32, Known>, VerifyError> {
         let mut registers = vec![Held::Unit; usize::from(self.role.registers)];
         registers[0] = Held::Own;
         let entry = self.role.code_start;
@@ -55,7 +62,7 @@ impl Flow<'_> {
             let known = self.at[&pc].clone();
             self.instr(pc, known, &mut todo)?;
         }
-        Ok(())
+        Ok(self.at)
     }
 
     /// Joins what is known at `target` with `known`, and looks at it again when that changed something.

@@ -8,11 +8,12 @@ mod fit;
 mod flow;
 mod tables;
 
-use crate::image::{Arm, BranchRow, CodeImage, KIND_END, KIND_RECV, KIND_SEND, StateRow};
+use crate::image::CodeImage;
 use crate::layout::Layout;
+use crate::op;
 use alloc::string::String;
 use alloc::vec::Vec;
-use motet_types::{Action, DecodeError, ImageBytesError, ImageParts, Instr, Pc, Reg, ValType};
+use motet_types::{DecodeError, ImageBytesError, ImageParts, Instr, Pc, Reg, SortTable, Value};
 
 /// Why an image was refused. Positions are rows of the image's own tables; `motet inspect` prints them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,61 +140,22 @@ pub enum VerifyError {
 pub(crate) fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
     let checked = tables::check(&parts)?;
     fit::check(&parts)?;
-    flow::check(&parts, &checked.code, &checked.sorts)?;
-    Ok(build(parts, checked))
+    let states = flow::check(&parts, &checked.code, &checked.sorts)?;
+    let ops = op::build(&parts, &checked, &states);
+    Ok(CodeImage {
+        digest: parts.digest(),
+        layout: Layout::of(&parts),
+        sorts: checked.sorts,
+        ops: ops.ops.into(),
+        arms: ops.arms.into(),
+        constants: checked.constants.into(),
+        parts,
+    })
 }
 
 /// What the table check has decoded on its way.
 pub(crate) struct Checked {
-    pub(crate) sorts: motet_types::SortTable,
+    pub(crate) sorts: SortTable,
     pub(crate) code: Vec<Instr>,
-    pub(crate) constants: Vec<motet_types::Value>,
-}
-
-fn build(parts: ImageParts, checked: Checked) -> CodeImage {
-    let mut states = Vec::with_capacity(parts.states.len());
-    let mut branches = Vec::new();
-    for (at, state) in parts.states.iter().enumerate() {
-        let (kind, edge) = match state.action {
-            Action::End => (KIND_END, 0),
-            Action::Send(edge) => (KIND_SEND, edge),
-            Action::Recv(edge) => (KIND_RECV, edge),
-        };
-        states.push(StateRow::new(kind, state.branches.len(), edge, branches.len()));
-        for branch in &state.branches {
-            let sort = motet_types::SortId(parts.labels[usize::from(branch.label)].sort);
-            let payload = checked.sorts.val_type(sort).unwrap_or(ValType::Unit);
-            let elastic = branch.next as usize == at && loops_at_receiver(&parts, edge, branch.label);
-            branches.push(BranchRow::new(branch.label, payload, elastic, branch.next));
-        }
-    }
-    let mut arms = Vec::new();
-    let mut tables = Vec::with_capacity(parts.tables.len() + 1);
-    for table in &parts.tables {
-        tables.push(arms.len() as u32);
-        arms.extend(table.iter().map(|row| Arm { target: row.target, dst: row.dst }));
-    }
-    tables.push(arms.len() as u32);
-    CodeImage {
-        digest: parts.digest(),
-        layout: Layout::of(&parts),
-        sorts: checked.sorts,
-        code: checked.code.into(),
-        states: states.into(),
-        branches: branches.into(),
-        arms: arms.into(),
-        tables: tables.into(),
-        constants: checked.constants.into(),
-        parts,
-    }
-}
-
-/// Whether every transition that receives `label` on `edge` leads from a state to itself.
-fn loops_at_receiver(parts: &ImageParts, edge: u16, label: u16) -> bool {
-    parts
-        .states
-        .iter()
-        .enumerate()
-        .filter(|(_, state)| state.action == Action::Recv(edge))
-        .all(|(at, state)| state.branches.iter().all(|branch| branch.label != label || branch.next as usize == at))
+    pub(crate) constants: Vec<Value>,
 }

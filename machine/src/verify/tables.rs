@@ -1,7 +1,6 @@
 //! The first check: every row of every table is in range, unique where it must be, and every word an instruction.
 
 use super::{Checked, VerifyError};
-use crate::image::MAX_BRANCHES;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -12,6 +11,8 @@ use motet_types::{
 
 /// The most scalars a sort may consist of, so that no value grows without bound.
 const MAX_SORT_SCALARS: u64 = 65_536;
+/// The most branches one state may have.
+const MAX_BRANCHES: usize = 1 << 14;
 /// The most registers a role may use.
 const MAX_REGISTERS: u16 = 4096;
 

@@ -1,0 +1,235 @@
+//! Operations: instructions as the step executes them.
+//!
+//! Verification knows the state of the role's type at every instruction, so everything an instruction needs from the
+//! type (edge, label, payload type, next state) is looked up once, when the image is built, and stands in the
+//! operation itself. What remains of the monitor at run time is one comparison: is the type in the state in which
+//! this instruction was verified?
+//!
+//! Jumps are folded into the instruction before them: an operation names the position where execution goes on. A jump
+//! is therefore no step, unless it is a loop of jumps alone.
+
+use crate::verify::Checked;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use motet_types::{Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, SortId, StatePart, ValType};
+
+/// The payload is a product, whose components must be checked too.
+const COMPOUND: u8 = 1;
+/// Neither side's type can tell one more or one fewer message of this branch: the transition leads from a state to
+/// itself at the sender, and so does every transition of the receiver on the same edge and label. Such a message may
+/// be dropped or overwritten; any other may not.
+const ELASTIC: u8 = 2;
+/// The label was one of several.
+const OFFERED: u8 = 4;
+
+/// One communication: everything about it that is known before it happens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Comm {
+    /// The state in which it is allowed.
+    pub(crate) state: u32,
+    /// The state after it.
+    pub(crate) next: u32,
+    /// Where execution goes on.
+    pub(crate) pc: u32,
+    pub(crate) edge: EdgeId,
+    pub(crate) label: LabelId,
+    /// The register that is sent from or received into.
+    pub(crate) reg: u16,
+    /// The payload's [`ValType`] as its tag.
+    pub(crate) tag: u8,
+    flags: u8,
+}
+
+impl Comm {
+    #[inline(always)]
+    pub(crate) const fn compound(&self) -> bool {
+        self.flags & COMPOUND != 0
+    }
+    #[inline(always)]
+    pub(crate) const fn elastic(&self) -> bool {
+        self.flags & ELASTIC != 0
+    }
+    #[inline(always)]
+    pub(crate) const fn offered(&self) -> bool {
+        self.flags & OFFERED != 0
+    }
+}
+
+/// A stretch of an image's arms: one for each branch of a state, in the state's order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arms {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    Send(Comm),
+    Receive(Comm),
+    Choose {
+        arms: Arms,
+        state: u32,
+        edge: EdgeId,
+    },
+    Decide {
+        arms: Arms,
+        state: u32,
+        edge: EdgeId,
+    },
+    Invoke {
+        arg: u16,
+        dst: u16,
+        effect: EffectRow,
+        pc: u32,
+    },
+    Set {
+        dst: u16,
+        constant: u32,
+        pc: u32,
+    },
+    Move {
+        dst: u16,
+        src: u16,
+        pc: u32,
+    },
+    Jump {
+        pc: u32,
+    },
+    Branch {
+        on: u16,
+        arms: Arms,
+        pc: u32,
+    },
+    Yield {
+        pc: u32,
+    },
+    Halt {
+        state: u32,
+    },
+    /// An instruction that no path reaches. It was not verified and cannot run.
+    Unreachable,
+}
+
+/// The operations of an image and the arms that they name.
+pub(crate) struct Ops {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) arms: Vec<Comm>,
+}
+
+struct Build<'a> {
+    parts: &'a ImageParts,
+    checked: &'a Checked,
+    /// Labels on edges that lead some receiver's state elsewhere: messages that matter one by one.
+    rigid: BTreeSet<(u16, u16)>,
+    arms: Vec<Comm>,
+}
+
+/// Builds the operations; `states` has the verified state of every instruction that a path reaches.
+pub(crate) fn build(parts: &ImageParts, checked: &Checked, states: &[Option<u32>]) -> Ops {
+    let mut rigid = BTreeSet::new();
+    for (at, state) in parts.states.iter().enumerate() {
+        if let Action::Recv(edge) = state.action {
+            let moving = state.branches.iter().filter(|branch| branch.next as usize != at);
+            rigid.extend(moving.map(|branch| (edge, branch.label)));
+        }
+    }
+    let mut build = Build { parts, checked, rigid, arms: Vec::new() };
+    let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, states[pc])).collect();
+    Ops { ops, arms: build.arms }
+}
+
+impl Build<'_> {
+    /// Where execution goes on when it goes on at `pc`: through jumps, but not round a loop of them.
+    fn thread(&self, pc: u32) -> u32 {
+        let mut at = pc;
+        for _ in 0..self.checked.code.len() {
+            match self.checked.code.get(at as usize) {
+                Some(Instr::Jump { target }) => at = *target,
+                _ => return at,
+            }
+        }
+        pc
+    }
+
+    fn comm(&self, state: u32, branch: usize, reg: u16, pc: u32, offered: bool) -> Comm {
+        let row = &self.parts.states[state as usize];
+        let edge = edge(row);
+        let branch = row.branches[branch];
+        let sort = SortId(self.parts.labels[usize::from(branch.label)].sort);
+        let payload = self.checked.sorts.val_type(sort).unwrap_or(ValType::Unit);
+        let mut flags = 0;
+        if payload == ValType::Prod {
+            flags |= COMPOUND;
+        }
+        if branch.next == state && !self.rigid.contains(&(edge.0, branch.label)) {
+            flags |= ELASTIC;
+        }
+        if offered {
+            flags |= OFFERED;
+        }
+        let pc = self.thread(pc);
+        Comm { state, next: branch.next, pc, edge, label: LabelId(branch.label), reg, tag: payload as u8, flags }
+    }
+
+    /// The arms of a jump table, one for each branch of the state.
+    fn choice(&mut self, state: u32, table: u32) -> Arms {
+        let first = self.arms.len() as u32;
+        let rows = &self.parts.tables[table as usize];
+        let branches = self.parts.states[state as usize].branches.len();
+        for (branch, row) in rows.iter().enumerate().take(branches) {
+            self.arms.push(self.comm(state, branch, row.dst, row.target, true));
+        }
+        Arms { first, count: self.arms.len() as u32 - first }
+    }
+
+    fn op(&mut self, pc: u32, state: Option<u32>) -> Op {
+        let Some(state) = state else { return Op::Unreachable };
+        let next = self.thread(pc + 1);
+        let row = &self.parts.states[state as usize];
+        match self.checked.code[pc as usize] {
+            Instr::Send { val, .. } if !row.branches.is_empty() => Op::Send(self.comm(state, 0, val, pc + 1, false)),
+            Instr::Offer { val, label, .. } => {
+                match row.branches.iter().position(|branch| u32::from(branch.label) == label) {
+                    Some(branch) => Op::Send(self.comm(state, branch, val, pc + 1, true)),
+                    None => Op::Unreachable,
+                }
+            }
+            Instr::Receive { dst, .. } if !row.branches.is_empty() => {
+                Op::Receive(self.comm(state, 0, dst, pc + 1, false))
+            }
+            Instr::Choose { table, .. } => {
+                let edge = edge(row);
+                Op::Choose { arms: self.choice(state, table), state, edge }
+            }
+            Instr::Decide { table, .. } => {
+                let edge = edge(row);
+                Op::Decide { arms: self.choice(state, table), state, edge }
+            }
+            Instr::Invoke { arg, dst, effect } => Op::Invoke { arg, dst, effect: EffectRow(effect as u16), pc: next },
+            Instr::Set { dst, constant } => Op::Set { dst, constant, pc: next },
+            Instr::Move { dst, src } => Op::Move { dst, src, pc: next },
+            Instr::Jump { target } => Op::Jump { pc: self.thread(target) },
+            Instr::Branch { on, table } => {
+                let first = self.arms.len() as u32;
+                for row in &self.parts.tables[table as usize] {
+                    // Only the position matters: the arm of a branch says nothing about a message.
+                    let (edge, label) = (EdgeId(0), LabelId(0));
+                    let pc = self.thread(row.target);
+                    self.arms.push(Comm { state, next: state, pc, edge, label, reg: 0, tag: 0, flags: 0 });
+                }
+                Op::Branch { on, arms: Arms { first, count: self.arms.len() as u32 - first }, pc: next }
+            }
+            Instr::Yield {} => Op::Yield { pc: next },
+            Instr::Halt {} => Op::Halt { state },
+            _ => Op::Unreachable,
+        }
+    }
+}
+
+fn edge(state: &StatePart) -> EdgeId {
+    match state.action {
+        Action::Send(edge) | Action::Recv(edge) => EdgeId(edge),
+        Action::End => EdgeId(0),
+    }
+}
