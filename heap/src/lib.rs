@@ -1,3 +1,30 @@
-//! See docs/ARCHITECTURE.md.
+//! Linear resources, commitments and proofs.
 #![no_std]
 extern crate alloc;
+
+mod cursor;
+mod digest;
+mod error;
+mod heap;
+mod hex;
+mod id;
+mod overlay;
+mod planted;
+mod prove;
+mod resource;
+mod snapshot;
+mod store;
+mod tree;
+pub mod v1;
+pub mod verify;
+
+pub use cursor::Malformed;
+pub use error::HeapError;
+pub use heap::{Commitment, Heap};
+pub use id::{IdSource, ResourceId};
+pub use overlay::Overlay;
+#[cfg(feature = "planted")]
+pub use planted::{FAULTS, PLANTED};
+pub use resource::{ChannelState, Message, MessagePayload, Resource, ResourceKind, TooLarge};
+pub use snapshot::Snapshot;
+pub use store::{LoadError, PageStore};

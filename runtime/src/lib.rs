@@ -1,1 +1,25 @@
-//! See docs/ARCHITECTURE.md.
+//! Floor 3: what drives. Schedules, the planner, executors, rounds, hosts, records and their replay.
+//!
+//! [`GuestRuntime`] is the cooperative runtime; everything it does between a plan and a commit is the same whoever
+//! executes the wave.
+
+mod diff;
+mod executor;
+mod planner;
+mod record;
+mod replay;
+mod rounds;
+mod schedule;
+mod seeded;
+mod tape;
+
+pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
+pub use executor::{Executor, Inline, Seeded};
+pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
+pub use replay::{Divergence, ReplayError, Replayed, replay};
+pub use rounds::{GuestRuntime, RunStatus, Runtime, RuntimeError, ScheduleMetrics, Turn};
+pub use schedule::{PriorityPolicy, Schedule, ScheduleError, SchedulerPolicy};
+pub use seeded::{ChoiceError, SeededHost};
+pub use tape::{Input, Tape, TapeError, read_inputs};
+
+pub use motet_machine as machine;

@@ -1,6 +1,7 @@
-//! From a local type to its automaton: states are integers, a loop is an edge back, and advancing a type is one
-//! table look-up.
+//! From a local type to its automaton: states are integers, a loop is a reference back, and advancing a type is
+//! one table look-up.
 
+use crate::unfold::{CLOSED, EnvId, Recursive, Shape, Unfolder};
 use crate::{Action, BranchPart, EdgeId, EdgePart, LocalArena, LocalId, LocalNode, RoleId, StateId, StatePart, VarId};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -21,7 +22,7 @@ pub struct Automata {
 /// instruction names at most so many positions.
 const MAX_STATES: usize = 1 << 24;
 
-/// Why a local type has no automaton.
+/// Why a type has no automaton.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AutomatonError {
     /// A variable without binder.
@@ -35,72 +36,24 @@ pub enum AutomatonError {
     TooLarge,
 }
 
-/// What variables mean: each row binds one more than its parent. Rows are interned, so equal environments made
-/// from the same parent are the same row and the construction terminates.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct EnvId(u32);
+impl Recursive for LocalArena {
+    fn shape(&self, node: u32) -> Shape {
+        match self.node(LocalId(node)) {
+            LocalNode::Rec { var, body } => Shape::Binder { var: *var, body: body.0 },
+            LocalNode::Var(var) => Shape::Variable(*var),
+            _ => Shape::Other,
+        }
+    }
 
-const CLOSED: EnvId = EnvId(0);
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Binding {
-    parent: EnvId,
-    var: VarId,
-    binder: LocalId,
+    fn is_closed(&self, node: u32) -> bool {
+        self.free_vars(LocalId(node)).is_empty()
+    }
 }
 
 struct Walk<'a> {
-    arena: &'a LocalArena,
-    envs: Vec<Option<Binding>>,
-    env_index: BTreeMap<Binding, EnvId>,
-    state_of: BTreeMap<(LocalId, EnvId), StateId>,
-    todo: Vec<(LocalId, EnvId, StateId)>,
-}
-
-impl Walk<'_> {
-    fn extend(&mut self, binding: Binding) -> EnvId {
-        let next = EnvId(self.envs.len() as u32);
-        let id = *self.env_index.entry(binding).or_insert(next);
-        if id == next {
-            self.envs.push(Some(binding));
-        }
-        id
-    }
-
-    fn lookup(&self, mut env: EnvId, var: VarId) -> Option<(LocalId, EnvId)> {
-        while let Some(binding) = self.envs[env.0 as usize] {
-            if binding.var == var {
-                return Some((binding.binder, binding.parent));
-            }
-            env = binding.parent;
-        }
-        None
-    }
-
-    /// Unfolds binders and variables until an action or the end shows.
-    fn head(&mut self, mut id: LocalId, mut env: EnvId) -> Result<(LocalId, EnvId), AutomatonError> {
-        let mut unfolded: Vec<(LocalId, EnvId)> = Vec::new();
-        loop {
-            if self.arena.free_vars(id).is_empty() {
-                env = CLOSED;
-            }
-            match *self.arena.node(id) {
-                LocalNode::Rec { var, body } => {
-                    // Coming back to a binder without having met an action means the loop does nothing.
-                    if unfolded.contains(&(id, env)) {
-                        return Err(AutomatonError::Unguarded(var));
-                    }
-                    unfolded.push((id, env));
-                    env = self.extend(Binding { parent: env, var, binder: id });
-                    id = body;
-                }
-                LocalNode::Var(var) => {
-                    (id, env) = self.lookup(env, var).ok_or(AutomatonError::Unbound(var))?;
-                }
-                _ => return Ok((id, env)),
-            }
-        }
-    }
+    unfold: Unfolder<'a, LocalArena>,
+    state_of: BTreeMap<(u32, EnvId), StateId>,
+    todo: Vec<(u32, EnvId, StateId)>,
 }
 
 impl Automata {
@@ -121,16 +74,10 @@ impl Automata {
 
     /// Adds the automaton of `role`'s local type and answers its first state.
     pub fn add(&mut self, arena: &LocalArena, role: RoleId, root: LocalId) -> Result<StateId, AutomatonError> {
-        let mut walk = Walk {
-            arena,
-            envs: [None].into(),
-            env_index: BTreeMap::new(),
-            state_of: BTreeMap::new(),
-            todo: Vec::new(),
-        };
+        let mut walk = Walk { unfold: Unfolder::new(arena), state_of: BTreeMap::new(), todo: Vec::new() };
         let first = self.state(&mut walk, role, root, CLOSED)?;
-        while let Some((id, env, state)) = walk.todo.pop() {
-            let (action, branches) = match arena.node(id) {
+        while let Some((node, env, state)) = walk.todo.pop() {
+            let (action, branches) = match arena.node(LocalId(node)) {
                 LocalNode::Send { partner, branches } => (Action::Send(self.edge(role, *partner)?.0), branches),
                 LocalNode::Recv { partner, branches } => (Action::Recv(self.edge(*partner, role)?.0), branches),
                 LocalNode::End | LocalNode::Rec { .. } | LocalNode::Var(_) => continue,
@@ -147,18 +94,18 @@ impl Automata {
     }
 
     fn state(&mut self, walk: &mut Walk<'_>, role: RoleId, id: LocalId, env: EnvId) -> Result<StateId, AutomatonError> {
-        let (id, env) = walk.head(id, env)?;
-        if let Some(state) = walk.state_of.get(&(id, env)) {
+        let key = walk.unfold.head(id.0, env)?;
+        if let Some(state) = walk.state_of.get(&key) {
             return Ok(*state);
         }
         if self.states.len() >= MAX_STATES {
             return Err(AutomatonError::TooLarge);
         }
         let state = StateId(u32::try_from(self.states.len()).map_err(|_| AutomatonError::TooLarge)?);
-        self.origins.push(id);
+        self.origins.push(LocalId(key.0));
         self.states.push(StatePart { role: role.0, action: Action::End, branches: Vec::new() });
-        walk.state_of.insert((id, env), state);
-        walk.todo.push((id, env, state));
+        walk.state_of.insert(key, state);
+        walk.todo.push((key.0, key.1, state));
         Ok(state)
     }
 }

@@ -25,12 +25,12 @@ pub trait Digester {
         self.bytes(&value.to_le_bytes());
     }
     /// Appends a count as a `u64`, so that it means the same on every platform.
-    fn len(&mut self, value: usize) {
+    fn size(&mut self, value: usize) {
         self.u64(value as u64);
     }
     /// Appends text behind its length.
     fn str(&mut self, text: &str) {
-        self.len(text.len());
+        self.size(text.len());
         self.bytes(text.as_bytes());
     }
 }

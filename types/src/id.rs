@@ -43,7 +43,7 @@ ids! {
     /// A sort's position in a [`SortTable`](crate::SortTable).
     SortId(u16), "sort";
     /// An effect's position in the image's effect table.
-    EffectId(u16), "effect";
+    EffectRow(u16), "effect";
     /// An instruction's position in the image's code, over all roles.
     Pc(u32), "pc";
     /// A register of one coroutine.

@@ -93,6 +93,27 @@ pub struct StatePart {
     pub branches: Vec<BranchPart>,
 }
 
+/// One node of the global type, loops as references back. Node 0 is where the protocol starts.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum GlobalPart {
+    /// Nothing further; in a part of a `Par`, on to what follows it.
+    End,
+    /// One message on the edge.
+    Comm {
+        /// The edge.
+        edge: u16,
+        /// The labels the sender may choose, and the node after each.
+        branches: Vec<BranchPart>,
+    },
+    /// Parts without a common role, side by side.
+    Par {
+        /// The first node of each part.
+        parts: Vec<u32>,
+        /// The node after the parts.
+        next: u32,
+    },
+}
+
 /// One row of a jump table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct TableRow {
@@ -152,6 +173,9 @@ pub struct ImageParts {
     pub sorts: Vec<Sort>,
     /// The edges.
     pub edges: Vec<EdgePart>,
+    /// The global type. The verifier holds every role's automaton against it, so an image carries the evidence
+    /// that its roles fit together.
+    pub global: Vec<GlobalPart>,
     /// The states of all roles' automata.
     pub states: Vec<StatePart>,
     /// The host effects.
@@ -223,6 +247,14 @@ fn sort(into: &mut impl Digester, row: Sort) {
     }
 }
 
+fn branches(into: &mut impl Digester, rows: &[BranchPart]) {
+    into.size(rows.len());
+    for branch in rows {
+        into.u16(branch.label);
+        into.u32(branch.next);
+    }
+}
+
 impl ImageParts {
     /// The sorts as a table, when they are one.
     pub fn sort_table(&self) -> Option<SortTable> {
@@ -234,7 +266,7 @@ impl ImageParts {
         into.str("motet.image");
         into.u32(IMAGE_VERSION);
         into.str(&self.name);
-        into.len(self.roles.len());
+        into.size(self.roles.len());
         for role in &self.roles {
             into.str(&role.name);
             into.u32(role.initial);
@@ -242,19 +274,36 @@ impl ImageParts {
             into.u32(role.code_end);
             into.u16(role.registers);
         }
-        into.len(self.labels.len());
+        into.size(self.labels.len());
         for label in &self.labels {
             into.str(&label.name);
             into.u16(label.sort);
         }
-        into.len(self.sorts.len());
+        into.size(self.sorts.len());
         self.sorts.iter().for_each(|row| sort(into, *row));
-        into.len(self.edges.len());
+        into.size(self.edges.len());
         for edge in &self.edges {
             into.u16(edge.sender);
             into.u16(edge.receiver);
         }
-        into.len(self.states.len());
+        into.size(self.global.len());
+        for node in &self.global {
+            match node {
+                GlobalPart::End => into.u8(0),
+                GlobalPart::Comm { edge, branches: rows } => {
+                    into.u8(1);
+                    into.u16(*edge);
+                    branches(into, rows);
+                }
+                GlobalPart::Par { parts, next } => {
+                    into.u8(2);
+                    into.size(parts.len());
+                    parts.iter().for_each(|part| into.u32(*part));
+                    into.u32(*next);
+                }
+            }
+        }
+        into.size(self.states.len());
         for state in &self.states {
             into.u16(state.role);
             let (tag, edge) = match state.action {
@@ -264,13 +313,9 @@ impl ImageParts {
             };
             into.u8(tag);
             into.u16(edge);
-            into.len(state.branches.len());
-            for branch in &state.branches {
-                into.u16(branch.label);
-                into.u32(branch.next);
-            }
+            branches(into, &state.branches);
         }
-        into.len(self.effects.len());
+        into.size(self.effects.len());
         for effect in &self.effects {
             into.str(&effect.interface);
             into.str(&effect.operation);
@@ -278,10 +323,10 @@ impl ImageParts {
             into.u16(effect.answer);
             into.u8(u8::from(effect.may_block));
         }
-        into.len(self.constants.len());
+        into.size(self.constants.len());
         for constant in &self.constants {
             into.u16(constant.sort);
-            into.len(constant.scalars.len());
+            into.size(constant.scalars.len());
             for scalar in &constant.scalars {
                 match scalar {
                     ScalarPart::Unit => into.u8(0),
@@ -300,15 +345,15 @@ impl ImageParts {
                 }
             }
         }
-        into.len(self.tables.len());
+        into.size(self.tables.len());
         for table in &self.tables {
-            into.len(table.len());
+            into.size(table.len());
             for row in table {
                 into.u32(row.target);
                 into.u16(row.dst);
             }
         }
-        into.len(self.code.len());
+        into.size(self.code.len());
         if !planted(Planted::ImageDigestSkipsCode) {
             self.code.iter().for_each(|word| into.u64(*word));
         }

@@ -12,6 +12,7 @@ mod encode;
 mod event;
 mod fault;
 mod global;
+mod graph;
 mod id;
 mod image;
 mod instr;
@@ -19,6 +20,7 @@ mod local;
 mod names;
 mod planted;
 mod sort;
+mod unfold;
 mod value;
 
 pub use automaton::{Automata, AutomatonError};
@@ -30,10 +32,11 @@ pub use encode::{Digester, Reader};
 pub use event::{Event, EventKind, Terminal};
 pub use fault::{Fault, FaultClass, Side};
 pub use global::{BadNode, Branch, GlobalBuilder, GlobalNode, GlobalType, NodeId};
-pub use id::{CoroutineId, Digest, EdgeId, EffectId, LabelId, Pc, Reg, RoleId, SessionId, SortId, StateId, Tick};
+pub use graph::global_parts;
+pub use id::{CoroutineId, Digest, EdgeId, EffectRow, LabelId, Pc, Reg, RoleId, SessionId, SortId, StateId, Tick};
 pub use image::{
-    Action, BranchPart, ConstantPart, EdgePart, EffectPart, IMAGE_HEADER, IMAGE_MAGIC, IMAGE_VERSION, ImageBytesError,
-    ImageParts, LabelPart, MAX_IMAGE_BYTES, RolePart, ScalarPart, StatePart, TableRow,
+    Action, BranchPart, ConstantPart, EdgePart, EffectPart, GlobalPart, IMAGE_HEADER, IMAGE_MAGIC, IMAGE_VERSION,
+    ImageBytesError, ImageParts, LabelPart, MAX_IMAGE_BYTES, RolePart, ScalarPart, StatePart, TableRow,
 };
 pub use instr::{DecodeError, Family, Instr, MAX_OPERAND_C, OPCODES, Operand, Row};
 pub use local::{LocalArena, LocalBranch, LocalId, LocalNode};

@@ -28,6 +28,66 @@ macro_rules! faults {
 faults! {
     /// The image digest leaves out the code.
     ImageDigestSkipsCode = "image.digest_skips_code",
+    /// The verifier lets one register too many pass.
+    VerifyRegisterBound = "verify.register_bound",
+    /// The verifier lets a jump leave the role's code.
+    VerifyJumpRange = "verify.jump_range",
+    /// The verifier lets an operand name a row that does not exist.
+    VerifyOperandRange = "verify.operand_range",
+    /// The verifier lets a receiver's automaton differ from the global type.
+    VerifyFitReceiver = "verify.fit_receiver",
+    /// The verifier follows only the first branch of a choice that the role takes no part in.
+    VerifyFitFirstBranchOnly = "verify.fit_first_branch_only",
+    /// The verifier lets two paths meet in different states.
+    VerifyJoinState = "verify.join_state",
+    /// The verifier keeps the first path's registers where paths meet.
+    VerifyJoinRegisters = "verify.join_registers",
+    /// The verifier lets `Receive` stand where several labels may come.
+    VerifyReceiveManyBranches = "verify.receive_many_branches",
+    /// The verifier lets a jump table leave out a branch.
+    VerifyTableComplete = "verify.table_complete",
+    /// The verifier lets `Halt` stand before the type's end.
+    VerifyHaltEarly = "verify.halt_early",
+    /// The verifier lets a jump table write to a register that does not exist.
+    VerifyTableRegister = "verify.table_register",
+    /// The verifier takes any register for the endpoint.
+    VerifyEndpoint = "verify.endpoint",
+    /// The verifier lets a payload of another sort pass.
+    VerifyPayloadSort = "verify.payload_sort",
+    /// A spilled message goes before the others.
+    StepOverflowFront = "step.overflow_front",
+    /// A send wakes nobody.
+    StepNoWake = "step.no_wake",
+    /// A dropped message advances the program.
+    StepDropAdvances = "step.drop_advances",
+    /// A send leaves the type where it was.
+    StepSendKeepsState = "step.send_keeps_state",
+    /// A receiver follows the last arm, whatever label came.
+    StepWrongArm = "step.wrong_arm",
+    /// The effect counter stands still.
+    StepCounterStays = "step.counter_stays",
+    /// The host's value may have any sort.
+    StepHostSort = "step.host_sort",
+    /// A burst forgets which coroutine ran.
+    BurstForgetsCurrent = "burst.forgets_current",
+    /// The trace's chain leaves the arena out.
+    TraceChainSkipsArena = "trace.chain_skips_arena",
+    /// A fault is counted as an end.
+    CommitFaultUncounted = "commit.fault_uncounted",
+    /// The state root leaves payloads in flight out.
+    RootSkipsPayloads = "root.skips_payloads",
+    /// The planner picks an island twice.
+    PlannerTwice = "planner.twice",
+    /// The tape forgets an open.
+    TapeForgetsOpen = "tape.forgets_open",
+    /// Replay does not compare questions.
+    ReplayTrustsQuestions = "replay.trusts_questions",
+    /// Replay does not compare events.
+    ReplayTrustsEvents = "replay.trusts_events",
+    /// Replay does not compare the state root.
+    ReplayTrustsRoot = "replay.trusts_root",
+    /// The record's reader does not check frames.
+    RecordUnchecked = "record.unchecked",
     /// A label may stand twice in one communication.
     CheckAllowsLabelTwice = "check.allows_label_twice",
     /// A role may stand in two parallel parts.

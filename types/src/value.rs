@@ -14,12 +14,12 @@ pub enum ValType {
     Nat = 1,
     /// [`Value::Bool`]
     Bool = 2,
-    /// [`Value::Str`]
-    Str = 3,
-    /// [`Value::Prod`]
-    Prod = 4,
     /// [`Value::Endpoint`]
-    Endpoint = 5,
+    Endpoint = 3,
+    /// [`Value::Str`]
+    Str = 4,
+    /// [`Value::Prod`]
+    Prod = 5,
 }
 
 /// A value. The machine keeps scalars as words and only the rest as this type.

@@ -1,0 +1,145 @@
+//! Motet beside its published predecessor (`telltale-machine` 22.0.0) and beside tokio's channels, in one run.
+//!
+//! ```text
+//! cargo run --release --manifest-path benches/peer/Cargo.toml -- [--json] [--quick] [--runs N] [--only WORKLOAD]
+//! ```
+//!
+//! | option | does |
+//! |---|---|
+//! | `--json` | one JSON document on stdout instead of tables |
+//! | `--quick` | sizes up to 10,000 and one run: seconds, for trying out |
+//! | `--runs N` | interleaved runs per row, 5 unless told; peers with quadratic cost make at most 3 |
+//! | `--only W` | one of `ping_pong`, `ring64`, `many_sessions`, `choice`, `choice_stop` |
+//!
+//! The crate stands outside the workspace, with its own lock file, so that the predecessor's dependencies are never
+//! part of a build of Motet. Nothing of the predecessor is copied: it is called through its public interface.
+//!
+//! Absolute times depend on the machine; read the ratios and the exponents, and run it on an idle one.
+
+use std::process::ExitCode;
+
+mod measure;
+mod table;
+mod telltale;
+mod tokio_pair;
+mod workload;
+
+use measure::measure;
+use table::Report;
+use telltale::Telltale;
+use tokio_pair::TokioPair;
+use workload::{Peer, Workload};
+
+const USAGE: &str =
+    "usage: motet-peer [--json] [--quick] [--runs N] [--only ping_pong|ring64|many_sessions|choice|choice_stop]";
+
+/// Sizes above this are left out by `--quick`.
+const QUICK_LARGEST: usize = 10_000;
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Options {
+    json: bool,
+    runs: usize,
+    largest: usize,
+    workloads: Vec<Workload>,
+}
+
+impl Options {
+    fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self { json: false, runs: 5, largest: usize::MAX, workloads: Workload::ALL.to_vec() };
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--json" => options.json = true,
+                "--quick" => (options.runs, options.largest) = (1, QUICK_LARGEST),
+                "--runs" => {
+                    let text = value()?;
+                    options.runs = match text.parse() {
+                        Ok(runs) if runs > 0 => runs,
+                        _ => return Err(format!("--runs needs a number above zero, not `{text}`")),
+                    };
+                }
+                "--only" => {
+                    let text = value()?;
+                    let found = Workload::ALL.into_iter().find(|w| w.name() == text);
+                    options.workloads = vec![found.ok_or_else(|| format!("no workload is called `{text}`"))?];
+                }
+                _ => return Err(format!("`{argument}` is not an option")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn peers() -> Vec<Box<dyn Peer>> {
+    vec![
+        Box::new(Telltale::DEFAULT),
+        Box::new(Telltale::MINIMAL),
+        Box::new(Telltale::THREADS2),
+        Box::new(TokioPair::CURRENT_THREAD),
+        Box::new(TokioPair::TWO_WORKERS),
+    ]
+}
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("{message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let peers = peers();
+    let mut measurements = Vec::new();
+    for workload in &options.workloads {
+        eprintln!("{} ...", workload.name());
+        measurements.extend(measure(*workload, &peers, options.runs, options.largest));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let report = Report::new(cores, options.runs, &measurements);
+    if !options.json {
+        print!("{}", report.to_text());
+        return ExitCode::SUCCESS;
+    }
+    match report.to_json() {
+        Ok(document) => println!("{document}"),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        Options::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_are_read() {
+        let options = parse("--json --runs 7 --only choice").expect("valid");
+        assert!(options.json);
+        assert_eq!(options.runs, 7);
+        assert_eq!(options.workloads, [Workload::Choice]);
+        assert_eq!(parse("--quick").expect("valid").runs, 1);
+    }
+
+    #[test]
+    fn bad_options_say_what_is_wrong() {
+        for (line, part) in [
+            ("--runs 0", "above zero"),
+            ("--runs", "needs a value"),
+            ("--only nothing", "`nothing`"),
+            ("--fast", "`--fast`"),
+        ] {
+            let message = parse(line).expect_err(line);
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}

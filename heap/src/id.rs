@@ -1,0 +1,89 @@
+//! Ids of the default scheme: final when made, without asking anybody.
+//!
+//! `id = H(domain, len(path) u32, path, counter u64, contents digest)`. The path names the session, the counter is the
+//! source's own, so sources with different paths cannot yield the same id and no global counter is raced for. The id
+//! also commits to what was allocated under it.
+
+use core::fmt;
+
+use crate::digest::{Digest, ID, hash};
+use crate::error::HeapError;
+use crate::hex::Hex;
+use crate::planted::planted;
+use crate::verify::contents_digest;
+use alloc::vec::Vec;
+
+/// A resource's id in the default scheme.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId(pub [u8; 32]);
+
+impl ResourceId {
+    /// The id that the source `path` makes with `counter` for a resource whose stored form is `stored`.
+    pub fn derive(path: &[u8], counter: u64, stored: &[u8]) -> ResourceId {
+        let mut preimage = Vec::with_capacity(path.len() + 44);
+        put_id(&mut preimage, path, counter, &contents_digest(stored));
+        ResourceId(hash(&ID, &preimage))
+    }
+}
+
+fn put_id(preimage: &mut Vec<u8>, path: &[u8], counter: u64, contents: &Digest) {
+    if !planted("id-ignores-path") {
+        // A path of 4 GiB is refused by `IdSource::new`, so the length always fits.
+        preimage.extend_from_slice(&(path.len() as u32).to_le_bytes());
+        preimage.extend_from_slice(path);
+    }
+    let counter = if planted("id-ignores-counter") { 0 } else { counter };
+    preimage.extend_from_slice(&counter.to_le_bytes());
+    preimage.extend_from_slice(contents);
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Hex(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResourceId({})", Hex(&self.0))
+    }
+}
+
+/// Makes ids for one session: its path, and a counter that only ever grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdSource {
+    path: Vec<u8>,
+    counter: u64,
+}
+
+impl IdSource {
+    /// A source for `path`, which no other source may use. `None` for a path longer than 4 GiB - 1.
+    pub fn new(path: &[u8]) -> Option<IdSource> {
+        IdSource::resume(path, 0)
+    }
+
+    /// The source for `path` after it made `counter` ids; for recovery.
+    pub fn resume(path: &[u8], counter: u64) -> Option<IdSource> {
+        u32::try_from(path.len()).ok()?;
+        Some(IdSource { path: path.to_vec(), counter })
+    }
+
+    /// The path given.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// Ids made so far.
+    pub fn counter(&self) -> u64 {
+        self.counter
+    }
+
+    /// The next id, for a resource whose contents digest is `contents`.
+    pub(crate) fn next(&mut self, contents: &Digest) -> Result<ResourceId, HeapError> {
+        let counter = self.counter;
+        self.counter = counter.checked_add(1).ok_or(HeapError::CounterExhausted)?;
+        let mut preimage = Vec::with_capacity(self.path.len() + 44);
+        put_id(&mut preimage, &self.path, counter, contents);
+        Ok(ResourceId(hash(&ID, &preimage)))
+    }
+}

@@ -1,0 +1,176 @@
+//! What one session does to the heap between two commits.
+//!
+//! The base heap is shared and immutable while a wave runs; each session writes into its own overlay and sees base and
+//! overlay as one heap. At commit the overlays are folded in. Ids made in an overlay are final, and those of sessions
+//! with different paths differ, so overlays that touch different resources fold in any order to the same heap.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::error::HeapError;
+use crate::heap::{Heap, StoredResource};
+use crate::id::{IdSource, ResourceId};
+use crate::planted::planted;
+use crate::resource::Resource;
+use crate::verify::contents_digest;
+
+/// What became of one id. Everything an overlay says about an id is one of these; no entry means: as in the base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Change {
+    /// Allocated here and still live.
+    Allocated { stored: StoredResource, contents: [u8; 32] },
+    /// Allocated and consumed here.
+    Passed,
+    /// Allocated and removed here.
+    Dropped,
+    /// Live in the base, consumed here.
+    Consumed,
+    /// Live in the base, removed here.
+    Removed,
+}
+
+/// A session's view: its changes over a base heap.
+///
+/// Every method that needs the base takes it as an argument; it has to be the same one until the next [`Heap::fold`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlay {
+    ids: IdSource,
+    changes: BTreeMap<ResourceId, Change>,
+}
+
+impl Overlay {
+    /// An overlay whose ids come from `ids`.
+    pub fn new(ids: IdSource) -> Overlay {
+        Overlay { ids, changes: BTreeMap::new() }
+    }
+
+    /// Where its ids come from.
+    pub fn ids(&self) -> &IdSource {
+        &self.ids
+    }
+
+    /// Whether there is nothing to fold.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Allocates a resource; the id is final.
+    pub fn alloc(&mut self, base: &Heap, resource: &Resource) -> Result<ResourceId, HeapError> {
+        let stored: StoredResource = resource.encode()?.into();
+        let contents = contents_digest(&stored);
+        let id = self.ids.next(&contents)?;
+        // Fresh by construction, unless a source was resumed at a counter it had passed.
+        if base.is_consumed(&id) {
+            return Err(HeapError::AlreadyConsumed(id));
+        }
+        if base.is_live(&id) || self.changes.contains_key(&id) {
+            return Err(HeapError::AlreadyExists(id));
+        }
+        self.changes.insert(id, Change::Allocated { stored, contents });
+        Ok(id)
+    }
+
+    /// Allocates all of them or none. The ids of a refused request stay used.
+    pub fn alloc_many(&mut self, base: &Heap, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
+        let mut made = Vec::with_capacity(resources.len());
+        for resource in resources {
+            match self.alloc(base, resource) {
+                Ok(id) => made.push(id),
+                Err(error) => {
+                    made.iter().for_each(|id| drop(self.changes.remove(id)));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    /// A live resource's stored form.
+    pub fn stored<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a [u8], HeapError> {
+        self.stored_arc(base, id).map(|stored| &**stored)
+    }
+
+    fn stored_arc<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a StoredResource, HeapError> {
+        match self.changes.get(id) {
+            None => base.stored_arc(id),
+            Some(Change::Allocated { stored, .. }) => Ok(stored),
+            Some(Change::Consumed | Change::Passed) if planted("overlay-ignores-base") => base.stored_arc(id),
+            Some(Change::Consumed | Change::Passed) => Err(HeapError::AlreadyConsumed(*id)),
+            Some(Change::Removed | Change::Dropped) => Err(HeapError::NotFound(*id)),
+        }
+    }
+
+    /// A live resource.
+    pub fn read(&self, base: &Heap, id: &ResourceId) -> Result<Resource, HeapError> {
+        Ok(Resource::decode(self.stored(base, id)?).expect("the heap stores only what it encoded or has decoded"))
+    }
+
+    /// Whether the resource is consumed, here or in the base.
+    pub fn is_consumed(&self, base: &Heap, id: &ResourceId) -> bool {
+        matches!(self.changes.get(id), Some(Change::Consumed | Change::Passed)) || base.is_consumed(id)
+    }
+
+    /// Consumes a live resource.
+    pub fn consume(&mut self, base: &Heap, id: &ResourceId) -> Result<Arc<[u8]>, HeapError> {
+        self.end(base, id, Change::Passed, Change::Consumed)
+    }
+
+    /// Consumes all of them or none; an id that stands twice is refused.
+    pub fn consume_many(&mut self, base: &Heap, ids: &[ResourceId]) -> Result<Vec<Arc<[u8]>>, HeapError> {
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
+            return Err(HeapError::Duplicate(twice[0]));
+        }
+        for id in ids {
+            self.stored(base, id)?;
+        }
+        ids.iter().map(|id| self.consume(base, id)).collect()
+    }
+
+    /// Takes a live resource out without consuming it, as [`Heap::remove`].
+    pub fn remove(&mut self, base: &Heap, id: &ResourceId) -> Result<Arc<[u8]>, HeapError> {
+        self.end(base, id, Change::Dropped, Change::Removed)
+    }
+
+    /// A live resource stops being live: `here` if it was allocated in this overlay, otherwise `there`.
+    fn end(&mut self, base: &Heap, id: &ResourceId, here: Change, there: Change) -> Result<Arc<[u8]>, HeapError> {
+        let stored = Arc::clone(self.stored_arc(base, id)?);
+        let fresh = matches!(self.changes.get(id), Some(Change::Allocated { .. }));
+        self.changes.insert(*id, if fresh { here } else { there });
+        Ok(stored)
+    }
+}
+
+impl Heap {
+    /// Takes in what an overlay says and empties it. If the heap has moved on underneath, so that a change no longer
+    /// holds, nothing is changed on either side: the error names the first id in id order that is in conflict.
+    pub fn fold(&mut self, overlay: &mut Overlay) -> Result<(), HeapError> {
+        for (id, change) in &overlay.changes {
+            let live = self.is_live(id);
+            match change {
+                _ if planted("fold-skips-conflict") => {}
+                Change::Consumed | Change::Removed if !live => return self.stored(id).map(drop),
+                Change::Allocated { .. } | Change::Passed | Change::Dropped if live => {
+                    return Err(HeapError::AlreadyExists(*id));
+                }
+                Change::Allocated { .. } | Change::Passed | Change::Dropped if self.is_consumed(id) => {
+                    return Err(HeapError::AlreadyConsumed(*id));
+                }
+                _ => {}
+            }
+        }
+        for (id, change) in core::mem::take(&mut overlay.changes) {
+            match change {
+                Change::Allocated { stored, contents } => self.insert(id, stored, contents)?,
+                Change::Passed if planted("overlay-drops-nullifier") => {}
+                Change::Passed => self.nullify(&id),
+                Change::Consumed => drop(self.consume(&id)?),
+                Change::Removed => drop(self.remove(&id)?),
+                Change::Dropped => {}
+            }
+        }
+        Ok(())
+    }
+}

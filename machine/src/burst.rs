@@ -1,0 +1,167 @@
+//! A burst: the session's steps, one after another, until nothing is ready or the fuel is gone. It is the only thing
+//! that an executor calls.
+//!
+//! The running coroutine goes on until it blocks; then the next ready one in cyclic order runs. Where a burst stopped
+//! for want of fuel is kept in the session, so the order of a session's steps does not depend on the fuel.
+
+use crate::effect::EffectHandler;
+use crate::image::CodeImage;
+use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, HEAD_READY, HEAD_STATUS};
+use crate::outbox::{FaultReport, Outbox};
+use crate::session::{Gate, Session, Status};
+use crate::step::{BurstContext, Frame, Outcome, step};
+use motet_types::{CoroutineId, Event, EventKind, Pc, Planted, RoleId, Terminal, planted};
+
+/// How a burst ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BurstEnd {
+    /// The fuel was gone, or a deferred send wants another burst: something is ready.
+    Ready,
+    /// Every coroutine waits.
+    Waiting,
+    /// The session has ended.
+    Ended(Terminal),
+}
+
+/// A burst's account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BurstReport {
+    pub(crate) end: BurstEnd,
+    pub(crate) steps: u32,
+    pub(crate) received: u32,
+}
+
+/// The next ready coroutine at or after `from`, in cyclic order.
+#[inline(always)]
+fn next_ready(ready: &[u64], from: u16) -> Option<u16> {
+    let (word, bit) = (usize::from(from) / 64, u32::from(from) % 64);
+    if let [only] = ready {
+        // The common case: one word, rotated so that `from` comes first.
+        return (*only != 0).then(|| (from + only.rotate_right(bit).trailing_zeros() as u16) % 64);
+    }
+    let first = ready[word] >> bit << bit;
+    if first != 0 {
+        return Some((word * 64) as u16 + first.trailing_zeros() as u16);
+    }
+    let later = (word + 1..ready.len()).chain(0..=word);
+    later.into_iter().find(|at| ready[*at] != 0).map(|at| (at * 64) as u16 + ready[at].trailing_zeros() as u16)
+}
+
+pub(crate) fn burst<H: EffectHandler + ?Sized>(
+    session: &mut Session,
+    image: &CodeImage,
+    context: &BurstContext,
+    host: &H,
+    out: &mut Outbox,
+) -> BurstReport {
+    let id = session.id();
+    let record = if context.trace { out.begin_burst(id) } else { 0 };
+    let layout = &image.layout;
+    let status = session.status();
+    let Session { words, ext, .. } = session;
+    let (head, rest) = words.split_at_mut(layout.roles_at);
+    let (roles, rest) = rest.split_at_mut(layout.coros_at - layout.roles_at);
+    let (coros, edges) = rest.split_at_mut(layout.edges_at - layout.coros_at);
+    let ready = &mut head[HEAD_READY..];
+    let mut current = status.current();
+    let mut live = status.live();
+    let mut deferred = false;
+    if status.deferred() {
+        for (at, place) in layout.places.iter().enumerate() {
+            let gate = &mut coros[place.start as usize + CORO_GATE];
+            if *gate == Gate::NextBurst.pack() {
+                *gate = Gate::Open.pack();
+                ready[at / 64] |= 1 << (at % 64);
+            }
+        }
+    }
+    let mut fuel = context.fuel;
+    let mut received = 0;
+    let end = 'burst: loop {
+        let Some(next) = next_ready(ready, current) else {
+            break if live == 0 {
+                BurstEnd::Ended(Terminal::Closed)
+            } else if deferred {
+                BurstEnd::Ready
+            } else {
+                BurstEnd::Waiting
+            };
+        };
+        current = next;
+        let place = layout.places[usize::from(next)];
+        let coroutine = &mut coros[place.start as usize..place.start as usize + place.words()];
+        let (state, rest) = coroutine.split_at_mut(CORO_TAGS);
+        let (tags, regs) = rest.split_at_mut(place.tag_words as usize);
+        state[CORO_GATE] = Gate::Open.pack();
+        let mut frame = Frame {
+            image,
+            context,
+            session: id,
+            coroutine: next,
+            pc: state[CORO_PC] as u32,
+            counter: (state[CORO_PC] >> 32) as u32,
+            tags,
+            regs,
+            ready,
+            roles,
+            edges,
+            ext,
+            out,
+            received: &mut received,
+        };
+        loop {
+            if fuel == 0 {
+                state[CORO_PC] = u64::from(frame.pc) | u64::from(frame.counter) << 32;
+                break 'burst BurstEnd::Ready;
+            }
+            fuel -= 1;
+            let outcome = step(&mut frame, host);
+            if matches!(outcome, Ok(Outcome::Ran)) {
+                continue;
+            }
+            state[CORO_PC] = u64::from(frame.pc) | u64::from(frame.counter) << 32;
+            match outcome {
+                Ok(Outcome::Blocked(gate)) => {
+                    deferred |= gate == Gate::NextBurst;
+                    state[CORO_GATE] = gate.pack();
+                    ready[usize::from(next) / 64] &= !(1 << (next % 64));
+                }
+                Ok(Outcome::Done) => {
+                    state[CORO_GATE] = Gate::Halted.pack();
+                    ready[usize::from(next) / 64] &= !(1 << (next % 64));
+                    live -= 1;
+                }
+                Ok(Outcome::Yielded) => {
+                    let after = (usize::from(next) + 1) % layout.places.len();
+                    current = after as u16;
+                }
+                Ok(Outcome::Ran) => {}
+                Err(fault) => {
+                    let (coroutine, role) = (CoroutineId(next), RoleId(next));
+                    let pc = Pc(frame.pc);
+                    if context.trace {
+                        let class = fault.class() as u8;
+                        out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));
+                        out.event(Event::plain(EventKind::Faulted, coroutine, class));
+                    }
+                    let line = image.line(pc);
+                    out.faults.push(FaultReport { session: id, coroutine, role, pc, line, fault: *fault });
+                    break 'burst BurstEnd::Ended(Terminal::Faulted);
+                }
+            }
+            break;
+        }
+    };
+    if planted(Planted::BurstForgetsCurrent) {
+        current = 0;
+    }
+    head[HEAD_STATUS] = Status::new(current, live, deferred).0;
+    let steps = context.fuel - fuel;
+    if context.trace {
+        if let BurstEnd::Ended(terminal) = end {
+            out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
+        }
+        out.end_burst(record, steps);
+    }
+    BurstReport { end, steps, received }
+}

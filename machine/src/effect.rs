@@ -1,0 +1,325 @@
+//! Effects: how a machine asks its host.
+//!
+//! There is one method, [`EffectHandler::handle_effect`]. Requests borrow from the session; nothing is copied to ask.
+//! A handler names the kinds it wants; the machine answers the others itself, at no cost: messages are sent as they
+//! are and received as they come. A choice has no such answer, so a protocol with choices needs a handler that wants
+//! [`EffectKind::Choose`].
+
+use crate::image::{BranchRow, CodeImage};
+use crate::session::{Ext, ValueRef, view};
+use alloc::string::String;
+use core::fmt;
+use motet_types::{
+    CoroutineId, Digest, Digester, EffectFailureKind, EffectInterfaceMetadata, EffectKind, EffectKinds, EffectPart,
+    EffectRow, LabelId, Reg, RoleId, SessionId, Tick, Value,
+};
+
+/// What tells two deployments apart: the host's, or a fresh one that the log keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RunId(pub [u8; 16]);
+
+/// Where an effect was asked for. Equal in equal runs, whatever the run id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectCoordinate {
+    /// The session.
+    pub session: SessionId,
+    /// The coroutine.
+    pub coroutine: CoroutineId,
+    /// How many effects the coroutine had asked for before.
+    pub counter: u32,
+}
+
+impl EffectCoordinate {
+    /// The effect's id in a run: the idempotency key to hand to the outside world. A replay or a recovery of the
+    /// run uses the same id; no other run does.
+    pub fn effect_id(&self, run: &RunId) -> EffectId {
+        let mut hasher = blake3::Hasher::new();
+        hasher.str("motet.effect");
+        hasher.bytes(&run.0);
+        hasher.u64(self.session.0);
+        hasher.u16(self.coroutine.0);
+        hasher.u32(self.counter);
+        EffectId(Digest(*hasher.finalize().as_bytes()))
+    }
+}
+
+impl fmt::Display for EffectCoordinate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.session, self.coroutine, self.counter)
+    }
+}
+
+/// The idempotency key of an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId(pub Digest);
+
+/// The registers of the asking coroutine, borrowed.
+#[derive(Clone, Copy)]
+pub struct Registers<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) tags: &'a [u64],
+    pub(crate) words: &'a [u64],
+    pub(crate) ext: Option<&'a Ext>,
+}
+
+impl<'a> Registers<'a> {
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// A register's value, when there is such a register.
+    pub fn get(&self, register: Reg) -> Option<ValueRef<'a>> {
+        let word = *self.words.get(register.index())?;
+        let tag = (self.tags[register.index() / 8] >> (register.index() % 8 * 8)) as u8;
+        Some(view(self.ext, self.session, tag, word))
+    }
+}
+
+/// The labels a role may choose between, in the order of its type.
+#[derive(Clone, Copy)]
+pub struct Labels<'a> {
+    pub(crate) rows: &'a [BranchRow],
+}
+
+impl<'a> Labels<'a> {
+    /// How many there are; at least one.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none; never, in a request.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The label at a position.
+    pub fn get(&self, at: usize) -> Option<LabelId> {
+        self.rows.get(at).map(|row| row.label())
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = LabelId> + 'a {
+        self.rows.iter().map(|row| row.label())
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub enum EffectRequestBody<'a> {
+    /// Whether to send, and what.
+    SendDecision {
+        /// The receiver.
+        partner: RoleId,
+        /// The label.
+        label: LabelId,
+        /// What the program would send.
+        payload: ValueRef<'a>,
+    },
+    /// A message has come.
+    Receive {
+        /// The sender.
+        partner: RoleId,
+        /// The label.
+        label: LabelId,
+        /// What came.
+        payload: ValueRef<'a>,
+    },
+    /// Which label to send.
+    Choose {
+        /// The receiver.
+        partner: RoleId,
+        /// The labels to choose from.
+        labels: Labels<'a>,
+    },
+    /// A host operation.
+    InvokeStep {
+        /// Its row in the image's effect table.
+        effect: EffectRow,
+        /// Its argument.
+        argument: ValueRef<'a>,
+    },
+}
+
+/// A request, borrowed from the session that asks.
+pub struct EffectRequest<'a> {
+    /// Where it was asked for.
+    pub coordinate: EffectCoordinate,
+    /// The asking role.
+    pub role: RoleId,
+    /// The machine's tick.
+    pub tick: Tick,
+    /// What is asked for.
+    pub body: EffectRequestBody<'a>,
+    /// The asking coroutine's registers; empty when the effect was deferred, since the coroutine then waits.
+    pub state: Registers<'a>,
+    /// The session's image, for names.
+    pub image: &'a CodeImage,
+    /// The run, for the effect's id.
+    pub run: &'a RunId,
+}
+
+impl EffectRequest<'_> {
+    /// The kind of effect.
+    pub const fn kind(&self) -> EffectKind {
+        match self.body {
+            EffectRequestBody::SendDecision { .. } => EffectKind::SendDecision,
+            EffectRequestBody::Receive { .. } => EffectKind::Receive,
+            EffectRequestBody::Choose { .. } => EffectKind::Choose,
+            EffectRequestBody::InvokeStep { .. } => EffectKind::InvokeStep,
+        }
+    }
+
+    /// The effect's idempotency key. It is computed when asked for.
+    pub fn effect_id(&self) -> EffectId {
+        self.coordinate.effect_id(self.run)
+    }
+
+    /// What the interface of this kind promises.
+    pub const fn metadata(&self) -> &'static EffectInterfaceMetadata {
+        self.kind().metadata()
+    }
+
+    /// The asking role's name.
+    pub fn role_name(&self) -> &str {
+        self.image.role_name(self.role)
+    }
+
+    /// The row of the effect table behind an `InvokeStep`.
+    pub fn operation(&self) -> Option<&EffectPart> {
+        match self.body {
+            EffectRequestBody::InvokeStep { effect, .. } => self.image.effects().get(effect.index()),
+            _ => None,
+        }
+    }
+
+    /// What the request is about, as a number that a recording keeps: partner and label, or the effect's row. A
+    /// replay that asks about something else has diverged.
+    pub fn subject(&self) -> u32 {
+        let pair = |partner: RoleId, label: LabelId| u32::from(partner.0) << 16 | u32::from(label.0);
+        match self.body {
+            EffectRequestBody::SendDecision { partner, label, .. }
+            | EffectRequestBody::Receive { partner, label, .. } => pair(partner, label),
+            EffectRequestBody::Choose { partner, labels } => pair(partner, labels.get(0).unwrap_or_default()),
+            EffectRequestBody::InvokeStep { effect, .. } => u32::from(effect.0),
+        }
+    }
+}
+
+/// A host's decision about a send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendDecision {
+    /// Send the payload as it is.
+    Deliver,
+    /// Send this payload instead; it must be of the label's sort.
+    Replace(Value),
+    /// Do not send. Where the types cannot bear that, the session faults.
+    Drop,
+    /// Ask again at the session's next burst.
+    Defer,
+}
+
+/// An answer, one for each kind of request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EffectResponse {
+    /// To `SendDecision`.
+    SendDecision(SendDecision),
+    /// To `Receive`: the value to keep instead of the one that came, of the same sort.
+    Receive(Option<Value>),
+    /// To `Choose`: the position of the chosen label among those offered.
+    Choose(usize),
+    /// To `InvokeStep`: the answer, of the sort that the effect declares.
+    InvokeStep(Value),
+}
+
+/// A failure, as the host reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectFailure {
+    /// Its class.
+    pub kind: EffectFailureKind,
+    /// For people.
+    pub message: String,
+}
+
+/// How an effect turned out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum EffectOutcome {
+    /// Done.
+    Success(EffectResponse),
+    /// Not yet possible: ask again at a later turn. Only effects that may block may say so.
+    Blocked,
+    /// Taken on; the answer will come through `complete`. Only effects that may block may say so.
+    Pending,
+    /// It failed.
+    Failure(EffectFailure),
+}
+
+impl EffectOutcome {
+    /// The plain answer: deliver, accept, the first label, unit.
+    pub fn accept(kind: EffectKind) -> Self {
+        EffectOutcome::Success(match kind {
+            EffectKind::SendDecision => EffectResponse::SendDecision(SendDecision::Deliver),
+            EffectKind::Receive => EffectResponse::Receive(None),
+            EffectKind::Choose => EffectResponse::Choose(0),
+            _ => EffectResponse::InvokeStep(Value::Unit),
+        })
+    }
+
+    /// A failure.
+    pub fn failure(kind: EffectFailureKind, message: impl Into<String>) -> Self {
+        EffectOutcome::Failure(EffectFailure { kind, message: message.into() })
+    }
+}
+
+/// A host's behaviour.
+///
+/// Immediate effects are asked inside a burst, on whichever thread holds the session: answer from the request and
+/// from state kept per session and role, touch nothing outside, and never call the machine. Effects that may block
+/// are asked outside the wave, after it has been committed.
+pub trait EffectHandler: Send + Sync {
+    /// A name for traces: the same handler must serve a whole run.
+    fn identity(&self) -> &str {
+        "host"
+    }
+
+    /// The kinds this handler wants to be asked about. It must not change during a run.
+    fn wants(&self) -> EffectKinds;
+
+    /// Answers a request.
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome;
+}
+
+impl<H: EffectHandler + ?Sized> EffectHandler for &H {
+    fn identity(&self) -> &str {
+        (**self).identity()
+    }
+    fn wants(&self) -> EffectKinds {
+        (**self).wants()
+    }
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        (**self).handle_effect(request)
+    }
+}
+
+/// A host that wants nothing: every effect has the machine's own answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHost;
+
+impl EffectHandler for NoHost {
+    fn identity(&self) -> &str {
+        "none"
+    }
+    #[inline(always)]
+    fn wants(&self) -> EffectKinds {
+        EffectKinds::NONE
+    }
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        EffectOutcome::accept(request.kind())
+    }
+}

@@ -1,0 +1,88 @@
+//! What the bursts of one chunk leave behind: events, inputs, asks, faults. One arena a chunk, recycled.
+
+use crate::effect::EffectCoordinate;
+use alloc::vec::Vec;
+use motet_types::{CoroutineId, EffectRow, Event, Fault, Pc, RoleId, SessionId, Tick, Value};
+
+/// An effect that may block, waiting to be asked outside the wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Where it was asked for.
+    pub coordinate: EffectCoordinate,
+    /// The asking role.
+    pub role: RoleId,
+    /// Its row in the image's effect table.
+    pub effect: EffectRow,
+    /// Its argument.
+    pub argument: Value,
+}
+
+/// A fault and where it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultReport {
+    /// The session that it ended.
+    pub session: SessionId,
+    /// The coroutine that faulted.
+    pub coroutine: CoroutineId,
+    /// Its role.
+    pub role: RoleId,
+    /// The instruction.
+    pub pc: Pc,
+    /// The source line, when the image knows it.
+    pub line: Option<u32>,
+    /// What went wrong.
+    pub fault: Fault,
+}
+
+/// Words before a chunk's bursts and before a burst's events.
+pub(crate) const CHUNK_HEADER: usize = 16;
+const BURST_HEADER: usize = 16;
+
+/// The arena. `events` is the trace's encoding:
+///
+/// ```text
+/// chunk   u32 bursts | u32 zero | u64 tick      then its bursts
+/// burst   u64 session | u32 events | u32 steps  then its events, 8 bytes each
+/// ```
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) events: Vec<u8>,
+    pub(crate) inputs: Vec<u8>,
+    pub(crate) asks: Vec<Ask>,
+    pub(crate) faults: Vec<FaultReport>,
+    pub(crate) dropped: u64,
+}
+
+impl Outbox {
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+        self.inputs.clear();
+        self.asks.clear();
+        self.faults.clear();
+        self.dropped = 0;
+    }
+
+    pub(crate) fn begin_chunk(&mut self, bursts: usize, tick: Tick) {
+        self.events.extend_from_slice(&(bursts as u64).to_le_bytes());
+        self.events.extend_from_slice(&tick.0.to_le_bytes());
+    }
+
+    /// Starts a burst's record; its counts are filled in at its end.
+    pub(crate) fn begin_burst(&mut self, session: SessionId) -> usize {
+        let at = self.events.len();
+        self.events.extend_from_slice(&session.0.to_le_bytes());
+        self.events.extend_from_slice(&[0; 8]);
+        at
+    }
+
+    pub(crate) fn end_burst(&mut self, at: usize, steps: u32) {
+        let events = (self.events.len() - at - BURST_HEADER) / 8;
+        let counts = events as u64 | u64::from(steps) << 32;
+        self.events[at + 8..at + 16].copy_from_slice(&counts.to_le_bytes());
+    }
+
+    #[inline(always)]
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.extend_from_slice(&event.pack().to_le_bytes());
+    }
+}

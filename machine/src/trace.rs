@@ -1,0 +1,210 @@
+//! The trace: chunks of events in commit order, chained by BLAKE3.
+//!
+//! A chunk that is large by itself is hashed by whoever ran it; small ones gather until there are
+//! [`ARENA_BYTES`] of them. Where the boundaries fall depends on the chunks alone, so on the schedule alone.
+
+use crate::outbox::CHUNK_HEADER;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use motet_types::{Digest, Event, Planted, Reader, SessionId, Tick, planted};
+
+/// How many bytes of events are hashed at a time, at least. BLAKE3 is slow on less.
+pub(crate) const ARENA_BYTES: usize = 16 * 1024;
+
+/// How much of the trace is kept. The digest always covers all of it, unless the trace is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TraceMode {
+    /// No events are made: free.
+    Disabled,
+    /// The digest, and the last arenas that together hold at least this many events.
+    Capped(usize),
+    /// The digest and every event, until drained.
+    #[default]
+    Full,
+}
+
+/// The trace of a machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    mode: TraceMode,
+    chain: Digest,
+    pending: Vec<u8>,
+    /// What has been hashed and is kept.
+    kept: VecDeque<Vec<u8>>,
+    kept_bytes: usize,
+    drained: usize,
+}
+
+impl Trace {
+    pub(crate) fn new(mode: TraceMode) -> Self {
+        let chain = Digest(*blake3::hash(b"motet.trace.1").as_bytes());
+        Self { mode, chain, pending: Vec::new(), kept: VecDeque::new(), kept_bytes: 0, drained: 0 }
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.mode != TraceMode::Disabled
+    }
+
+    /// Adds a chunk's events. `digest` is theirs when they are an arena by themselves.
+    pub(crate) fn add(&mut self, events: &[u8], digest: Option<Digest>) {
+        match digest {
+            Some(digest) => {
+                self.flush();
+                self.link(digest, events.to_vec());
+            }
+            None => {
+                self.pending.extend_from_slice(events);
+                if self.pending.len() >= ARENA_BYTES {
+                    self.flush();
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.pending.is_empty() {
+            let arena = core::mem::take(&mut self.pending);
+            self.link(arena_digest(&arena), arena);
+        }
+    }
+
+    fn link(&mut self, digest: Digest, arena: Vec<u8>) {
+        self.chain = chain(self.chain, digest);
+        match self.mode {
+            TraceMode::Disabled => {}
+            TraceMode::Full => {
+                self.kept_bytes += arena.len();
+                self.kept.push_back(arena);
+            }
+            TraceMode::Capped(events) => {
+                self.kept_bytes += arena.len();
+                self.kept.push_back(arena);
+                while let Some(oldest) = self.kept.front()
+                    && self.kept_bytes - oldest.len() >= events.saturating_mul(8)
+                {
+                    self.kept_bytes -= oldest.len();
+                    self.kept.pop_front();
+                }
+            }
+        }
+    }
+
+    /// The digest of everything so far.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        if !self.is_on() {
+            return None;
+        }
+        Some(if self.pending.is_empty() { self.chain } else { chain(self.chain, arena_digest(&self.pending)) })
+    }
+
+    /// What is kept, oldest first.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::with_capacity(self.kept_bytes + self.pending.len());
+        self.kept.iter().for_each(|arena| all.extend_from_slice(arena));
+        all.extend_from_slice(&self.pending[self.drained.min(self.pending.len())..]);
+        all
+    }
+
+    /// Takes what is kept of the arenas that are full; the rest stays for later.
+    pub(crate) fn drain(&mut self) -> Vec<u8> {
+        let mut all = Vec::with_capacity(self.kept_bytes);
+        self.kept.drain(..).for_each(|arena| all.extend_from_slice(&arena));
+        self.kept_bytes = 0;
+        all
+    }
+}
+
+pub(crate) fn arena_digest(bytes: &[u8]) -> Digest {
+    Digest(*blake3::hash(bytes).as_bytes())
+}
+
+fn chain(before: Digest, arena: Digest) -> Digest {
+    let mut both = [0u8; 64];
+    both[..32].copy_from_slice(&before.0);
+    if !planted(Planted::TraceChainSkipsArena) {
+        both[32..].copy_from_slice(&arena.0);
+    }
+    Digest(*blake3::hash(&both).as_bytes())
+}
+
+/// An event with its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceEvent {
+    /// The machine's tick.
+    pub tick: Tick,
+    /// The session.
+    pub session: SessionId,
+    /// The event.
+    pub event: Event,
+}
+
+/// Bytes that are not a trace, and where they stop being one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the trace is not well formed at byte {offset}: {what}")]
+pub struct TraceError {
+    /// The offset.
+    pub offset: usize,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+/// Reads a trace's events, in order.
+#[derive(Clone, Debug)]
+pub struct TraceReader<'a> {
+    reader: Reader<'a>,
+    tick: Tick,
+    session: SessionId,
+    bursts: u64,
+    events: u32,
+    failed: bool,
+}
+
+impl<'a> TraceReader<'a> {
+    /// Reads from the start of a trace.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        let reader = Reader::new(bytes);
+        Self { reader, tick: Tick(0), session: SessionId(0), bursts: 0, events: 0, failed: false }
+    }
+
+    fn read(&mut self) -> Result<Option<TraceEvent>, &'static str> {
+        while self.events == 0 {
+            if self.bursts == 0 {
+                if self.reader.remaining() == 0 {
+                    return Ok(None);
+                }
+                if self.reader.remaining() < CHUNK_HEADER {
+                    return Err("a chunk's header is cut short");
+                }
+                self.bursts = self.reader.u64().ok_or("cut short")?;
+                self.tick = Tick(self.reader.u64().ok_or("cut short")?);
+                continue;
+            }
+            self.bursts -= 1;
+            self.session = SessionId(self.reader.u64().ok_or("a burst's header is cut short")?);
+            self.events = self.reader.u32().ok_or("a burst's header is cut short")?;
+            self.reader.u32().ok_or("a burst's header is cut short")?;
+        }
+        self.events -= 1;
+        let word = self.reader.u64().ok_or("an event is cut short")?;
+        let event = Event::unpack(word).ok_or("there is no such kind of event")?;
+        Ok(Some(TraceEvent { tick: self.tick, session: self.session, event }))
+    }
+}
+
+impl Iterator for TraceReader<'_> {
+    type Item = Result<TraceEvent, TraceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let offset = self.reader.offset();
+        match self.read() {
+            Ok(event) => event.map(Ok),
+            Err(what) => {
+                self.failed = true;
+                Some(Err(TraceError { offset, what }))
+            }
+        }
+    }
+}

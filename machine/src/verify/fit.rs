@@ -1,0 +1,141 @@
+//! The third check: every role's automaton follows the global type.
+//!
+//! For one role, walk the global type and the role's automaton together. Where the role sends, its state must send
+//! exactly the same labels on the same edge; where it receives, its state must receive at least those labels on that
+//! edge; where it takes no part, its state stays as it is, through every branch. At the global end its state must be
+//! an end. This is a simulation: it neither projects nor merges, so it holds whatever algorithm made the automata,
+//! and it catches a projection that went wrong.
+//!
+//! A `Par` sends a role into the one part it occurs in, with the rest as its continuation.
+
+use super::VerifyError;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use motet_types::{Action, BranchPart, GlobalPart, ImageParts, Planted, planted};
+
+/// The most (node, state) pairs that are looked at, over all roles.
+const MAX_PAIRS: usize = 50_000_000;
+
+/// What follows a part of a `Par`: interned, so that a loop around it ends. Row 0 is the end of everything.
+#[derive(Default)]
+struct Continuations {
+    rows: Vec<(u32, u32)>,
+    index: BTreeMap<(u32, u32), u32>,
+}
+
+impl Continuations {
+    fn push(&mut self, next: u32, after: u32) -> u32 {
+        let rows = &mut self.rows;
+        *self.index.entry((next, after)).or_insert_with(|| {
+            rows.push((next, after));
+            rows.len() as u32
+        })
+    }
+
+    fn pop(&self, at: u32) -> Option<(u32, u32)> {
+        self.rows.get((at as usize).checked_sub(1)?).copied()
+    }
+}
+
+pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
+    let part_of = pars(parts)?;
+    let mut pairs = 0usize;
+    for (role, row) in parts.roles.iter().enumerate() {
+        let mut continuations = Continuations::default();
+        let mut seen = BTreeSet::new();
+        let mut todo = Vec::from([(0u32, row.initial, 0u32)]);
+        while let Some((node, state, after)) = todo.pop() {
+            if !seen.insert((node, state, after)) {
+                continue;
+            }
+            pairs += 1;
+            if pairs > MAX_PAIRS {
+                return Err(VerifyError::TooLarge { limit: MAX_PAIRS });
+            }
+            let refuse = |why| VerifyError::Fit { role: row.name.clone(), node, state, why };
+            let local = &parts.states[state as usize];
+            match &parts.global[node as usize] {
+                GlobalPart::End => match continuations.pop(after) {
+                    Some((next, after)) => todo.push((next, state, after)),
+                    None if local.action == Action::End => {}
+                    None => return Err(refuse("goes on where the protocol has ended")),
+                },
+                GlobalPart::Par { parts: branches, next } => {
+                    let part = part_of.get(&(node, role as u16)).map(|at| branches[*at]);
+                    match part {
+                        Some(part) => todo.push((part, state, continuations.push(*next, after))),
+                        None => todo.push((*next, state, after)),
+                    }
+                }
+                GlobalPart::Comm { edge, branches } => {
+                    let ends = parts.edges[usize::from(*edge)];
+                    if usize::from(ends.sender) == role {
+                        if local.action != Action::Send(*edge) {
+                            return Err(refuse("does not send where the protocol has it send"));
+                        }
+                        if local.branches.len() != branches.len() {
+                            return Err(refuse("does not offer the same number of labels"));
+                        }
+                        let why = "sends a label that the protocol does not have";
+                        follow(branches, &local.branches, after, &mut todo).ok_or_else(|| refuse(why))?;
+                    } else if usize::from(ends.receiver) == role {
+                        if local.action != Action::Recv(*edge) && !planted(Planted::VerifyFitReceiver) {
+                            return Err(refuse("does not receive where the protocol has it receive"));
+                        }
+                        let why = "cannot receive a label that may be sent";
+                        follow(branches, &local.branches, after, &mut todo).ok_or_else(|| refuse(why))?;
+                    } else {
+                        let count = if planted(Planted::VerifyFitFirstBranchOnly) { 1 } else { branches.len() };
+                        todo.extend(branches.iter().take(count).map(|branch| (branch.next, state, after)));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Follows every global branch by the local branch of the same label; `None` when one is missing.
+fn follow(global: &[BranchPart], local: &[BranchPart], after: u32, todo: &mut Vec<(u32, u32, u32)>) -> Option<()> {
+    for branch in global {
+        let next = local.iter().find(|row| row.label == branch.label)?.next;
+        todo.push((branch.next, next, after));
+    }
+    Some(())
+}
+
+/// For every `Par`, which part a role occurs in. Parts must not share a role, and must not reach out of themselves.
+fn pars(parts: &ImageParts) -> Result<BTreeMap<(u32, u16), usize>, VerifyError> {
+    let mut part_of = BTreeMap::new();
+    for (row, node) in parts.global.iter().enumerate() {
+        let GlobalPart::Par { parts: branches, .. } = node else { continue };
+        for (at, start) in branches.iter().enumerate() {
+            let mut seen = BTreeSet::new();
+            let mut todo = Vec::from([*start]);
+            while let Some(node) = todo.pop() {
+                if node as usize == row {
+                    let rule = "a part of it leads back to it";
+                    return Err(VerifyError::Table { table: "global node", row, rule });
+                }
+                if !seen.insert(node) {
+                    continue;
+                }
+                match &parts.global[node as usize] {
+                    GlobalPart::End => {}
+                    GlobalPart::Par { parts, next } => todo.extend(parts.iter().chain([next])),
+                    GlobalPart::Comm { edge, branches } => {
+                        let ends = parts.edges[usize::from(*edge)];
+                        for role in [ends.sender, ends.receiver] {
+                            if *part_of.entry((row as u32, role)).or_insert(at) != at {
+                                let rule = "two of its parts have a role in common";
+                                return Err(VerifyError::Table { table: "global node", row, rule });
+                            }
+                        }
+                        todo.extend(branches.iter().map(|branch| branch.next));
+                    }
+                }
+            }
+        }
+    }
+    Ok(part_of)
+}

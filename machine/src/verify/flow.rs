@@ -1,0 +1,252 @@
+//! The fourth check: every path of every program against the role's automaton, by abstract interpretation.
+//!
+//! At each instruction the role's type is in one known state, and each register holds one known sort or something
+//! unknown. Paths that meet must agree about the state; registers about which they differ become unknown. Each
+//! register can only change once from known to unknown, so the loop ends.
+
+use super::VerifyError;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use motet_types::{Action, ImageParts, Instr, Pc, Planted, Reg, RolePart, Sort, SortId, SortTable, StatePart, planted};
+
+/// What a register is known to hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// A value of the sort.
+    Sort(SortId),
+    /// Unit, whether or not the image has a sort for it: what registers start with, and what values of that sort
+    /// are.
+    Unit,
+    /// The role's own endpoint.
+    Own,
+    /// Something.
+    Unknown,
+}
+
+#[derive(Clone)]
+struct Known {
+    state: u32,
+    registers: Vec<Held>,
+}
+
+pub(super) fn check(parts: &ImageParts, code: &[Instr], sorts: &SortTable) -> Result<(), VerifyError> {
+    parts.roles.iter().try_for_each(|role| Flow { parts, code, sorts, role, at: BTreeMap::new() }.run())
+}
+
+struct Flow<'a> {
+    parts: &'a ImageParts,
+    code: &'a [Instr],
+    sorts: &'a SortTable,
+    role: &'a RolePart,
+    at: BTreeMap<u32, Known>,
+}
+
+impl Flow<'_> {
+    fn run(mut self) -> Result<(), VerifyError> {
+        let mut registers = vec![Held::Unit; usize::from(self.role.registers)];
+        registers[0] = Held::Own;
+        let entry = self.role.code_start;
+        self.at.insert(entry, Known { state: self.role.initial, registers });
+        let mut todo = vec![entry];
+        while let Some(pc) = todo.pop() {
+            let known = self.at[&pc].clone();
+            self.instr(pc, known, &mut todo)?;
+        }
+        Ok(())
+    }
+
+    /// Joins what is known at `target` with `known`, and looks at it again when that changed something.
+    fn go(&mut self, from: u32, target: u32, known: Known, todo: &mut Vec<u32>) -> Result<(), VerifyError> {
+        if !(self.role.code_start..self.role.code_end).contains(&target) {
+            return Err(VerifyError::Jump { pc: Pc(from), target, role: self.role.name.clone() });
+        }
+        let Some(old) = self.at.get_mut(&target) else {
+            self.at.insert(target, known);
+            todo.push(target);
+            return Ok(());
+        };
+        if old.state != known.state && !planted(Planted::VerifyJoinState) {
+            let (a, b) = (old.state, known.state);
+            return Err(VerifyError::Join { pc: Pc(target), role: self.role.name.clone(), a, b });
+        }
+        let mut changed = false;
+        for (old, new) in old.registers.iter_mut().zip(known.registers) {
+            if *old != new && *old != Held::Unknown && !planted(Planted::VerifyJoinRegisters) {
+                *old = Held::Unknown;
+                changed = true;
+            }
+        }
+        if changed {
+            todo.push(target);
+        }
+        Ok(())
+    }
+
+    fn instr(&mut self, pc: u32, mut known: Known, todo: &mut Vec<u32>) -> Result<(), VerifyError> {
+        let parts = self.parts;
+        let instr = self.code[pc as usize];
+        let state = &parts.states[known.state as usize];
+        let set = |known: &mut Known, reg: u16, held| known.registers[usize::from(reg)] = held;
+        match instr {
+            Instr::Send { chan, val } => {
+                self.own(pc, &known, chan)?;
+                let (Action::Send(_), [branch]) = (state.action, &state.branches[..]) else {
+                    return Err(self.not_allowed(pc, instr, state));
+                };
+                self.payload(pc, &known, val, branch.label)?;
+                known.state = branch.next;
+            }
+            Instr::Offer { chan, val, label } => {
+                self.own(pc, &known, chan)?;
+                let branch = match state.action {
+                    Action::Send(_) => state.branches.iter().find(|branch| u32::from(branch.label) == label),
+                    _ => None,
+                };
+                let branch = branch.ok_or_else(|| self.not_allowed(pc, instr, state))?;
+                self.payload(pc, &known, val, branch.label)?;
+                known.state = branch.next;
+            }
+            Instr::Receive { chan, dst } => {
+                self.own(pc, &known, chan)?;
+                let (Action::Recv(_), Some(branch)) = (state.action, state.branches.first()) else {
+                    return Err(self.not_allowed(pc, instr, state));
+                };
+                if state.branches.len() != 1 && !planted(Planted::VerifyReceiveManyBranches) {
+                    return Err(self.not_allowed(pc, instr, state));
+                }
+                let sort = SortId(parts.labels[usize::from(branch.label)].sort);
+                set(&mut known, dst, self.sorted(sort));
+                known.state = branch.next;
+            }
+            Instr::Choose { chan, table } | Instr::Decide { chan, table } => {
+                self.own(pc, &known, chan)?;
+                let chooses = matches!(instr, Instr::Choose { .. });
+                let allowed = match state.action {
+                    Action::Recv(_) => chooses,
+                    Action::Send(_) => !chooses,
+                    Action::End => false,
+                };
+                let rows = &parts.tables[table as usize];
+                let complete = rows.len() == state.branches.len() || planted(Planted::VerifyTableComplete);
+                if !allowed || !complete {
+                    return Err(self.not_allowed(pc, instr, state));
+                }
+                for (row, branch) in rows.iter().zip(&state.branches) {
+                    let mut known = known.clone();
+                    if chooses {
+                        self.register(pc, row.dst)?;
+                        let sort = SortId(parts.labels[usize::from(branch.label)].sort);
+                        set(&mut known, row.dst, self.sorted(sort));
+                        known.state = branch.next;
+                    }
+                    self.go(pc, row.target, known, todo)?;
+                }
+                return Ok(());
+            }
+            Instr::Invoke { arg, dst, effect } => {
+                let effect = &parts.effects[effect as usize];
+                self.held(pc, &known, arg, SortId(effect.argument))?;
+                set(&mut known, dst, self.sorted(SortId(effect.answer)));
+            }
+            Instr::Set { dst, constant } => {
+                let sort = SortId(parts.constants[constant as usize].sort);
+                set(&mut known, dst, self.sorted(sort));
+            }
+            Instr::Move { dst, src } => {
+                let held = known.registers[usize::from(src)];
+                set(&mut known, dst, held);
+            }
+            Instr::Jump { target } => return self.go(pc, target, known, todo),
+            Instr::Branch { on, table } => {
+                let nat = match known.registers[usize::from(on)] {
+                    Held::Sort(sort) => self.sorts.get(sort) == Some(Sort::Nat),
+                    _ => false,
+                };
+                if !nat {
+                    return Err(self.holds(pc, on, known.registers[usize::from(on)], String::from("nat")));
+                }
+                for row in &parts.tables[table as usize] {
+                    self.go(pc, row.target, known.clone(), todo)?;
+                }
+            }
+            Instr::Yield {} => {}
+            Instr::Halt {} => {
+                if state.action != Action::End && !planted(Planted::VerifyHaltEarly) {
+                    return Err(self.not_allowed(pc, instr, state));
+                }
+                return Ok(());
+            }
+            // The table check has refused every other opcode by name.
+            _ => return Err(VerifyError::NotExecutable { pc: Pc(pc), name: instr.row().name }),
+        }
+        self.go(pc, pc + 1, known, todo)
+    }
+
+    /// What a register holds that was given a value of the sort.
+    fn sorted(&self, sort: SortId) -> Held {
+        if self.sorts.get(sort) == Some(Sort::Unit) { Held::Unit } else { Held::Sort(sort) }
+    }
+
+    fn register(&self, pc: u32, register: u16) -> Result<(), VerifyError> {
+        if register < self.role.registers || planted(Planted::VerifyTableRegister) {
+            return Ok(());
+        }
+        let (role, count) = (self.role.name.clone(), self.role.registers);
+        Err(VerifyError::Register { pc: Pc(pc), register: Reg(register), role, count })
+    }
+
+    fn own(&self, pc: u32, known: &Known, chan: u16) -> Result<(), VerifyError> {
+        match known.registers[usize::from(chan)] {
+            Held::Own => Ok(()),
+            _ if planted(Planted::VerifyEndpoint) => Ok(()),
+            held => Err(self.holds(pc, chan, held, format!("the endpoint of {}", self.role.name))),
+        }
+    }
+
+    fn payload(&self, pc: u32, known: &Known, val: u16, label: u16) -> Result<(), VerifyError> {
+        self.held(pc, known, val, SortId(self.parts.labels[usize::from(label)].sort))
+    }
+
+    fn held(&self, pc: u32, known: &Known, register: u16, sort: SortId) -> Result<(), VerifyError> {
+        let held = known.registers[usize::from(register)];
+        let ok = match held {
+            Held::Sort(held) => held == sort,
+            Held::Unit => self.sorts.get(sort) == Some(Sort::Unit),
+            Held::Own | Held::Unknown => false,
+        };
+        if ok || planted(Planted::VerifyPayloadSort) {
+            return Ok(());
+        }
+        Err(self.holds(pc, register, held, self.sorts.display(sort).to_string()))
+    }
+
+    fn holds(&self, pc: u32, register: u16, held: Held, needed: String) -> VerifyError {
+        let held = match held {
+            Held::Sort(sort) => self.sorts.display(sort).to_string(),
+            Held::Unit => String::from("unit"),
+            Held::Own => format!("the endpoint of {}", self.role.name),
+            Held::Unknown => String::from("anything"),
+        };
+        VerifyError::Held { pc: Pc(pc), role: self.role.name.clone(), register: Reg(register), held, needed }
+    }
+
+    fn not_allowed(&self, pc: u32, instr: Instr, state: &StatePart) -> VerifyError {
+        let (verb, edge) = match state.action {
+            Action::End => ("is at its end", None),
+            Action::Send(edge) => ("sends", Some(edge)),
+            Action::Recv(edge) => ("receives", Some(edge)),
+        };
+        let mut allows = String::from(verb);
+        if let Some(edge) = edge {
+            let edge = self.parts.edges[usize::from(edge)];
+            let name = |role: u16| self.parts.roles[usize::from(role)].name.as_str();
+            let labels: Vec<&str> =
+                state.branches.iter().map(|b| self.parts.labels[usize::from(b.label)].name.as_str()).collect();
+            allows = format!("{verb} {{{}}} on {} -> {}", labels.join(", "), name(edge.sender), name(edge.receiver));
+        }
+        VerifyError::Type { pc: Pc(pc), role: self.role.name.clone(), instr: instr.to_string(), allows }
+    }
+}

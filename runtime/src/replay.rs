@@ -1,0 +1,345 @@
+//! Replay: the same rounds again, with the recorded answers. It stops at the first divergence and names it.
+
+use crate::record::{RecordEnd, RunRecord};
+use crate::rounds::{GuestRuntime, RunStatus, RuntimeError, Turn};
+use crate::tape::Input;
+use motet_machine::{
+    CodeImage, EffectHandler, EffectOutcome, EffectRequest, ProtocolMachineConfig, RecordedEffect, TraceEvent,
+    TraceMode, TraceReader,
+};
+use motet_types::{
+    CoroutineId, Digest, EdgeId, EffectFailureKind, EffectKind, EffectKinds, EffectRow, EventKind, LabelId, Planted,
+    RoleId, SessionId, planted,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a replay first differs from its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// Events before it that are equal.
+    pub position: u64,
+    /// The session.
+    pub session: SessionId,
+    /// The role, by name.
+    pub role: String,
+    /// The edge as `sender -> receiver`, when it is about a message.
+    pub edge: Option<String>,
+    /// What the record has.
+    pub expected: String,
+    /// What the replay did.
+    pub found: String,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {} equal events, {}, role {}", self.position, self.session, self.role)?;
+        if let Some(edge) = &self.edge {
+            write!(f, ", edge {edge}")?;
+        }
+        write!(f, ": the record has {}, the replay {}", self.expected, self.found)
+    }
+}
+
+/// Why a replay did not end in equality.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ReplayError {
+    /// It did something else.
+    #[error("the replay diverges: {0}")]
+    Diverged(Box<Divergence>),
+    /// Everything observable was equal, but a digest at the end is not.
+    #[error("the replay ends with another {what}: the record has {expected}, the replay {found}")]
+    End {
+        /// What differs.
+        what: &'static str,
+        /// What the record has.
+        expected: String,
+        /// What the replay has.
+        found: String,
+    },
+    /// An input that cannot be given at that point.
+    #[error("the recorded input at step {step} cannot be replayed: {error}")]
+    Input {
+        /// The planner step.
+        step: u64,
+        /// Why.
+        error: RuntimeError,
+    },
+    /// The runtime refused the record's configuration.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+}
+
+/// A replay that found everything equal.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The runtime as it stands: ended as recorded, or where it was told to stop.
+    pub runtime: GuestRuntime,
+    /// The record's end; none when the recording or the replay stopped before it.
+    pub end: Option<RecordEnd>,
+}
+
+/// The host of a replay: gives each session the answers it was given.
+struct ReplayHost {
+    identity: String,
+    wants: EffectKinds,
+    answers: Mutex<BTreeMap<SessionId, VecDeque<RecordedEffect>>>,
+    diverged: Mutex<Option<Box<Divergence>>>,
+}
+
+/// A question in words, for people.
+fn question(image: &CodeImage, kind: EffectKind, subject: u32) -> String {
+    let (partner, label) = (RoleId((subject >> 16) as u16), LabelId(subject as u16));
+    let (partner, label) = (image.role_name(partner), image.label_name(label));
+    match kind {
+        EffectKind::SendDecision => format!("a send of {label} to {partner}"),
+        EffectKind::Receive => format!("a receive of {label} from {partner}"),
+        EffectKind::Choose => format!("a choice of {label} or another label for {partner}"),
+        _ => match image.effects().get(EffectRow(subject as u16).index()) {
+            Some(effect) => format!("an invocation of {}.{}", effect.interface, effect.operation),
+            None => format!("an effect of kind {}", kind.name()),
+        },
+    }
+}
+
+impl EffectHandler for ReplayHost {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn wants(&self) -> EffectKinds {
+        self.wants
+    }
+
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        if request.operation().is_some_and(|operation| operation.may_block) {
+            // Answers to these stand on the tape by themselves, where they came in.
+            return EffectOutcome::Pending;
+        }
+        let at = request.coordinate;
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorded = answers.get_mut(&at.session).and_then(VecDeque::pop_front);
+        let (kind, subject) = (request.kind(), request.subject());
+        match recorded {
+            Some(recorded)
+                if (recorded.coordinate, recorded.kind, recorded.subject) == (at, kind, subject)
+                    || planted(Planted::ReplayTrustsQuestions) =>
+            {
+                recorded.outcome
+            }
+            other => {
+                let image = request.image;
+                let expected = other.map_or_else(
+                    || String::from("no further question of this session"),
+                    |recorded| question(image, recorded.kind, recorded.subject),
+                );
+                let mut diverged = self.diverged.lock().unwrap_or_else(PoisonError::into_inner);
+                diverged.get_or_insert(Box::new(Divergence {
+                    position: 0,
+                    session: at.session,
+                    role: request.role_name().into(),
+                    edge: None,
+                    expected,
+                    found: question(image, kind, subject),
+                }));
+                EffectOutcome::failure(EffectFailureKind::Determinism, "the replay diverged from its record")
+            }
+        }
+    }
+}
+
+/// Runs a record again, to its end or until that many steps have been taken.
+///
+/// `progress` is told the steps taken, now and then.
+pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u64)) -> Result<Replayed, ReplayError> {
+    let config = ProtocolMachineConfig { trace: TraceMode::Full, record: false, ..record.config.clone() };
+    let mut runtime = GuestRuntime::new(config, record.schedule.clone())?;
+    for image in &record.images {
+        runtime.load(Arc::clone(image))?;
+    }
+    let mut between = VecDeque::new();
+    let mut answers: BTreeMap<SessionId, VecDeque<RecordedEffect>> = BTreeMap::new();
+    for (step, input) in &record.inputs {
+        match input {
+            Input::Effect(effect) => answers.entry(effect.coordinate.session).or_default().push_back(effect.clone()),
+            other => between.push_back((*step, other.clone())),
+        }
+    }
+    let host = ReplayHost {
+        identity: record.handler.clone(),
+        wants: record.wants,
+        answers: Mutex::new(answers),
+        diverged: Mutex::new(None),
+    };
+    let mut compare = Comparison { record, images: &record.images, checked: 0 };
+    let mut recorded_limit = u64::MAX;
+    loop {
+        let step = runtime.machine().planner_step();
+        while between.front().is_some_and(|(at, _)| *at <= step) {
+            let Some((at, input)) = between.pop_front() else { break };
+            let given = match input {
+                Input::Open { image } => runtime.open(image).map(drop),
+                Input::Limit { steps } => {
+                    recorded_limit = steps;
+                    Ok(())
+                }
+                Input::Answer { at, outcome } => runtime.answer(at, outcome),
+                Input::Effect(_) => Ok(()),
+            };
+            given.map_err(|error| ReplayError::Input { step: at, error })?;
+        }
+        runtime.limit_steps(recorded_limit.min(until.unwrap_or(u64::MAX)));
+        if record.end.is_some_and(|end| step >= end.tally.waves) {
+            break;
+        }
+        let turn = runtime.turn(&host)?;
+        if let Some(mut diverged) = host.diverged.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            diverged.position = compare.events_before(&runtime);
+            return Err(ReplayError::Diverged(diverged));
+        }
+        compare.drained(&runtime.drain_trace())?;
+        if step % 1024 == 0 {
+            progress(runtime.machine().tally().steps);
+        }
+        if turn == Turn::Idle {
+            break;
+        }
+    }
+    let tail = runtime.machine().trace_bytes();
+    let stopped = until.is_some_and(|until| runtime.machine().tally().steps >= until);
+    compare.tail(&tail, stopped || record.end.is_none())?;
+    let end = if stopped { None } else { record.end };
+    if let Some(end) = &end {
+        check_end(&runtime, end)?;
+    }
+    Ok(Replayed { runtime, end })
+}
+
+fn check_end(runtime: &GuestRuntime, end: &RecordEnd) -> Result<(), ReplayError> {
+    let differs = |what, expected: String, found: String| match expected == found {
+        true => Ok(()),
+        false => Err(ReplayError::End { what, expected, found }),
+    };
+    let status = |status: RunStatus| status.name().to_owned();
+    differs("status", status(end.status), status(runtime.status()))?;
+    let digest = |digest: Option<Digest>| digest.unwrap_or_default().to_string();
+    differs("trace digest", end.trace_digest.to_string(), digest(runtime.trace_digest()))?;
+    if planted(Planted::ReplayTrustsRoot) {
+        return Ok(());
+    }
+    differs("state root", end.state_root.to_string(), runtime.state_root().to_string())?;
+    differs("tally", format!("{:?}", end.tally), format!("{:?}", runtime.machine().tally()))
+}
+
+/// Holds the replay's events against the record's.
+struct Comparison<'a> {
+    record: &'a RunRecord,
+    images: &'a [Arc<CodeImage>],
+    checked: usize,
+}
+
+impl Comparison<'_> {
+    fn rest(&self) -> &[u8] {
+        &self.record.events[self.checked.min(self.record.events.len())..]
+    }
+
+    fn drained(&mut self, events: &[u8]) -> Result<(), ReplayError> {
+        if self.rest().get(..events.len()) != Some(events) && !planted(Planted::ReplayTrustsEvents) {
+            return Err(self.first_difference(events, self.rest()));
+        }
+        self.checked += events.len();
+        Ok(())
+    }
+
+    fn tail(&self, events: &[u8], prefix_is_enough: bool) -> Result<(), ReplayError> {
+        let rest = self.rest();
+        if events == rest || planted(Planted::ReplayTrustsEvents) {
+            return Ok(());
+        }
+        if !prefix_is_enough {
+            return Err(self.first_difference(events, rest));
+        }
+        // The last chunk may have been cut by the stop: event by event, as far as both go.
+        let both = TraceReader::new(events).zip(TraceReader::new(rest));
+        for (position, (found, expected)) in both.enumerate() {
+            if found.ok().map(|event| event.event) != expected.ok().map(|event| event.event) {
+                return match position {
+                    _ if self.record.end.is_none() => Ok(()),
+                    _ => Err(self.first_difference(events, rest)),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn events_before(&self, runtime: &GuestRuntime) -> u64 {
+        let done = TraceReader::new(&self.record.events[..self.checked]).count();
+        let tail = runtime.machine().trace_bytes();
+        let both = TraceReader::new(&tail).zip(TraceReader::new(self.rest()));
+        (done + both.take_while(|(a, b)| a == b).count()) as u64
+    }
+
+    fn first_difference(&self, found: &[u8], expected: &[u8]) -> ReplayError {
+        let before = TraceReader::new(&self.record.events[..self.checked]).count();
+        let mut found = TraceReader::new(found);
+        let mut expected = TraceReader::new(expected);
+        let mut position = before as u64;
+        loop {
+            let (found, expected) = (found.next(), expected.next());
+            if found.is_some() && found == expected {
+                position += 1;
+                continue;
+            }
+            let event = |side: &Option<Result<TraceEvent, _>>| side.as_ref().and_then(|e| e.as_ref().ok()).copied();
+            let (found, expected) = (event(&found), event(&expected));
+            return ReplayError::Diverged(Box::new(divergence(self.images, position, expected, found)));
+        }
+    }
+}
+
+/// An event in words: `sent Ping`, `received Pong on tick 7`.
+fn words(image: Option<&CodeImage>, event: Option<TraceEvent>) -> String {
+    let Some(event) = event else { return String::from("no further event") };
+    let kind = event.event.kind;
+    match kind {
+        EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose => {
+            let label = image.map_or("?", |image| image.label_name(event.event.label));
+            format!("{} {label} ({})", kind.name(), event.tick)
+        }
+        _ => format!("{} ({})", kind.name(), event.tick),
+    }
+}
+
+fn divergence(
+    images: &[Arc<CodeImage>],
+    position: u64,
+    expected: Option<TraceEvent>,
+    found: Option<TraceEvent>,
+) -> Divergence {
+    // With several images a session's image is not known from the event alone; names are then left out.
+    let image = match images {
+        [only] => Some(&**only),
+        _ => None,
+    };
+    let about = expected.or(found);
+    let coroutine = about.map_or(CoroutineId(0), |event| event.event.coroutine);
+    let role = image.map_or_else(|| coroutine.to_string(), |image| image.role_name(RoleId(coroutine.0)).into());
+    let message = about.filter(|event| {
+        matches!(event.event.kind, EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose)
+    });
+    let edge = message.and_then(|event| edge_name(image?, event.event.edge));
+    Divergence {
+        position,
+        session: about.map_or(SessionId(0), |event| event.session),
+        role,
+        edge,
+        expected: words(image, expected),
+        found: words(image, found),
+    }
+}
+
+fn edge_name(image: &CodeImage, edge: EdgeId) -> Option<String> {
+    let ends = image.edge(edge)?;
+    Some(format!("{} -> {}", image.role_name(RoleId(ends.sender)), image.role_name(RoleId(ends.receiver))))
+}

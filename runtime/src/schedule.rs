@@ -1,0 +1,91 @@
+//! Schedules: which islands run, how many at a time, and how far. A schedule is a value, and part of a run's inputs.
+//! How many workers carry it out is not part of it.
+
+use motet_types::SessionId;
+use std::collections::BTreeMap;
+
+/// How islands are preferred when more are ready than a wave takes.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum SchedulerPolicy {
+    /// First ready, first served.
+    #[default]
+    Cooperative,
+    /// The same order as `Cooperative`; the specification names both.
+    RoundRobin,
+    /// The highest priority first; among equals, first ready.
+    Priority(PriorityPolicy),
+    /// Islands with messages in flight before those without; among equals, first ready.
+    ProgressAware,
+    /// Ready islands in an order drawn from a seed: for tests and for measuring what memory costs.
+    Random {
+        /// The seed.
+        seed: u64,
+    },
+}
+
+/// What an island's priority is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PriorityPolicy {
+    /// A fixed number for each session; 0 for those that are not named.
+    FixedMap(BTreeMap<SessionId, u32>),
+    /// One point for each wave it has been waiting, on top of a fixed number: nobody waits for ever.
+    Aging(BTreeMap<SessionId, u32>),
+    /// One point for each message in flight.
+    TokenWeighted,
+}
+
+/// A schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Who goes first.
+    pub policy: SchedulerPolicy,
+    /// The most islands in one wave.
+    pub wave: u32,
+    /// The most steps one island takes in one wave.
+    pub fuel: u32,
+    /// How many islands of a wave are handed out together.
+    pub chunk: u32,
+}
+
+/// A schedule that cannot run anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is {value}; it must be between 1 and {limit}")]
+pub struct ScheduleError {
+    /// Which number.
+    pub name: &'static str,
+    /// What it is.
+    pub value: u32,
+    /// The largest it may be.
+    pub limit: u32,
+}
+
+impl Schedule {
+    /// The most islands in a wave, and steps in a burst.
+    pub const LIMIT: u32 = 1 << 20;
+
+    /// The default of every runtime: large waves, long bursts.
+    pub const fn throughput() -> Self {
+        Self { policy: SchedulerPolicy::Cooperative, wave: 256, fuel: 256, chunk: 64 }
+    }
+
+    /// One step of one island in each round, as the specification's documents define it.
+    pub const fn canonical() -> Self {
+        Self { policy: SchedulerPolicy::Cooperative, wave: 1, fuel: 1, chunk: 1 }
+    }
+
+    /// Checks the numbers.
+    pub fn validate(&self) -> Result<(), ScheduleError> {
+        for (name, value) in [("wave", self.wave), ("fuel", self.fuel), ("chunk", self.chunk)] {
+            if value == 0 || value > Self::LIMIT {
+                return Err(ScheduleError { name, value, limit: Self::LIMIT });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::throughput()
+    }
+}

@@ -1,0 +1,142 @@
+//! The tape: a run's inputs, in order, each with the planner step at which it was there.
+
+use motet_machine::{CodeImage, EffectCoordinate, EffectOutcome, ImageId, RecordedEffect};
+use motet_types::{Digester, EffectKind, Planted, Reader, planted};
+use std::sync::Arc;
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A session was opened.
+    Open {
+        /// Of which image.
+        image: ImageId,
+    },
+    /// The step limit was set.
+    Limit {
+        /// To how many steps in all.
+        steps: u64,
+    },
+    /// An effect that may block was answered.
+    Answer {
+        /// Which.
+        at: EffectCoordinate,
+        /// How.
+        outcome: EffectOutcome,
+    },
+    /// An effect was answered inside a burst.
+    Effect(RecordedEffect),
+}
+
+const OPEN: u8 = 1;
+const LIMIT: u8 = 2;
+const ANSWER: u8 = 3;
+const EFFECTS: u8 = 4;
+
+/// The inputs of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    images: Vec<Arc<CodeImage>>,
+    bytes: Vec<u8>,
+}
+
+impl Tape {
+    pub(crate) fn image(&mut self, id: ImageId, image: &Arc<CodeImage>) {
+        if id.0 as usize == self.images.len() {
+            self.images.push(Arc::clone(image));
+        }
+    }
+
+    pub(crate) fn input(&mut self, step: u64, input: &Input) {
+        let into = &mut self.bytes;
+        match input {
+            Input::Open { .. } if planted(Planted::TapeForgetsOpen) => {}
+            Input::Open { image } => {
+                into.u8(OPEN);
+                into.u64(step);
+                into.u32(image.0);
+            }
+            Input::Limit { steps } => {
+                into.u8(LIMIT);
+                into.u64(step);
+                into.u64(*steps);
+            }
+            Input::Answer { at, outcome } => {
+                into.u8(ANSWER);
+                into.u64(step);
+                let (kind, outcome) = (EffectKind::InvokeStep, outcome.clone());
+                RecordedEffect { coordinate: *at, kind, subject: 0, outcome }.encode(into);
+            }
+            Input::Effect(effect) => {
+                let mut one = Vec::new();
+                effect.encode(&mut one);
+                self.effects(step, &one);
+            }
+        }
+    }
+
+    pub(crate) fn effects(&mut self, step: u64, effects: &[u8]) {
+        if !effects.is_empty() {
+            self.bytes.u8(EFFECTS);
+            self.bytes.u64(step);
+            self.bytes.size(effects.len());
+            self.bytes.extend_from_slice(effects);
+        }
+    }
+
+    /// The images that sessions were opened of, by id.
+    pub fn images(&self) -> &[Arc<CodeImage>] {
+        &self.images
+    }
+
+    /// The inputs as [`read_inputs`] reads them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes the inputs out, for writing elsewhere.
+    pub fn drain(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+/// Bytes that are not a tape, and where they stop being one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the recorded inputs are not well formed at byte {offset}")]
+pub struct TapeError {
+    /// The offset.
+    pub offset: usize,
+}
+
+/// Reads a tape: every input with its planner step, in order.
+pub fn read_inputs(bytes: &[u8]) -> Result<Vec<(u64, Input)>, TapeError> {
+    let mut reader = Reader::new(bytes);
+    let mut inputs = Vec::new();
+    while reader.remaining() > 0 {
+        let offset = reader.offset();
+        read_record(&mut reader, &mut inputs).ok_or(TapeError { offset })?;
+    }
+    Ok(inputs)
+}
+
+fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Option<()> {
+    let kind = reader.u8()?;
+    let step = reader.u64()?;
+    match kind {
+        OPEN => inputs.push((step, Input::Open { image: ImageId(reader.u32()?) })),
+        LIMIT => inputs.push((step, Input::Limit { steps: reader.u64()? })),
+        ANSWER => {
+            let effect = RecordedEffect::decode(reader)?;
+            inputs.push((step, Input::Answer { at: effect.coordinate, outcome: effect.outcome }));
+        }
+        EFFECTS => {
+            let len = usize::try_from(reader.u64()?).ok()?;
+            let mut effects = Reader::new(reader.take(len)?);
+            while effects.remaining() > 0 {
+                inputs.push((step, Input::Effect(RecordedEffect::decode(&mut effects)?)));
+            }
+        }
+        _ => return None,
+    }
+    Some(())
+}
