@@ -109,3 +109,25 @@ fn many_loops_in_a_row_and_inside_each_other() {
     let types = project(&b.finish(next)).expect("projectable");
     assert_eq!(emit(&types).expect("small").states.len(), 2 * 1_001);
 }
+
+#[test]
+fn loops_that_are_over_leave_no_copies() {
+    // Inside one large loop, choices in a row, each between two small loops: what follows them is the same code
+    // whichever of them ran before.
+    let mut b = Build::new(&["A", "B"]);
+    let mut next = b.go("X", 0);
+    for n in 0..16 {
+        let sides = ["L", "R"].map(|side| {
+            let name = format!("{side}{n}");
+            let again = b.go(&name, 0);
+            let turn = b.comm(0, 1, &[("Again", again), ("On", next)], 0);
+            (side, b.rec(&name, turn, 0))
+        });
+        next = b.comm(0, 1, &sides, 0);
+    }
+    let root = b.rec("X", next, 0);
+    let global = b.finish(root);
+    let image = emit(&project(&global).expect("projectable")).expect("small");
+    assert_eq!(image.states.len(), 2 * 3 * 16);
+    assert_eq!(motet_types::global_parts(&global, &image.edges).expect("well-formed").len(), 3 * 16);
+}
