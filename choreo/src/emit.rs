@@ -147,7 +147,7 @@ impl Emitter<'_> {
         let entry = self.here()?;
         let (handled, sent) = self.sorts_of(first);
         let mut role = Role { registers: BTreeMap::new(), placed: BTreeMap::new(), arms: Vec::new(), entry };
-        for (sort, register) in handled.iter().zip(1..) {
+        for (sort, register) in handled.iter().zip(1..=u16::MAX) {
             role.registers.insert(*sort, register);
         }
         let registers = u16::try_from(handled.len() + 1).map_err(|_| EmitError::TooManySorts { role: name.clone() })?;

@@ -8,7 +8,7 @@ use motet_types::{LabelId, LocalArena, LocalBranch, LocalId, LocalNode, Names, P
 use std::collections::BTreeMap;
 
 /// The most pairs of nodes that are merged for one protocol.
-const MAX_PAIRS: usize = 1 << 24;
+const MAX_PAIRS: usize = 1 << 22;
 /// A message path longer than this is cut at its beginning.
 const MAX_PATH: usize = 8;
 

@@ -109,9 +109,12 @@ fn parallel_parts_and_what_follows() {
     );
 }
 
+/// Makes two branches from the end.
+type Branches = fn(&mut Build, NodeId) -> [NodeId; 2];
+
 #[test]
 fn every_refusal_has_its_words() {
-    let cases: [(&str, fn(&mut Build, NodeId) -> [NodeId; 2]); 9] = [
+    let cases: [(&str, Branches); 9] = [
         ("one ends where the other would send `M` to A", |b, end| [end, b.comm(2, 0, &[("M", end)], 0)]),
         ("one would send `M` to A where the other would send `M` to B", |b, end| {
             [b.comm(2, 0, &[("M", end)], 0), b.comm(2, 1, &[("M", end)], 0)]

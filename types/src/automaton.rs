@@ -45,8 +45,8 @@ impl Recursive for LocalArena {
         }
     }
 
-    fn is_closed(&self, node: u32) -> bool {
-        self.free_vars(LocalId(node)).is_empty()
+    fn free_vars(&self, node: u32) -> &[VarId] {
+        self.free_vars(LocalId(node))
     }
 }
 

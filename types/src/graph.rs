@@ -1,13 +1,13 @@
 //! The global type as an image carries it: a graph in which a loop is a reference back.
 
 use crate::unfold::{CLOSED, EnvId, Recursive, Shape, Unfolder};
-use crate::{AutomatonError, BranchPart, EdgePart, GlobalNode, GlobalPart, GlobalType, NodeId, RoleId};
+use crate::{AutomatonError, BranchPart, EdgePart, GlobalNode, GlobalPart, GlobalType, NodeId, RoleId, VarId};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 struct Arena<'a> {
     global: &'a GlobalType,
-    closed: Vec<bool>,
+    free: Vec<Vec<VarId>>,
 }
 
 impl Recursive for Arena<'_> {
@@ -19,14 +19,14 @@ impl Recursive for Arena<'_> {
         }
     }
 
-    fn is_closed(&self, node: u32) -> bool {
-        self.closed[node as usize]
+    fn free_vars(&self, node: u32) -> &[VarId] {
+        &self.free[node as usize]
     }
 }
 
-/// Which nodes have no free variable: one pass, since parts stand before the nodes that name them.
-fn closed(global: &GlobalType) -> Vec<bool> {
-    let mut free: Vec<Vec<crate::VarId>> = Vec::with_capacity(global.nodes().len());
+/// The free variables of each node: one pass, since parts stand before the nodes that name them.
+fn free_vars(global: &GlobalType) -> Vec<Vec<VarId>> {
+    let mut free: Vec<Vec<VarId>> = Vec::with_capacity(global.nodes().len());
     for node in global.nodes() {
         let mut vars = Vec::new();
         match node {
@@ -42,7 +42,7 @@ fn closed(global: &GlobalType) -> Vec<bool> {
         vars.dedup();
         free.push(vars);
     }
-    free.iter().map(Vec::is_empty).collect()
+    free
 }
 
 struct Walk<'a> {
@@ -73,7 +73,7 @@ pub fn global_parts(global: &GlobalType, edges: &[EdgePart]) -> Result<Vec<Globa
     let edge = |from: RoleId, to: RoleId| {
         index.get(&(from.0, to.0)).and_then(|at| u16::try_from(*at).ok()).ok_or(AutomatonError::TooLarge)
     };
-    let arena = Arena { global, closed: closed(global) };
+    let arena = Arena { global, free: free_vars(global) };
     let mut walk = Walk { unfold: Unfolder::new(&arena), parts: Vec::new(), seen: BTreeMap::new(), todo: Vec::new() };
     walk.at(global.root(), CLOSED)?;
     while let Some((node, env, at)) = walk.todo.pop() {
