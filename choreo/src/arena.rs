@@ -8,6 +8,9 @@ use std::collections::HashMap;
 /// The most nodes that a global type is built with.
 pub const MAX_NODES: usize = 1 << 20;
 
+/// The most labels that a global type has; ids have sixteen bits.
+const MAX_LABELS: usize = 1 << 16;
+
 /// A table is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Full {
@@ -15,7 +18,7 @@ pub(crate) enum Full {
     #[error("the protocol has more than {MAX_NODES} messages and loops once written out")]
     Nodes,
     /// There are too many labels.
-    #[error("the protocol has more than {} message labels", u16::MAX)]
+    #[error("the protocol has more than {MAX_LABELS} message labels")]
     Labels,
 }
 

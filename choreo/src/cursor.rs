@@ -4,6 +4,7 @@
 //! statement ends where the next begins. Brackets set it to zero, and columns count for nothing inside them.
 
 use crate::lexer::{Token, TokenKind};
+use crate::report::Report;
 use crate::syntax::Name;
 use crate::{Code, Diagnostic, Source, Span};
 
@@ -34,13 +35,13 @@ pub(crate) struct Cursor<'a> {
     /// Open brackets around statements: whether a closing one has something to close.
     pub(crate) brackets: u32,
     /// What was refused.
-    pub(crate) report: Vec<Diagnostic>,
+    pub(crate) report: Report,
 }
 
 impl<'a> Cursor<'a> {
     /// At the beginning of a source.
     pub(crate) fn new(source: &'a Source) -> Self {
-        let mut report = Vec::new();
+        let mut report = Report::new();
         let tokens = crate::lexer::tokens(source, &mut report);
         Self { source, tokens, at: 0, limit: 0, from: 0, depth: 0, bars: 0, brackets: 0, report }
     }

@@ -1,5 +1,6 @@
 //! Who decides: what a choice and a loop with an exit must begin with, so that the decision is told.
 
+use crate::report::Report;
 use crate::rules::Checker;
 use crate::syntax::{ChoiceBranch, LoopKind, RoleRef, Send, Statement, StatementKind};
 use crate::{Code, Diagnostic, Span};
@@ -53,7 +54,7 @@ impl<'a> Checker<'a, '_> {
             First::Send(send) => (Some(send), send.sender.span),
         };
         // Reported with the statement itself; here only whether it decides counts.
-        let begins = send.map(|send| self.roles.pairs(send, &mut Vec::new()));
+        let begins = send.map(|send| self.roles.pairs(send, &mut Report::silent()));
         let found = match begins {
             Some(None) => return None,
             Some(Some(pairs)) => pairs.first(),

@@ -3,6 +3,7 @@
 use crate::cursor::{Cursor, Parsed};
 use crate::lexer::TokenKind;
 use crate::refused;
+use crate::report::Report;
 use crate::syntax::{File, Import, Name, Protocol, RoleDecl, TypeDecl};
 use crate::{Code, Diagnostic, Source};
 
@@ -21,7 +22,7 @@ struct Contents {
 }
 
 /// The file's tree, as far as it could be read, and what was refused in it.
-pub(crate) fn file(source: &Source) -> (Option<File>, Vec<Diagnostic>) {
+pub(crate) fn file(source: &Source) -> (Option<File>, Report) {
     let mut cursor = Cursor::new(source);
     let mut contents = Contents::default();
     while cursor.raw().kind != TokenKind::End {
@@ -109,7 +110,7 @@ impl Cursor<'_> {
         let token = self.raw();
         let message = format!("`{}` stands where a declaration or `protocol` is expected", self.text());
         let known = TOP.iter().copied().chain(["effect", "operation", "profile"]);
-        let help = match crate::suggest::nearest(self.text(), known) {
+        let help = match self.report.near(self.text(), known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "indent statements deeper than `protocol`".to_owned(),
         };

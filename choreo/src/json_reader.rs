@@ -2,7 +2,7 @@
 
 use crate::arena::{Arena, Full};
 use crate::json_tree::{Field, Json, Value, parse};
-use crate::suggest::nearest;
+use crate::report::Report;
 use crate::{Code, Diagnostic, Diagnostics, MAX_ROLES, Source, Span};
 use motet_types::{Branch, GlobalNode, GlobalType, MAX_VALUE_DEPTH, NodeId, RoleId, Sort, SortId, SortTable, VarId};
 use std::collections::{HashMap, HashSet};
@@ -24,7 +24,7 @@ pub(crate) fn read(source: &Source) -> Result<GlobalType, Diagnostics> {
             built.ok_or_else(|| refused(vec![whole]))
         }
         _ if reader.report.is_empty() => Err(refused(vec![whole])),
-        _ => Err(refused(reader.report)),
+        _ => Err(refused(reader.report.into_list())),
     }
 }
 
@@ -54,7 +54,7 @@ struct Reader<'a> {
     scope: Vec<Binder>,
     /// Where we are, `$.branches[0].continuation`.
     path: String,
-    report: Vec<Diagnostic>,
+    report: Report,
 }
 
 impl<'a> Reader<'a> {
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
             role_ids: HashMap::new(),
             scope: Vec::new(),
             path: "$".to_owned(),
-            report: Vec::new(),
+            report: Report::new(),
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
                 self.shape::<()>(field.span, &format!("the field `{}` stands twice", field.name.escape_debug()));
             } else if !names.contains(&field.name.as_str()) {
                 let what = format!("unknown field `{}`", field.name.escape_debug());
-                let near = nearest(&field.name, names.iter().copied());
+                let near = self.report.near(&field.name, names.iter().copied());
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 let help = help.unwrap_or_else(|| format!("the fields here are `{}`", names.join("`, `")));
                 self.wrong::<()>(Code::JsonShape, field.span, &what, Some(help));
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
             "rec" => self.rec(json, depth, guards),
             "var" => self.var(json, guards),
             other => {
-                let near = nearest(other, ["end", "comm", "rec", "var"]);
+                let near = self.report.near(other, ["end", "comm", "rec", "var"]);
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 let help = help.or_else(|| Some("the kinds are `end`, `comm`, `rec` and `var`".to_owned()));
                 let what = format!("unknown kind `{}`", other.escape_debug());
@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
                 "string" => Sort::String,
                 "real" => Sort::Real,
                 other => {
-                    let near = nearest(other, ["unit", "nat", "bool", "string", "real"]);
+                    let near = self.report.near(other, ["unit", "nat", "bool", "string", "real"]);
                     let help = near.map(|near| format!("did you mean `{near}`?"));
                     let what = format!("unknown sort `{}`", other.escape_debug());
                     return self.wrong(Code::JsonShape, json.span, &what, help);
@@ -315,7 +315,7 @@ impl<'a> Reader<'a> {
         let name = self.text(at, ".name")?;
         let Some(binder) = self.scope.iter().rev().find(|binder| binder.name == name) else {
             let what = format!("there is no `rec` of `{}` around this", name.escape_debug());
-            let near = nearest(name, self.scope.iter().map(|binder| binder.name.as_str()));
+            let near = self.report.near(name, self.scope.iter().map(|binder| binder.name.as_str()));
             let help = near.map(|near| format!("did you mean `{near}`?"));
             return self.wrong(Code::UnboundContinue, at.span, &what, help);
         };

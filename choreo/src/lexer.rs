@@ -1,5 +1,6 @@
 //! Text to tokens. Words are not told apart from keywords here: a role may be called `at`.
 
+use crate::report::Report;
 use crate::{Code, Diagnostic, Source, Span};
 use logos::{FilterResult, Lexer, Logos};
 
@@ -108,7 +109,7 @@ pub(crate) struct Token {
 }
 
 /// The tokens of a source, closed by `End`. What is no token is reported and left out.
-pub(crate) fn tokens(source: &Source, report: &mut Vec<Diagnostic>) -> Vec<Token> {
+pub(crate) fn tokens(source: &Source, report: &mut Report) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut last_line = 0;
     let mut tabs = false;

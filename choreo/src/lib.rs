@@ -19,6 +19,7 @@ mod load;
 mod lower;
 mod payload;
 mod refused;
+mod report;
 mod roles;
 mod rules;
 mod sorts;

@@ -5,6 +5,7 @@
 
 use crate::arena::{Arena, Full, MAX_NODES};
 use crate::decision::DONE;
+use crate::report::Report;
 use crate::roles::{Pairs, Roles};
 use crate::sorts::Sorts;
 use crate::syntax::{ChoiceBranch, File, LoopKind, Send, Statement, StatementKind};
@@ -29,6 +30,7 @@ pub(crate) fn lower(source: &Source, file: &File, roles: Roles<'_>) -> Result<Gl
         protocols: protocols(file),
         arena,
         end,
+        loops: HashMap::new(),
         scope: Vec::new(),
     };
     let root = lowering.block(&file.protocol.body, Follows { node: end, bound: Bound::default() })?.node;
@@ -43,9 +45,15 @@ fn too_large(full: Full, span: Span) -> Diagnostic {
     Diagnostic::new(Code::TooLarge, span, full.to_string()).help(help)
 }
 
+/// The most different names of loops. Every piece of the type knows those inside it, so they must be few.
+const MAX_LOOP_NAMES: usize = 1024;
+
 /// Which names are bound inside a piece of the type, each with the highest number it bears there. A loop leads into
 /// what follows it, so a loop that follows stands inside, and must have another name.
-type Bound = Rc<BTreeMap<String, u32>>;
+type Bound = Rc<BTreeMap<NameId, u32>>;
+
+/// The name of a loop as written, by position.
+type NameId = usize;
 
 fn both(a: Bound, b: &Bound) -> Bound {
     if Rc::ptr_eq(&a, b) || b.is_empty() {
@@ -54,7 +62,7 @@ fn both(a: Bound, b: &Bound) -> Bound {
     let mut all = a;
     let into = Rc::make_mut(&mut all);
     for (name, number) in b.iter() {
-        let highest = into.entry(name.clone()).or_insert(*number);
+        let highest = into.entry(*name).or_insert(*number);
         *highest = (*highest).max(*number);
     }
     all
@@ -69,10 +77,9 @@ struct Follows {
 
 /// A loop around what is being lowered.
 struct Binder<'a> {
-    /// The name in the text; `loop` for a loop without one.
-    name: &'a str,
-    /// Whether `continue` can name it.
-    named: bool,
+    /// The name in the text, which `continue` can say; `None` for a loop without one.
+    name: Option<&'a str>,
+    id: NameId,
     number: u32,
     var: VarId,
 }
@@ -86,6 +93,8 @@ struct Lowering<'a, 'r> {
     protocols: HashMap<&'a str, &'a [Statement]>,
     arena: Arena,
     end: NodeId,
+    /// Names of loops as written. One without a name has the name `loop`, always numbered.
+    loops: HashMap<&'a str, NameId>,
     scope: Vec<Binder<'a>>,
 }
 
@@ -126,12 +135,12 @@ impl<'a> Lowering<'a, '_> {
             }
             StatementKind::Choice { branches, .. } => self.choice(branches, span, next),
             StatementKind::Rec { name, body } => {
-                let var = self.bind(&name.text, true, &next.bound);
+                let var = self.bind(Some(&name.text), &next.bound, span)?;
                 let Follows { node, bound } = self.block(body, next)?;
                 self.close(var, node, bound, span)
             }
             StatementKind::Continue(name) => {
-                let around = self.scope.iter().rev().find(|binder| binder.named && binder.name == name.text);
+                let around = self.scope.iter().rev().find(|binder| binder.name == Some(&name.text));
                 let unbound = || Diagnostic::new(Code::UnboundContinue, span, "there is no such loop around this");
                 let var = around.ok_or_else(unbound)?.var;
                 Ok(Follows { node: self.push(GlobalNode::Var(var), span)?, bound: Bound::default() })
@@ -140,7 +149,7 @@ impl<'a> Lowering<'a, '_> {
                 (0..*count).try_fold(next, |next, _| self.block(body, next))
             }
             StatementKind::Loop { until: LoopKind::Forever, body } => {
-                let var = self.bind(LOOP, false, &Bound::default());
+                let var = self.bind(None, &Bound::default(), span)?;
                 let again = self.push(GlobalNode::Var(var), span)?;
                 let Follows { node, bound } = self.block(body, Follows { node: again, bound: Bound::default() })?;
                 self.close(var, node, bound, span)
@@ -156,30 +165,38 @@ impl<'a> Lowering<'a, '_> {
 
     /// Opens a loop under a name that neither a loop around nor one that follows bears. The first free number, so
     /// that equal loops in different branches have equal names.
-    fn bind(&mut self, name: &'a str, named: bool, follows: &Bound) -> VarId {
-        let around = self.scope.iter().filter(|binder| binder.name == name).map(|binder| binder.number).max();
-        let number = around.max(follows.get(name).copied()).map_or(0, |taken| taken + 1);
-        let text = if named && number == 0 { name.to_owned() } else { format!("{name}${number}") };
-        let var = self.arena.var(&text);
-        self.scope.push(Binder { name, named, number, var });
-        var
+    fn bind(&mut self, name: Option<&'a str>, follows: &Bound, span: Span) -> Lowered<VarId> {
+        let known = self.loops.len();
+        let written = name.unwrap_or(LOOP);
+        let id = *self.loops.entry(written).or_insert(known);
+        if id >= MAX_LOOP_NAMES {
+            let message = format!("the protocol's loops have more than {MAX_LOOP_NAMES} names");
+            let help = "loops that do not stand in each other can have the same name";
+            return Err(Diagnostic::new(Code::TooLarge, span, message).help(help));
+        }
+        let around = self.scope.iter().filter(|binder| binder.id == id).map(|binder| binder.number).max();
+        let number = around.max(follows.get(&id).copied()).map_or(0, |taken| taken + 1);
+        let plain = name.is_some() && number == 0;
+        let var = self.arena.var(&if plain { written.to_owned() } else { format!("{written}${number}") });
+        self.scope.push(Binder { name, id, number, var });
+        Ok(var)
     }
 
     /// Closes the loop opened last.
     fn close(&mut self, var: VarId, body: NodeId, mut bound: Bound, span: Span) -> Lowered<Follows> {
         if let Some(binder) = self.scope.pop() {
             let inside = Rc::make_mut(&mut bound);
-            let highest = inside.entry(binder.name.to_owned()).or_insert(binder.number);
+            let highest = inside.entry(binder.id).or_insert(binder.number);
             *highest = (*highest).max(binder.number);
         }
         Ok(Follows { node: self.push(GlobalNode::Rec { var, body }, span)?, bound })
     }
 
     fn pairs(&self, send: &Send) -> Lowered<Pairs> {
-        let mut report = Vec::new();
+        let mut report = Report::new();
         let pairs = self.roles.pairs(send, &mut report);
         let unknown = || Diagnostic::new(Code::UnknownRole, send.sender.span, "this names no roles");
-        let pairs = pairs.ok_or_else(|| report.pop().unwrap_or_else(unknown))?;
+        let pairs = pairs.ok_or_else(|| report.into_list().pop().unwrap_or_else(unknown))?;
         if pairs.len() > MAX_NODES { Err(too_large(Full::Nodes, send.sender.span)) } else { Ok(pairs) }
     }
 
@@ -258,7 +275,7 @@ impl<'a> Lowering<'a, '_> {
 
     /// A loop that goes on with its first message and ends with `Done` in its place.
     fn decided(&mut self, body: &'a [Statement], span: Span, next: Follows) -> Lowered<Follows> {
-        let var = self.bind(LOOP, false, &next.bound);
+        let var = self.bind(None, &next.bound, span)?;
         let again = self.push(GlobalNode::Var(var), span)?;
         let (send, pairs, body) = self.begun(body, Follows { node: again, bound: Bound::default() }, span)?;
         let label = self.message(send)?;

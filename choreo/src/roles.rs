@@ -1,5 +1,6 @@
 //! The roles of a file: declared names, families, and what a role reference means.
 
+use crate::report::Report;
 use crate::syntax::{File, Index, RoleRef, Send};
 use crate::{Code, Diagnostic, Span};
 use motet_types::RoleId;
@@ -30,7 +31,7 @@ pub(crate) struct Roles<'a> {
 
 impl<'a> Roles<'a> {
     /// The roles that a file's protocol declares.
-    pub(crate) fn of(file: &'a File, report: &mut Vec<Diagnostic>) -> Self {
+    pub(crate) fn of(file: &'a File, report: &mut Report) -> Self {
         let protocol = &file.protocol;
         let complete = protocol.roles_read && !protocol.roles.is_empty();
         let mut roles = Self { names: Vec::new(), families: HashMap::new(), declared: Vec::new(), complete };
@@ -73,28 +74,30 @@ impl<'a> Roles<'a> {
     }
 
     /// The roles that a protocol under `where` lists must be roles of the file's protocol.
-    fn check_helpers(&self, file: &File, report: &mut Vec<Diagnostic>) {
+    fn check_helpers(&self, file: &File, report: &mut Report) {
         for decl in file.helpers.iter().flat_map(|helper| &helper.roles) {
             if self.complete && !self.families.contains_key(decl.name.text.as_str()) {
-                report.push(self.unknown(&decl.name.text, decl.name.span));
+                let unknown = self.unknown(&decl.name.text, decl.name.span, report);
+                report.push(unknown);
             }
         }
     }
 
-    fn unknown(&self, name: &str, span: Span) -> Diagnostic {
+    fn unknown(&self, name: &str, span: Span, report: &Report) -> Diagnostic {
         let unknown = Diagnostic::new(Code::UnknownRole, span, format!("there is no role `{name}`"));
-        match crate::suggest::nearest(name, self.declared.iter().copied()) {
+        match report.near(name, self.declared.iter().copied()) {
             Some(near) => unknown.help(format!("did you mean `{near}`?")),
             None => unknown.help(format!("add `{name}` to `roles`")),
         }
     }
 
     /// The members that a reference means; `None` when it was reported, now or with the declaration.
-    pub(crate) fn members(&self, role: &RoleRef, report: &mut Vec<Diagnostic>) -> Option<Range<u32>> {
+    pub(crate) fn members(&self, role: &RoleRef, report: &mut Report) -> Option<Range<u32>> {
         let name = role.name.text.as_str();
         let Some(family) = self.families.get(name) else {
             if self.complete {
-                report.push(self.unknown(name, role.name.span));
+                let unknown = self.unknown(name, role.name.span, report);
+                report.push(unknown);
             }
             return None;
         };
@@ -130,7 +133,7 @@ impl<'a> Roles<'a> {
     }
 
     /// The one role that a reference means.
-    pub(crate) fn one(&self, role: &RoleRef, report: &mut Vec<Diagnostic>) -> Option<RoleId> {
+    pub(crate) fn one(&self, role: &RoleRef, report: &mut Report) -> Option<RoleId> {
         let members = self.members(role, report)?;
         if members.len() != 1 {
             let message = format!("`{}` decides, so it must be one role, not {}", role.name.text, members.len());
@@ -142,7 +145,7 @@ impl<'a> Roles<'a> {
     }
 
     /// The messages that a send stands for.
-    pub(crate) fn pairs(&self, send: &Send, report: &mut Vec<Diagnostic>) -> Option<Pairs> {
+    pub(crate) fn pairs(&self, send: &Send, report: &mut Report) -> Option<Pairs> {
         let senders = self.members(&send.sender, report);
         let everybody = 0..u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         let Some(receiver) = &send.receiver else {

@@ -2,9 +2,9 @@
 
 use crate::arena::MAX_NODES;
 use crate::cursor::MAX_NESTING;
+use crate::report::Report;
 use crate::roles::Roles;
 use crate::sorts::Sorts;
-use crate::suggest::nearest;
 use crate::syntax::{File, Name, Protocol, Send, Statement, StatementKind};
 use crate::uses::{Uses, groups, protocols};
 use crate::{Code, Diagnostic, Span};
@@ -12,7 +12,7 @@ use motet_types::RoleId;
 use std::collections::HashMap;
 
 /// Checks a tree against its roles. Nothing is lowered unless this reports nothing.
-pub(crate) fn check(file: &File, roles: &Roles<'_>, report: &mut Vec<Diagnostic>) {
+pub(crate) fn check(file: &File, roles: &Roles<'_>, report: &mut Report) {
     let protocols = protocols(file);
     let mut checker = Checker {
         file,
@@ -66,7 +66,7 @@ pub(crate) struct Checker<'a, 'r> {
     depth: u32,
     deepest: u32,
     /// What was refused.
-    pub(crate) report: &'r mut Vec<Diagnostic>,
+    pub(crate) report: &'r mut Report,
 }
 
 impl<'a> Checker<'a, '_> {
@@ -202,7 +202,7 @@ impl<'a> Checker<'a, '_> {
             let message = format!("`{}` is around the `par` or the call, and a part cannot leave it", name.text);
             (message, "put the `rec` inside, or `continue` behind".to_owned())
         } else {
-            let near = nearest(&name.text, names.by_ref());
+            let near = self.report.near(&name.text, names.by_ref());
             let help = near.map(|near| format!("did you mean `{near}`?"));
             let message = format!("there is no `rec {}` around this", name.text);
             (message, help.unwrap_or_else(|| format!("put `rec {}` around what repeats", name.text)))
@@ -289,7 +289,7 @@ impl<'a> Checker<'a, '_> {
             return;
         }
         let helpers = self.file.helpers.iter().map(|helper| helper.name.text.as_str());
-        let help = match nearest(&name.text, helpers) {
+        let help = match self.report.near(&name.text, helpers) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it under `where protocol {} =`", name.text),
         };

@@ -195,7 +195,7 @@ impl Cursor<'_> {
             }
             _ => {
                 let word = &sender.name;
-                let near = crate::suggest::nearest(&word.text, KEYWORDS.iter().copied());
+                let near = self.report.near(&word.text, KEYWORDS.iter().copied());
                 let hint = near.map(|keyword| format!("did you mean `{keyword}`?"));
                 let reported = self.expected(&format!("`->` behind the role `{}`", word.text));
                 if let (Some(hint), Some(last)) = (hint, self.report.last_mut()) {

@@ -1,6 +1,7 @@
 //! What a piece of a protocol touches: its roles, its edges, whether it repeats. Decides how `par` is lowered.
 
 use crate::arena::MAX_NODES;
+use crate::report::Report;
 use crate::roles::Roles;
 use crate::syntax::{File, LoopKind, Statement, StatementKind};
 use motet_types::RoleId;
@@ -35,7 +36,7 @@ impl Uses {
         while let Some(statement) = next_statement(&mut blocks) {
             match &statement.kind {
                 StatementKind::Send(send) => {
-                    if let Some(pairs) = roles.pairs(send, &mut Vec::new()) {
+                    if let Some(pairs) = roles.pairs(send, &mut Report::silent()) {
                         uses.edges.extend(pairs.iter().take(budget));
                         budget = budget.saturating_sub(pairs.len());
                     }

@@ -1,6 +1,7 @@
 //! The front of the crate, text in and text out: every form, every refusal, and inputs that nobody would write.
 
 mod diagnostics;
+mod documentation;
 mod examples;
 mod forms;
 mod json;

@@ -228,3 +228,33 @@ fn many_loops_in_a_row() {
     let global = load(&source.expect("a source")).expect("a long protocol");
     assert_eq!(global.names.vars.len(), 5000);
 }
+
+#[test]
+fn many_errors_cost_little() {
+    let roles: Vec<String> = (0..2000).map(|at| format!("RatherLongRoleName{at}")).collect();
+    let wrong: String = (0..100_000).map(|at| format!(" RatherLongRoleNaem{at} -> X : M\n")).collect();
+    let text = format!("protocol P =\n roles {}\n{wrong}", roles.join(", "));
+    assert_eq!(codes(&text).len(), MAX_DIAGNOSTICS);
+    assert_eq!(codes(&format!("protocol P =\n{}", "§ ".repeat(1 << 20))).len(), MAX_DIAGNOSTICS);
+    let fields: String = (0..100_000).map(|at| format!("\"a{at}\":0,")).collect();
+    let refused = loaded("many.json", &format!("{{{fields}\"kind\":\"end\"}}"));
+    assert!(refused.starts_with("error[motet::choreo::json_shape] 1:2 $: unknown field `a0`"), "{refused}");
+}
+
+#[test]
+fn many_names_of_loops() {
+    let one = |at: usize| {
+        format!(" rec X{at}\n  choice A at\n   | G => A -> B : G\n          continue X{at}\n   | N => A -> B : N\n")
+    };
+    let rows = |count| format!("protocol P =\n roles A, B\n{}", (0..count).map(one).collect::<String>());
+    assert!(codes(&rows(1000)).is_empty());
+    assert_eq!(codes(&rows(2000)), [Code::TooLarge.name()]);
+    let branches: String = (0..20_000)
+        .map(|at| format!("  | L{at} => A -> B : L{at}\n    rec X\n     A -> B : M\n     call Q\n"))
+        .collect();
+    let text = format!(
+        "protocol P =\n roles A, B\n choice A at\n{branches}{}where protocol Q =\n A -> B : M",
+        rows(0).replace("protocol P =\n roles A, B\n", &(0..1000).map(one).collect::<String>())
+    );
+    assert!(codes(&text).is_empty());
+}
