@@ -1,12 +1,13 @@
 //! The heap's figures on this machine: `cargo run --release -p motet-heap --example heap_figures [LIVE] [SECONDS]`.
 //!
 //! An update is one allocation or one consumption; the live count stays level, so they alternate. What is consumed is
-//! drawn at random among all that live. Times include making ids, and the root once per wave.
+//! drawn at random among all that live. Times include making ids, and the root once per wave. They are the thread's time
+//! on the processor where the system tells it, so that a busy machine disturbs them less.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use motet_heap::{Heap, IdSource, Resource, ResourceId, Snapshot, verify};
+use motet_heap::{Heap, IdSource, Overlay, Resource, ResourceId, Snapshot, verify};
 
 struct Random(u64);
 
@@ -27,6 +28,16 @@ fn resource(random: &mut Random) -> Resource {
     Resource::Value { tag: "receipt".into(), data }
 }
 
+/// What this thread has used of the processor, or the time of day.
+fn clock() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    match text.split(' ').next().and_then(|nanos| nanos.parse().ok()) {
+        Some(nanos) => Duration::from_nanos(nanos),
+        None => START.get_or_init(Instant::now).elapsed(),
+    }
+}
+
 fn resident() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
@@ -34,15 +45,31 @@ fn resident() -> usize {
 
 /// Runs `work` over and over for about `time`; nanoseconds per call.
 fn nanos(time: Duration, mut work: impl FnMut()) -> f64 {
-    let start = Instant::now();
+    let start = clock();
     let mut calls = 0u32;
-    while start.elapsed() < time {
-        for _ in 0..16 {
+    while clock() - start < time {
+        for _ in 0..1000 {
             work();
         }
-        calls += 16;
+        calls += 1000;
     }
-    start.elapsed().as_nanos() as f64 / f64::from(calls)
+    (clock() - start).as_nanos() as f64 / f64::from(calls)
+}
+
+/// A wave of sessions, each of which allocates four resources and consumes four.
+fn through_overlays(heap: &mut Heap, fresh: &[Resource], gone: &[ResourceId], sessions: &mut u64) -> Vec<ResourceId> {
+    let mut made = Vec::with_capacity(fresh.len());
+    let work = fresh.chunks(4).zip(gone.chunks(4)).map(|(fresh, gone)| {
+        *sessions += 1;
+        let mut overlay = Overlay::new(IdSource::new(&sessions.to_le_bytes()).expect("a short path"));
+        made.extend(overlay.alloc_many(fresh).expect("fresh ids"));
+        overlay.consume_many(heap, gone).expect("live ids");
+        overlay
+    });
+    let mut overlays: Vec<_> = work.collect();
+    let folded = heap.fold_all(&mut overlays.iter_mut().collect::<Vec<_>>());
+    assert!(folded.iter().all(Result::is_ok));
+    made
 }
 
 fn main() {
@@ -55,8 +82,9 @@ fn main() {
     let mut heap = Heap::new();
     let mut owned: Vec<ResourceId> = Vec::with_capacity(live);
 
+    let mut sessions = 0;
     let before = resident();
-    let start = Instant::now();
+    let start = clock();
     let mut payload = 0;
     while owned.len() < live {
         let resource = resource(&mut random);
@@ -68,36 +96,35 @@ fn main() {
         }
     }
     heap.root();
-    let grown = start.elapsed();
+    let grown = clock() - start;
     let bytes = (resident() - before).saturating_sub(live * 32 + payload);
     println!("grow to {live}: {:.2} M allocations/s", live as f64 / grown.as_secs_f64() / 1e6);
     println!("memory over stored payload: {} bytes per live resource", bytes / live);
 
-    for wave in [1, 64, 1_000, 4_096, 65_536] {
-        for keep in [false, true] {
+    for wave in [2, 64, 1_000, 4_096, 65_536] {
+        for way in ["batch", "batch, 4 snapshots kept", "overlays"] {
             let mut kept: VecDeque<Snapshot> = VecDeque::new();
-            let start = Instant::now();
+            let start = clock();
             let mut updates = 0;
-            while start.elapsed() < time {
-                let half = (wave / 2).max(1);
-                let fresh: Vec<_> = (0..half).map(|_| resource(&mut random)).collect();
-                owned.extend(heap.alloc_many(&mut ids, &fresh).expect("fresh ids"));
-                let gone: Vec<_> = (0..half).map(|_| owned.swap_remove(random.below(owned.len()))).collect();
-                heap.consume_many(&gone).expect("live ids");
-                updates += 2 * half as u32;
+            while clock() - start < time {
+                let fresh: Vec<_> = (0..wave / 2).map(|_| resource(&mut random)).collect();
+                let gone: Vec<_> = (0..wave / 2).map(|_| owned.swap_remove(random.below(owned.len()))).collect();
+                if way == "overlays" {
+                    owned.extend(through_overlays(&mut heap, &fresh, &gone, &mut sessions));
+                } else {
+                    owned.extend(heap.alloc_many(&mut ids, &fresh).expect("fresh ids"));
+                    heap.consume_many(&gone).expect("live ids");
+                }
+                updates += wave as u32;
                 heap.root();
-                if keep {
+                if way.contains("snapshots") {
                     kept.push_back(heap.snapshot());
-                    if kept.len() > 4 {
-                        kept.pop_front();
-                    }
+                    kept.truncate(4);
+                    kept.rotate_right(1);
                 }
             }
-            let rate = f64::from(updates) / start.elapsed().as_secs_f64() / 1e6;
-            println!(
-                "wave {wave:>6}, {}: {rate:.2} M updates/s",
-                if keep { "snapshots kept" } else { "roots only    " }
-            );
+            let rate = f64::from(updates) / (clock() - start).as_secs_f64() / 1e6;
+            println!("wave {wave:>6}, {way}: {rate:.2} M updates/s, {} consumed so far", heap.consumed_count());
         }
     }
 
@@ -107,6 +134,12 @@ fn main() {
         heap.consume(&id).expect("a live id");
     });
     println!("alloc + consume, no root: {each:.0} ns");
+    let mut overlay = Overlay::new(IdSource::new(b"an overlay").expect("a short path"));
+    let each = nanos(short, || {
+        let id = overlay.alloc(&resource(&mut random)).expect("a fresh id");
+        overlay.consume(&heap, &id).expect("a live id");
+    });
+    println!("alloc + consume in an overlay: {each:.0} ns");
     let snapshot = heap.snapshot();
     println!("snapshot: {:.0} ns", nanos(short, || drop(heap.snapshot())));
 

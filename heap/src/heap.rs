@@ -167,8 +167,10 @@ impl Heap {
     /// Allocates all of them or none. The ids of a refused request stay used.
     pub fn alloc_many(&mut self, ids: &mut IdSource, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
         let mut made = Vec::with_capacity(resources.len());
+        let mut encoded = Vec::with_capacity(64);
         for resource in resources {
-            let stored: StoredResource = resource.encode()?.into();
+            resource.encode_into(&mut encoded)?;
+            let stored: StoredResource = encoded.as_slice().into();
             let contents = contents_digest(&stored);
             made.push((ids.next(&contents)?, stored, contents));
         }

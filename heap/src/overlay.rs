@@ -5,6 +5,7 @@
 //! with different paths differ, so overlays that touch different resources fold in any order to the same heap.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -56,26 +57,27 @@ impl Overlay {
     }
 
     /// Allocates a resource; the id is final.
-    pub fn alloc(&mut self, base: &Heap, resource: &Resource) -> Result<ResourceId, HeapError> {
+    ///
+    /// It is fresh as long as no other source has the same path. Should one have, [`Heap::fold`] refuses this overlay:
+    /// checked there, many at a time, it costs next to nothing.
+    pub fn alloc(&mut self, resource: &Resource) -> Result<ResourceId, HeapError> {
         let stored: StoredResource = resource.encode()?.into();
         let contents = contents_digest(&stored);
         let id = self.ids.next(&contents)?;
-        // Fresh by construction, unless a source was resumed at a counter it had passed.
-        if base.is_consumed(&id) {
-            return Err(HeapError::AlreadyConsumed(id));
+        match self.changes.entry(id) {
+            Entry::Occupied(_) => Err(HeapError::AlreadyExists(id)),
+            Entry::Vacant(entry) => {
+                entry.insert(Change::Allocated { stored, contents });
+                Ok(id)
+            }
         }
-        if base.is_live(&id) || self.changes.contains_key(&id) {
-            return Err(HeapError::AlreadyExists(id));
-        }
-        self.changes.insert(id, Change::Allocated { stored, contents });
-        Ok(id)
     }
 
     /// Allocates all of them or none. The ids of a refused request stay used.
-    pub fn alloc_many(&mut self, base: &Heap, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
+    pub fn alloc_many(&mut self, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
         let mut made = Vec::with_capacity(resources.len());
         for resource in resources {
-            match self.alloc(base, resource) {
+            match self.alloc(resource) {
                 Ok(id) => made.push(id),
                 Err(error) => {
                     made.iter().for_each(|id| drop(self.changes.remove(id)));
@@ -144,6 +146,21 @@ impl Overlay {
 }
 
 impl Heap {
+    /// Folds many overlays, in order: what [`Heap::fold`] says of each. Faster than one by one, because the heap fetches
+    /// everything they touch at once.
+    pub fn fold_all(&mut self, overlays: &mut [&mut Overlay]) -> Vec<Result<(), HeapError>> {
+        let (mut live, mut spent) = (Vec::new(), Vec::new());
+        for (id, change) in overlays.iter().flat_map(|overlay| &overlay.changes) {
+            match change {
+                Change::Consumed | Change::Passed => spent.push(id.0),
+                Change::Allocated { .. } | Change::Dropped | Change::Removed => live.push(id.0),
+            }
+        }
+        self.warm(&live, false);
+        self.warm(&spent, true);
+        overlays.iter_mut().map(|overlay| self.fold(overlay)).collect()
+    }
+
     /// Takes in what an overlay says and empties it. If the heap has moved on underneath, so that a change no longer
     /// holds, nothing is changed on either side: the error names the first id in id order that is in conflict.
     pub fn fold(&mut self, overlay: &mut Overlay) -> Result<(), HeapError> {

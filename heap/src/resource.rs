@@ -113,37 +113,44 @@ impl Resource {
     /// The stored form.
     pub fn encode(&self) -> Result<Vec<u8>, TooLarge> {
         let mut out = Vec::with_capacity(64);
+        self.encode_into(&mut out)?;
+        Ok(out)
+    }
+
+    /// Writes the stored form over whatever `out` held.
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), TooLarge> {
+        out.clear();
         match self {
             Resource::Channel(channel) => {
                 out.push(CHANNEL);
-                put_bytes(&mut out, channel.sender.as_bytes())?;
-                put_bytes(&mut out, channel.receiver.as_bytes())?;
-                put_len(&mut out, channel.queue.len())?;
+                put_bytes(out, channel.sender.as_bytes())?;
+                put_bytes(out, channel.receiver.as_bytes())?;
+                put_len(out, channel.queue.len())?;
                 for payload in &channel.queue {
-                    put_payload(&mut out, payload)?;
+                    put_payload(out, payload)?;
                 }
             }
             Resource::Message(message) => {
                 out.push(MESSAGE);
-                put_bytes(&mut out, message.source.as_bytes())?;
-                put_bytes(&mut out, message.dest.as_bytes())?;
-                put_payload(&mut out, &message.payload)?;
+                put_bytes(out, message.source.as_bytes())?;
+                put_bytes(out, message.dest.as_bytes())?;
+                put_payload(out, &message.payload)?;
                 out.extend_from_slice(&message.seq_no.to_le_bytes());
             }
             Resource::Session { role, type_hash } => {
                 out.push(SESSION);
-                put_bytes(&mut out, role.as_bytes())?;
+                put_bytes(out, role.as_bytes())?;
                 out.extend_from_slice(&type_hash.to_le_bytes());
             }
             Resource::Value { tag, data } => {
                 out.push(VALUE);
-                put_bytes(&mut out, tag.as_bytes())?;
-                put_bytes(&mut out, data)?;
+                put_bytes(out, tag.as_bytes())?;
+                put_bytes(out, data)?;
             }
         }
         // The stored form is itself a byte string wherever it is kept.
         u32::try_from(out.len()).map_err(|_| TooLarge)?;
-        Ok(out)
+        Ok(())
     }
 
     /// Reads a stored form back. Refuses anything [`Resource::encode`] would not have written.

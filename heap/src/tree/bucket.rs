@@ -74,7 +74,7 @@ impl<V> Bucket<V> {
         self.heads.copy_within(at..MOST - 1, at + 1);
         self.heads[at] = head(&leaf.key, depth);
         if self.leaves.len() == self.leaves.capacity() {
-            self.leaves.reserve_exact(3);
+            self.leaves.reserve_exact(4);
         }
         self.leaves.insert(at, leaf);
         let below = (1 << at) - 1;
