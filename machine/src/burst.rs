@@ -10,7 +10,7 @@ use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_
 use crate::outbox::{FaultReport, Outbox};
 use crate::session::{Gate, Session, Status};
 use crate::step::{BurstContext, Frame, Outcome, step};
-use motet_types::{CoroutineId, Event, EventKind, Pc, Planted, RoleId, Terminal, planted};
+use motet_types::{CoroutineId, Event, EventKind, Fault, Pc, Planted, RoleId, Terminal, planted};
 
 /// How a burst ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,6 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
     let (roles, rest) = rest.split_at_mut(layout.coros_at - layout.roles_at);
     let (coros, edges) = rest.split_at_mut(layout.edges_at - layout.coros_at);
     let (edges, _) = edges.as_chunks_mut::<EDGE_WORDS>();
-    let ready = &mut head[HEAD_READY..];
     let mut current = status.current();
     let mut live = status.live();
     let mut deferred = false;
@@ -72,14 +71,31 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
             let gate = &mut coros[place.start as usize + CORO_GATE];
             if *gate == Gate::NextBurst.pack() {
                 *gate = Gate::Open.pack();
-                ready[at / 64] |= 1 << (at % 64);
+                head[HEAD_READY + at / 64] |= 1 << (at % 64);
             }
         }
     }
     let mut fuel = context.fuel;
-    let mut received = 0;
+    let mut frame = Frame {
+        image,
+        context,
+        session: id,
+        coroutine: current,
+        pc: 0,
+        counter: 0,
+        tags_at: 0,
+        regs_at: 0,
+        registers: 0,
+        head,
+        coros,
+        roles,
+        edges,
+        ext,
+        out,
+        received: 0,
+    };
     let end = 'burst: loop {
-        let Some(next) = next_ready(ready, current) else {
+        let Some(next) = next_ready(&frame.head[HEAD_READY..], current) else {
             break if live == 0 {
                 BurstEnd::Ended(Terminal::Closed)
             } else if deferred {
@@ -90,79 +106,69 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         };
         current = next;
         let place = layout.places[usize::from(next)];
-        let coroutine = &mut coros[place.start as usize..place.start as usize + place.words()];
-        let (state, rest) = coroutine.split_at_mut(CORO_TAGS);
-        let (tags, regs) = rest.split_at_mut(place.tag_words as usize);
-        state[CORO_GATE] = Gate::Open.pack();
-        let mut frame = Frame {
-            image,
-            context,
-            session: id,
-            coroutine: next,
-            pc: state[CORO_PC] as u32,
-            counter: (state[CORO_PC] >> 32) as u32,
-            tags,
-            regs,
-            ready,
-            roles,
-            edges,
-            ext,
-            out,
-            received: &mut received,
-        };
-        loop {
+        let start = place.start as usize;
+        let position = frame.coros[start + CORO_PC];
+        frame.coros[start + CORO_GATE] = Gate::Open.pack();
+        frame.coroutine = next;
+        frame.pc = position as u32;
+        frame.counter = (position >> 32) as u32;
+        frame.tags_at = start + CORO_TAGS;
+        frame.regs_at = frame.tags_at + place.tag_words as usize;
+        frame.registers = place.registers;
+        let outcome = loop {
             if fuel == 0 {
-                state[CORO_PC] = u64::from(frame.pc) | u64::from(frame.counter) << 32;
+                frame.coros[start + CORO_PC] = frame.position();
                 break 'burst BurstEnd::Ready;
             }
             fuel -= 1;
-            let outcome = step(&mut frame, host);
-            if matches!(outcome, Ok(Outcome::Ran)) {
-                continue;
-            }
-            state[CORO_PC] = u64::from(frame.pc) | u64::from(frame.counter) << 32;
-            match outcome {
-                Ok(Outcome::Blocked(gate)) => {
-                    deferred |= gate == Gate::NextBurst;
-                    state[CORO_GATE] = gate.pack();
-                    ready[usize::from(next) / 64] &= !(1 << (next % 64));
-                }
-                Ok(Outcome::Done) => {
-                    state[CORO_GATE] = Gate::Halted.pack();
-                    ready[usize::from(next) / 64] &= !(1 << (next % 64));
-                    live -= 1;
-                }
-                Ok(Outcome::Yielded) => {
-                    let after = (usize::from(next) + 1) % layout.places.len();
-                    current = after as u16;
-                }
+            match step(&mut frame, host) {
                 Ok(Outcome::Ran) => {}
-                Err(fault) => {
-                    let (coroutine, role) = (CoroutineId(next), RoleId(next));
-                    let pc = Pc(frame.pc);
-                    if context.trace {
-                        let class = fault.class() as u8;
-                        out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));
-                        out.event(Event::plain(EventKind::Faulted, coroutine, class));
-                    }
-                    let line = image.line(pc);
-                    out.faults.push(FaultReport { session: id, coroutine, role, pc, line, fault: *fault });
-                    break 'burst BurstEnd::Ended(Terminal::Faulted);
-                }
+                other => break other,
             }
-            break;
+        };
+        frame.coros[start + CORO_PC] = frame.position();
+        match outcome {
+            Ok(Outcome::Ran) => {}
+            Ok(Outcome::Yielded) => current = ((usize::from(next) + 1) % layout.places.len()) as u16,
+            Ok(Outcome::Blocked(gate)) => {
+                deferred |= gate == Gate::NextBurst;
+                frame.coros[start + CORO_GATE] = gate.pack();
+                frame.head[HEAD_READY + usize::from(next) / 64] &= !(1 << (next % 64));
+            }
+            Ok(Outcome::Done) => {
+                frame.coros[start + CORO_GATE] = Gate::Halted.pack();
+                frame.head[HEAD_READY + usize::from(next) / 64] &= !(1 << (next % 64));
+                live -= 1;
+            }
+            Err(fault) => {
+                fail(&mut frame, *fault);
+                break BurstEnd::Ended(Terminal::Faulted);
+            }
         }
     };
     if planted(Planted::BurstForgetsCurrent) {
         current = 0;
     }
-    head[HEAD_STATUS] = Status::new(current, live, deferred).0;
+    frame.head[HEAD_STATUS] = Status::new(current, live, deferred).0;
     let steps = context.fuel - fuel;
     if context.trace {
         if let BurstEnd::Ended(terminal) = end {
-            out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
+            frame.out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
         }
-        out.end_burst(record, steps);
+        frame.out.end_burst(record, steps);
     }
-    BurstReport { end, steps, received }
+    BurstReport { end, steps, received: frame.received }
+}
+
+/// Records a fault. The session ends with it; nothing of the instruction has happened.
+#[cold]
+fn fail(frame: &mut Frame<'_>, fault: Fault) {
+    let (coroutine, role, pc) = (CoroutineId(frame.coroutine), RoleId(frame.coroutine), Pc(frame.pc));
+    if frame.context.trace {
+        let class = fault.class() as u8;
+        frame.out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));
+        frame.out.event(Event::plain(EventKind::Faulted, coroutine, class));
+    }
+    let line = frame.image.line(pc);
+    frame.out.faults.push(FaultReport { session: frame.session, coroutine, role, pc, line, fault });
 }

@@ -1,6 +1,6 @@
 //! Sending and receiving: `Send`, `Offer`, `Receive`, `Choose`.
 
-use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode, Edge, Message};
+use crate::edge::{BackpressurePolicy, Edge, Message};
 use crate::effect::{EffectHandler, EffectOutcome, EffectResponse, SendDecision};
 use crate::host::{Question, refused};
 use crate::op::{Arms, Comm};
@@ -8,15 +8,6 @@ use crate::session::{Gate, TAG_ENDPOINT, store, view};
 use crate::step::{Frame, Outcome, Step};
 use alloc::boxed::Box;
 use motet_types::{EdgeId, EffectKind, EventKind, Fault, LabelId, Planted, RoleId, ValType, planted};
-
-/// How many messages an edge holds before its policy applies. A growing edge's memory grows by itself.
-#[inline(always)]
-fn capacity(buffer: &BufferConfig) -> usize {
-    usize::from(match buffer.policy {
-        BackpressurePolicy::Resize { max } => max.max(buffer.capacity),
-        _ => buffer.capacity,
-    })
-}
 
 const fn val_type(tag: u8) -> ValType {
     match tag {
@@ -61,7 +52,7 @@ impl Frame<'_> {
     #[cold]
     fn no_room(&mut self, comm: &Comm) -> Step {
         let edge = comm.edge;
-        match self.context.buffer.policy {
+        match self.context.policy {
             BackpressurePolicy::Block => {
                 Edge::of(self.edges, edge).wait_to_send(self.coroutine);
                 Ok(Outcome::Blocked(Gate::Room(edge)))
@@ -92,9 +83,8 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, c
     if tag != comm.tag || comm.compound() && !frame.compound_fits(label, tag, word) {
         return Err(Box::new(Fault::Payload { label, found: val_type(tag) }));
     }
-    let buffer = &frame.context.buffer;
-    let overwrites = buffer.mode == BufferMode::LatestValue && comm.elastic();
-    let room = Edge::of(frame.edges, edge).header().len() < capacity(buffer);
+    let overwrites = frame.context.latest && comm.elastic();
+    let room = Edge::of(frame.edges, edge).header().len() < usize::from(frame.context.capacity);
     if !(room || overwrites && Edge::of(frame.edges, edge).last_is(label, frame.ext)) {
         return frame.no_room(comm);
     }
@@ -213,7 +203,7 @@ fn take<H: EffectHandler + ?Sized>(
     frame.write(comm.reg, tag, word);
     frame.advance(role, comm.next);
     frame.pc = comm.pc;
-    *frame.received += 1;
+    frame.received += 1;
     frame.event(EventKind::Received, comm.edge, message.label);
     if comm.offered() {
         frame.event(EventKind::Chose, comm.edge, message.label);

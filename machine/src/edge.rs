@@ -52,6 +52,16 @@ impl Default for BufferConfig {
     }
 }
 
+impl BufferConfig {
+    /// How many messages an edge holds before its policy applies. A growing edge's memory grows by itself.
+    pub(crate) fn holds(&self) -> u16 {
+        match self.policy {
+            BackpressurePolicy::Resize { max } => max.max(self.capacity),
+            _ => self.capacity,
+        }
+    }
+}
+
 /// An edge's header: which slot is first (bits 0..16), how many messages there are (16..32), and who waits to receive
 /// (32..48) and to send (48..64), each as coroutine + 1. The first messages stand in the slots, as many as there are.
 #[derive(Clone, Copy)]

@@ -77,7 +77,12 @@ impl Frame<'_> {
             role,
             tick: self.context.tick,
             body,
-            state: Registers { session, tags: self.tags, words: self.regs, ext },
+            state: Registers {
+                session,
+                tags: &self.coros[self.tags_at..self.regs_at],
+                words: &self.coros[self.regs_at..self.regs_at + usize::from(self.registers)],
+                ext,
+            },
             image: self.image,
             run: &self.context.run,
         };

@@ -6,6 +6,7 @@
 
 use crate::burst::BurstEnd;
 use crate::config::{ConfigError, ProtocolMachineConfig};
+use crate::edge::BufferMode;
 use crate::effect::{EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, Registers};
 use crate::image::CodeImage;
 use crate::outbox::{Ask, FaultReport, Outbox};
@@ -264,7 +265,9 @@ impl ProtocolMachine {
             return Err(refusal);
         }
         let context = BurstContext {
-            buffer: self.config.buffer,
+            policy: self.config.buffer.policy,
+            capacity: self.config.buffer.holds(),
+            latest: self.config.buffer.mode == BufferMode::LatestValue,
             max_payload: self.config.max_payload_bytes,
             wants,
             run: self.config.run_id,

@@ -5,11 +5,11 @@
 //! before it asks, so that nobody is asked twice about one message.
 
 use crate::comm::{choose, receive, send};
-use crate::edge::BufferConfig;
+use crate::edge::BackpressurePolicy;
 use crate::effect::{EffectHandler, RunId};
 use crate::host::{decide, invoke};
 use crate::image::CodeImage;
-use crate::layout::EDGE_WORDS;
+use crate::layout::{EDGE_WORDS, HEAD_READY};
 use crate::op::Op;
 use crate::outbox::Outbox;
 use crate::session::{Ext, FIRST_OWNED_TAG, Gate, store};
@@ -19,7 +19,11 @@ use motet_types::{CoroutineId, EdgeId, EffectKinds, Event, EventKind, Fault, Lab
 /// What a burst needs to know besides its session: the same for a whole wave.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BurstContext {
-    pub(crate) buffer: BufferConfig,
+    pub(crate) policy: BackpressurePolicy,
+    /// How many messages an edge holds before its policy applies.
+    pub(crate) capacity: u16,
+    /// Whether the mode is `LatestValue`.
+    pub(crate) latest: bool,
     pub(crate) max_payload: usize,
     pub(crate) wants: EffectKinds,
     pub(crate) run: RunId,
@@ -50,14 +54,17 @@ pub(crate) struct Frame<'a> {
     pub(crate) coroutine: u16,
     pub(crate) pc: u32,
     pub(crate) counter: u32,
-    pub(crate) tags: &'a mut [u64],
-    pub(crate) regs: &'a mut [u64],
-    pub(crate) ready: &'a mut [u64],
+    /// Where the coroutine's tags and registers start in `coros`, and how many registers it has.
+    pub(crate) tags_at: usize,
+    pub(crate) regs_at: usize,
+    pub(crate) registers: u16,
+    pub(crate) head: &'a mut [u64],
+    pub(crate) coros: &'a mut [u64],
     pub(crate) roles: &'a mut [u64],
     pub(crate) edges: &'a mut [[u64; EDGE_WORDS]],
     pub(crate) ext: &'a mut Option<Box<Ext>>,
     pub(crate) out: &'a mut Outbox,
-    pub(crate) received: &'a mut u32,
+    pub(crate) received: u32,
 }
 
 pub(crate) type Step = Result<Outcome, Box<Fault>>;
@@ -104,14 +111,19 @@ pub(crate) fn step<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H) -
 }
 
 impl Frame<'_> {
+    /// Position and effect counter, as the coroutine keeps them.
+    pub(crate) fn position(&self) -> u64 {
+        u64::from(self.pc) | u64::from(self.counter) << 32
+    }
+
     #[inline(always)]
     pub(crate) fn tag(&self, register: u16) -> u8 {
-        (self.tags[usize::from(register >> 3)] >> ((register & 7) * 8)) as u8
+        (self.coros[self.tags_at + usize::from(register >> 3)] >> ((register & 7) * 8)) as u8
     }
 
     #[inline(always)]
     pub(crate) fn read(&self, register: u16) -> (u8, u64) {
-        (self.tag(register), self.regs[usize::from(register)])
+        (self.tag(register), self.coros[self.regs_at + usize::from(register)])
     }
 
     /// Writes a register and lets go of what it held.
@@ -119,14 +131,14 @@ impl Frame<'_> {
     pub(crate) fn write(&mut self, register: u16, tag: u8, word: u64) {
         let old = self.tag(register);
         if old >= FIRST_OWNED_TAG {
-            self.release(old, self.regs[usize::from(register)]);
+            self.release(old, self.coros[self.regs_at + usize::from(register)]);
         }
         if old != tag {
             let shift = (register & 7) * 8;
-            let tags = &mut self.tags[usize::from(register >> 3)];
+            let tags = &mut self.coros[self.tags_at + usize::from(register >> 3)];
             *tags = *tags & !(0xff << shift) | u64::from(tag) << shift;
         }
-        self.regs[usize::from(register)] = word;
+        self.coros[self.regs_at + usize::from(register)] = word;
     }
 
     #[inline(always)]
@@ -168,7 +180,7 @@ impl Frame<'_> {
     pub(crate) fn wake(&mut self, woken: u16) {
         if woken != 0 {
             let coroutine = usize::from(woken - 1);
-            self.ready[coroutine / 64] |= 1 << (coroutine % 64);
+            self.head[HEAD_READY + coroutine / 64] |= 1 << (coroutine % 64);
         }
     }
 
