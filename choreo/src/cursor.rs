@@ -8,8 +8,9 @@ use crate::report::Report;
 use crate::syntax::Name;
 use crate::{Code, Diagnostic, Source, Span};
 
-/// How deep blocks, types and calls may nest.
-pub const MAX_NESTING: u32 = 256;
+/// How deep blocks, types and calls may nest. Parsing recurses, and this many levels fit the stack of a thread even in
+/// a build without optimisation.
+pub const MAX_NESTING: u32 = 128;
 
 /// An error that has been reported. What it interrupted is left out of the tree.
 #[derive(Clone, Copy, Debug)]

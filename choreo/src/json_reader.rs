@@ -4,7 +4,9 @@ use crate::arena::{Arena, Full};
 use crate::json_tree::{Field, Json, Value, parse};
 use crate::report::Report;
 use crate::{Code, Diagnostic, Diagnostics, MAX_ROLES, Source, Span};
-use motet_types::{Branch, GlobalNode, GlobalType, MAX_VALUE_DEPTH, NodeId, RoleId, Sort, SortId, SortTable, VarId};
+use motet_types::{
+    Branch, GlobalNode, GlobalType, LabelId, MAX_VALUE_DEPTH, NodeId, RoleId, Sort, SortId, SortTable, VarId,
+};
 use std::collections::{HashMap, HashSet};
 
 /// How deep type nodes may nest.
@@ -14,18 +16,23 @@ pub const MAX_JSON_DEPTH: usize = 256;
 pub(crate) fn read(source: &Source) -> Result<GlobalType, Diagnostics> {
     let refused = |list| Diagnostics::new(source.clone(), list);
     let tree = parse(source.text()).map_err(|one| refused(vec![one]))?;
-    let mut reader = Reader::new(source);
-    let root = reader.node(&tree, 1, 0);
-    let whole = Diagnostic::new(Code::TooLarge, tree.span, Full::Nodes.to_string());
-    match root {
-        Some(root) if reader.report.is_empty() => {
-            let (sorts, roles) = (reader.sorts, reader.roles);
-            let built = reader.arena.finish(stem(source.name()), roles, sorts, root);
-            built.ok_or_else(|| refused(vec![whole]))
-        }
-        _ if reader.report.is_empty() => Err(refused(vec![whole])),
-        _ => Err(refused(reader.report.into_list())),
+    let mut reader = Reader {
+        source,
+        tree: &tree,
+        arena: Arena::default(),
+        sorts: SortTable::new(),
+        roles: Vec::new(),
+        role_ids: HashMap::new(),
+        scope: Vec::new(),
+        report: Report::new(),
+    };
+    let root = reader.read();
+    if !reader.report.is_empty() {
+        return Err(refused(reader.report.into_list()));
     }
+    let (sorts, roles, arena) = (reader.sorts, reader.roles, reader.arena);
+    let built = root.and_then(|root| arena.finish(stem(source.name()), roles, sorts, root));
+    built.ok_or_else(|| refused(vec![Diagnostic::new(Code::TooLarge, tree.span, Full::Nodes.to_string())]))
 }
 
 /// The file's name without folders and ending; `protocol` when nothing is left.
@@ -45,37 +52,46 @@ struct Binder {
     guards: usize,
 }
 
+/// How a type node began.
+enum Began {
+    /// It has no parts.
+    Whole(NodeId),
+    /// Its parts come first, and then it.
+    Parts,
+}
+
+/// What is left to do. Tasks instead of recursion: nesting costs no stack.
+enum Task<'j> {
+    /// Read a type node. `depth` counts it and the nodes around it, `guards` the communications around it.
+    Node { json: &'j Json, depth: usize, guards: usize },
+    /// Put a communication on top of the branches read last. What was reported is `None`.
+    Comm { json: &'j Json, edge: Option<(RoleId, RoleId)>, labels: Vec<Option<LabelId>> },
+    /// A node that cannot be read, which has been reported.
+    Broken,
+    /// Close the loop opened last, around the node read last.
+    Rec { json: &'j Json },
+}
+
 struct Reader<'a> {
     source: &'a Source,
+    tree: &'a Json,
     arena: Arena,
     sorts: SortTable,
     roles: Vec<String>,
     role_ids: HashMap<String, RoleId>,
     scope: Vec<Binder>,
-    /// Where we are, `$.branches[0].continuation`.
-    path: String,
     report: Report,
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: &'a Source) -> Self {
-        Self {
-            source,
-            arena: Arena::default(),
-            sorts: SortTable::new(),
-            roles: Vec::new(),
-            role_ids: HashMap::new(),
-            scope: Vec::new(),
-            path: "$".to_owned(),
-            report: Report::new(),
-        }
-    }
-
-    /// Reports what is wrong at the path. `None`, so that it can end the reading of a value.
+    /// Reports what is wrong at a place. `None`, so that it can end the reading of a value.
     fn wrong<T>(&mut self, code: Code, span: Span, what: &str, help: Option<String>) -> Option<T> {
-        let mut diagnostic = Diagnostic::new(code, span, format!("{}: {what}", self.path));
-        diagnostic.help = help;
-        self.report.push(diagnostic);
+        if self.report.takes() {
+            let message = format!("{}: {what}", self.tree.path_to(span.start));
+            let mut diagnostic = Diagnostic::new(code, span, message);
+            diagnostic.help = help;
+            self.report.push(diagnostic);
+        }
         None
     }
 
@@ -90,17 +106,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Runs `read` with `step` appended to the path.
-    fn step<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        let length = self.path.len();
-        self.path.push_str(step);
-        let result = read(self);
-        self.path.truncate(length);
-        result
-    }
-
     /// The named fields of an object, in the order asked for: each there once, and no other.
-    fn fields<'j, const N: usize>(&mut self, json: &'j Json, names: [&str; N]) -> Option<[&'j Json; N]> {
+    fn fields<const N: usize>(&mut self, json: &'a Json, names: [&str; N]) -> Option<[&'a Json; N]> {
         let Value::Object(fields) = &json.value else {
             return self.shape(json.span, "an object is expected");
         };
@@ -112,7 +119,7 @@ impl<'a> Reader<'a> {
                 Some(field) => *slot = &field.value,
                 None => {
                     complete = false;
-                    self.shape::<()>(Span { start: json.span.start, end: json.span.start + 1 }, &missing(name));
+                    self.shape::<()>(first_byte(json), &missing(name));
                 }
             }
         }
@@ -135,16 +142,48 @@ impl<'a> Reader<'a> {
     }
 
     /// A string that is not empty.
-    fn text<'j>(&mut self, json: &'j Json, step: &str) -> Option<&'j str> {
+    fn text(&mut self, json: &'a Json) -> Option<&'a str> {
         match &json.value {
             Value::Text(text) if !text.is_empty() => Some(text),
-            Value::Text(_) => self.step(step, |reader| reader.shape(json.span, "a name must not be empty")),
-            _ => self.step(step, |reader| reader.shape(json.span, "a string is expected")),
+            Value::Text(_) => self.shape(json.span, "a name must not be empty"),
+            _ => self.shape(json.span, "a string is expected"),
         }
     }
 
-    /// A type node; `depth` counts it and the nodes around it, `guards` the communications around it.
-    fn node(&mut self, json: &Json, depth: usize, guards: usize) -> Option<NodeId> {
+    /// The tree's root, after everything that it leads to.
+    fn read(&mut self) -> Option<NodeId> {
+        let mut tasks = vec![Task::Node { json: self.tree, depth: 1, guards: 0 }];
+        let mut done: Vec<Option<NodeId>> = Vec::new();
+        while let Some(task) = tasks.pop() {
+            let node = match task {
+                Task::Node { json, depth, guards } => match self.node(json, depth, guards, &mut tasks) {
+                    Some(Began::Whole(node)) => Some(node),
+                    Some(Began::Parts) => continue,
+                    None => None,
+                },
+                Task::Broken => None,
+                Task::Rec { json } => {
+                    let body = done.pop().flatten();
+                    let binder = self.scope.pop();
+                    body.zip(binder)
+                        .and_then(|(body, binder)| self.push(GlobalNode::Rec { var: binder.var, body }, json.span))
+                }
+                Task::Comm { json, edge, labels } => {
+                    let nexts = done.split_off(done.len().saturating_sub(labels.len()));
+                    let branch =
+                        |(label, next): (Option<LabelId>, Option<NodeId>)| Some(Branch { label: label?, next: next? });
+                    let branches: Option<Vec<Branch>> = labels.into_iter().zip(nexts).map(branch).collect();
+                    edge.zip(branches).and_then(|((sender, receiver), branches)| {
+                        self.push(GlobalNode::Comm { sender, receiver, branches }, json.span)
+                    })
+                }
+            };
+            done.push(node);
+        }
+        done.pop().flatten()
+    }
+
+    fn node(&mut self, json: &'a Json, depth: usize, guards: usize, tasks: &mut Vec<Task<'a>>) -> Option<Began> {
         if depth > MAX_JSON_DEPTH {
             let what = format!("type nodes nest deeper than {MAX_JSON_DEPTH} levels");
             return self.wrong(Code::TooDeep, json.span, &what, None);
@@ -153,22 +192,22 @@ impl<'a> Reader<'a> {
             return self.shape(json.span, "a type is expected: an object with a `kind`");
         };
         let Some(kind) = fields.iter().find(|field| field.name == "kind") else {
-            return self.shape(Span { start: json.span.start, end: json.span.start + 1 }, &missing("kind"));
+            return self.shape(first_byte(json), &missing("kind"));
         };
-        match self.text(&kind.value, ".kind")? {
+        match self.text(&kind.value)? {
             "end" => {
                 self.fields(json, ["kind"])?;
-                self.push(GlobalNode::End, json.span)
+                self.push(GlobalNode::End, json.span).map(Began::Whole)
             }
-            "comm" => self.comm(json, depth, guards),
-            "rec" => self.rec(json, depth, guards),
-            "var" => self.var(json, guards),
+            "var" => self.var(json, guards).map(Began::Whole),
+            "comm" => self.comm(json, depth, guards, tasks),
+            "rec" => self.rec(json, depth, guards, tasks),
             other => {
                 let near = self.report.near(other, ["end", "comm", "rec", "var"]);
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 let help = help.or_else(|| Some("the kinds are `end`, `comm`, `rec` and `var`".to_owned()));
                 let what = format!("unknown kind `{}`", other.escape_debug());
-                self.step(".kind", |reader| reader.wrong(Code::JsonShape, kind.value.span, &what, help))
+                self.wrong(Code::JsonShape, kind.value.span, &what, help)
             }
         }
     }
@@ -179,8 +218,8 @@ impl<'a> Reader<'a> {
         self.full(pushed, span)
     }
 
-    fn role(&mut self, json: &Json, step: &str) -> Option<RoleId> {
-        let name = self.text(json, step)?;
+    fn role(&mut self, json: &'a Json) -> Option<RoleId> {
+        let name = self.text(json)?;
         if let Some(id) = self.role_ids.get(name) {
             return Some(*id);
         }
@@ -193,58 +232,55 @@ impl<'a> Reader<'a> {
         Some(RoleId(id))
     }
 
-    fn comm(&mut self, json: &Json, depth: usize, guards: usize) -> Option<NodeId> {
+    fn comm(&mut self, json: &'a Json, depth: usize, guards: usize, tasks: &mut Vec<Task<'a>>) -> Option<Began> {
         let [_, from, to, list] = self.fields(json, ["kind", "sender", "receiver", "branches"])?;
-        let (sender, receiver) = (self.role(from, ".sender"), self.role(to, ".receiver"));
-        if sender.is_some() && sender == receiver {
-            let name = self.text(from, ".sender").unwrap_or("?");
+        let edge = (self.role(from), self.role(to));
+        if edge.0.is_some() && edge.0 == edge.1 {
+            let name = self.text(from).unwrap_or("?");
             let what = format!("`{}` sends to itself", name.escape_debug());
             let help = Some("name another role as the receiver".to_owned());
             self.wrong::<()>(Code::SelfSend, to.span, &what, help);
         }
         let items = match &list.value {
             Value::List(items) if !items.is_empty() => items,
-            Value::List(_) => return self.step(".branches", |r| r.shape(list.span, "at least one branch is expected")),
-            _ => return self.step(".branches", |r| r.shape(list.span, "an array of branches is expected")),
+            Value::List(_) => return self.shape(list.span, "at least one branch is expected"),
+            _ => return self.shape(list.span, "an array of branches is expected"),
         };
-        let mut labels = HashSet::new();
-        let mut branches = Vec::with_capacity(items.len());
-        for (at, item) in items.iter().enumerate() {
-            let branch = self.step(&format!(".branches[{at}]"), |r| r.branch(item, depth, guards, &mut labels));
-            branches.extend(branch);
+        let mut seen = HashSet::new();
+        let branches: Vec<_> = items.iter().map(|item| self.branch(item, &mut seen)).collect();
+        let labels = branches.iter().map(|branch| branch.and_then(|(label, _)| label)).collect();
+        tasks.push(Task::Comm { json, edge: edge.0.zip(edge.1), labels });
+        for branch in branches.iter().rev() {
+            let (depth, guards) = (depth + 1, guards + 1);
+            tasks.push(match branch {
+                Some((_, next)) => Task::Node { json: next, depth, guards },
+                None => Task::Broken,
+            });
         }
-        if branches.len() < items.len() {
-            return None;
-        }
-        self.push(GlobalNode::Comm { sender: sender?, receiver: receiver?, branches }, json.span)
+        Some(Began::Parts)
     }
 
-    fn branch<'j>(
-        &mut self,
-        json: &'j Json,
-        depth: usize,
-        guards: usize,
-        labels: &mut HashSet<&'j str>,
-    ) -> Option<Branch> {
+    /// A branch's label, if it is one, and its continuation.
+    fn branch(&mut self, json: &'a Json, seen: &mut HashSet<&'a str>) -> Option<(Option<LabelId>, &'a Json)> {
         let [label, next] = self.fields(json, ["label", "continuation"])?;
-        let read = self.step(".label", |reader| {
-            let [name, sort] = reader.fields(label, ["name", "sort"])?;
-            let name_text = reader.text(name, ".name");
-            if let Some(text) = name_text
-                && !labels.insert(text)
-            {
-                let what = format!("two branches are labelled `{}`", text.escape_debug());
-                reader.wrong::<()>(Code::DuplicateLabel, name.span, &what, Some("rename one of them".to_owned()));
-            }
-            let sort = reader.step(".sort", |reader| reader.sort(sort, 0));
-            let label = reader.arena.label(name_text?, sort?);
-            reader.full(label, name.span)
-        });
-        let next = self.step(".continuation", |reader| reader.node(next, depth + 1, guards + 1));
-        Some(Branch { label: read?, next: next? })
+        Some((self.label(label, seen), next))
     }
 
-    fn sort(&mut self, json: &Json, depth: usize) -> Option<SortId> {
+    fn label(&mut self, json: &'a Json, seen: &mut HashSet<&'a str>) -> Option<LabelId> {
+        let [name, sort] = self.fields(json, ["name", "sort"])?;
+        let text = self.text(name);
+        if let Some(text) = text
+            && !seen.insert(text)
+        {
+            let what = format!("two branches are labelled `{}`", text.escape_debug());
+            self.wrong::<()>(Code::DuplicateLabel, name.span, &what, Some("rename one of them".to_owned()));
+        }
+        let sort = self.sort(sort, 0);
+        let label = self.arena.label(text?, sort?);
+        self.full(label, name.span)
+    }
+
+    fn sort(&mut self, json: &'a Json, depth: usize) -> Option<SortId> {
         let sort = match &json.value {
             Value::Text(name) => match name.as_str() {
                 "unit" => Sort::Unit,
@@ -279,8 +315,8 @@ impl<'a> Reader<'a> {
                     let what = format!("this sort nests deeper than a value of {MAX_VALUE_DEPTH} levels");
                     return self.wrong(Code::TooDeep, json.span, &what, None);
                 }
-                let a = self.step(".prod[0]", |reader| reader.sort(a, depth + 1));
-                let b = self.step(".prod[1]", |reader| reader.sort(b, depth + 1));
+                let a = self.sort(a, depth + 1);
+                let b = self.sort(b, depth + 1);
                 Sort::Prod(a?.0, b?.0)
             }
             _ => {
@@ -294,9 +330,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn rec(&mut self, json: &Json, depth: usize, guards: usize) -> Option<NodeId> {
+    fn rec(&mut self, json: &'a Json, depth: usize, guards: usize, tasks: &mut Vec<Task<'a>>) -> Option<Began> {
         let [_, name, body] = self.fields(json, ["kind", "var", "body"])?;
-        let name = self.text(name, ".var")?.to_owned();
+        let name = self.text(name)?.to_owned();
         let mut apart = name.clone();
         let mut number = 0u32;
         while self.scope.iter().any(|binder| binder.apart == apart) {
@@ -305,14 +341,14 @@ impl<'a> Reader<'a> {
         }
         let var = self.arena.var(&apart);
         self.scope.push(Binder { name, apart, var, guards });
-        let body = self.step(".body", |reader| reader.node(body, depth + 1, guards));
-        self.scope.pop();
-        self.push(GlobalNode::Rec { var, body: body? }, json.span)
+        tasks.push(Task::Rec { json });
+        tasks.push(Task::Node { json: body, depth: depth + 1, guards });
+        Some(Began::Parts)
     }
 
-    fn var(&mut self, json: &Json, guards: usize) -> Option<NodeId> {
+    fn var(&mut self, json: &'a Json, guards: usize) -> Option<NodeId> {
         let [_, at] = self.fields(json, ["kind", "name"])?;
-        let name = self.text(at, ".name")?;
+        let name = self.text(at)?;
         let Some(binder) = self.scope.iter().rev().find(|binder| binder.name == name) else {
             let what = format!("there is no `rec` of `{}` around this", name.escape_debug());
             let near = self.report.near(name, self.scope.iter().map(|binder| binder.name.as_str()));
@@ -330,4 +366,9 @@ impl<'a> Reader<'a> {
 
 fn missing(name: &str) -> String {
     format!("the field `{name}` is missing")
+}
+
+/// Where something is missing in an object: at its opening bracket.
+fn first_byte(json: &Json) -> Span {
+    Span { start: json.span.start, end: json.span.start + 1 }
 }

@@ -3,7 +3,7 @@
 use crate::{Code, Diagnostic, Span};
 
 /// How deep brackets may nest: more than a type of the allowed depth with the allowed sorts needs.
-const MAX_BRACKETS: u32 = 1024;
+const MAX_BRACKETS: usize = 1024;
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ pub(crate) struct Field {
 
 /// The tree of a JSON text.
 pub(crate) fn parse(text: &str) -> Result<Json, Diagnostic> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
-    let tree = parser.value()?;
+    let mut parser = Parser { text, at: 0 };
+    let tree = parser.tree()?;
     parser.space();
     if parser.at < text.len() {
         return Err(parser.wrong("nothing more is expected"));
@@ -54,7 +54,13 @@ pub(crate) fn parse(text: &str) -> Result<Json, Diagnostic> {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    depth: u32,
+}
+
+/// An array or object whose closing bracket has not come yet.
+enum Open {
+    List(Vec<Json>),
+    /// The name of the field whose value comes next stands last, with its place.
+    Object(Vec<Field>, String, Span),
 }
 
 impl Parser<'_> {
@@ -85,73 +91,97 @@ impl Parser<'_> {
         Diagnostic::new(Code::JsonSyntax, place, format!("{what}, but {found} here"))
     }
 
-    fn value(&mut self) -> Result<Json, Diagnostic> {
-        let next = self.peek();
-        let start = self.at;
-        let value = match next {
-            Some(b'{') => self.nested(Self::object)?,
-            Some(b'[') => self.nested(Self::list)?,
-            Some(b'"') => Value::Text(self.string()?),
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ => match ["null", "true", "false"].iter().find(|word| self.text[start..].starts_with(**word)) {
+    /// A whole value. A list of what is open instead of recursion: nesting costs no stack.
+    fn tree(&mut self) -> Result<Json, Diagnostic> {
+        let mut open: Vec<(usize, Open)> = Vec::new();
+        loop {
+            let next = self.peek();
+            let start = self.at;
+            let mut value = match next {
+                Some(b'{' | b'[') => {
+                    if open.len() >= MAX_BRACKETS {
+                        let message = format!("brackets nest deeper than {MAX_BRACKETS} levels");
+                        return Err(Diagnostic::new(Code::TooDeep, Span::new(start..start + 1), message));
+                    }
+                    self.at += 1;
+                    match (next, self.peek()) {
+                        (Some(b'{'), Some(b'}')) => self.closed(Value::Object(Vec::new())),
+                        (Some(b'['), Some(b']')) => self.closed(Value::List(Vec::new())),
+                        (Some(b'{'), _) => {
+                            let (name, span) = self.field_name()?;
+                            open.push((start, Open::Object(Vec::new(), name, span)));
+                            continue;
+                        }
+                        _ => {
+                            open.push((start, Open::List(Vec::new())));
+                            continue;
+                        }
+                    }
+                }
+                _ => self.scalar(next)?,
+            };
+            let mut begin = start;
+            // The value is complete; it may complete what it stands in.
+            loop {
+                let json = Json { value, span: Span::new(begin..self.at) };
+                let Some((outer, inside)) = open.pop() else { return Ok(json) };
+                begin = outer;
+                value = match inside {
+                    Open::List(mut items) => {
+                        items.push(json);
+                        if self.more(b']')? {
+                            open.push((begin, Open::List(items)));
+                            break;
+                        }
+                        Value::List(items)
+                    }
+                    Open::Object(mut fields, name, span) => {
+                        fields.push(Field { name, span, value: json });
+                        if self.more(b'}')? {
+                            let (name, span) = self.field_name()?;
+                            open.push((begin, Open::Object(fields, name, span)));
+                            break;
+                        }
+                        Value::Object(fields)
+                    }
+                };
+            }
+        }
+    }
+
+    /// Goes past a closing bracket.
+    fn closed(&mut self, value: Value) -> Value {
+        self.at += 1;
+        value
+    }
+
+    fn scalar(&mut self, next: Option<u8>) -> Result<Value, Diagnostic> {
+        match next {
+            Some(b'"') => self.string().map(Value::Text),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => match ["null", "true", "false"].iter().find(|word| self.text[self.at..].starts_with(**word)) {
                 Some(word) => {
                     self.at += word.len();
-                    Value::Literal
+                    Ok(Value::Literal)
                 }
-                None => return Err(self.wrong("a JSON value is expected")),
+                None => Err(self.wrong("a JSON value is expected")),
             },
-        };
-        Ok(Json { value, span: Span::new(start..self.at) })
+        }
     }
 
-    fn nested(&mut self, parse: fn(&mut Self) -> Result<Value, Diagnostic>) -> Result<Value, Diagnostic> {
-        if self.depth >= MAX_BRACKETS {
-            let message = format!("brackets nest deeper than {MAX_BRACKETS} levels");
-            return Err(Diagnostic::new(Code::TooDeep, Span::new(self.at..self.at + 1), message));
+    /// A field's name and its colon.
+    fn field_name(&mut self) -> Result<(String, Span), Diagnostic> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("a field's name in double quotes is expected"));
         }
-        self.depth += 1;
+        let start = self.at;
+        let name = self.string()?;
+        let span = Span::new(start..self.at);
+        if self.peek() != Some(b':') {
+            return Err(self.wrong("`:` is expected"));
+        }
         self.at += 1;
-        let value = parse(self)?;
-        self.depth -= 1;
-        Ok(value)
-    }
-
-    fn object(&mut self) -> Result<Value, Diagnostic> {
-        let mut fields = Vec::new();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(Value::Object(fields));
-        }
-        loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.wrong("a field's name in double quotes is expected"));
-            }
-            let start = self.at;
-            let name = self.string()?;
-            let span = Span::new(start..self.at);
-            if self.peek() != Some(b':') {
-                return Err(self.wrong("`:` is expected"));
-            }
-            self.at += 1;
-            fields.push(Field { name, span, value: self.value()? });
-            if !self.more(b'}')? {
-                return Ok(Value::Object(fields));
-            }
-        }
-    }
-
-    fn list(&mut self) -> Result<Value, Diagnostic> {
-        let mut items = Vec::new();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(Value::List(items));
-        }
-        loop {
-            items.push(self.value()?);
-            if !self.more(b']')? {
-                return Ok(Value::List(items));
-            }
-        }
+        Ok((name, span))
     }
 
     /// Goes past `,` or past the closing bracket; whether it was `,`.
@@ -201,6 +231,40 @@ impl Parser<'_> {
             Err(_) => {
                 let message = format!("`{text}` is not a JSON number");
                 Err(Diagnostic::new(Code::JsonSyntax, Span::new(start..self.at), message))
+            }
+        }
+    }
+}
+
+impl Json {
+    /// The JSON path of what stands at a place: `$.branches[0].label`. Found when asked for, since most types are
+    /// right and nobody asks.
+    pub(crate) fn path_to(&self, place: u32) -> String {
+        let mut path = "$".to_owned();
+        let mut json = self;
+        loop {
+            let holds = |child: &Json| child.span.start <= place && place < child.span.end;
+            match &json.value {
+                Value::List(items) => {
+                    // Items stand in order, so the one that holds the place is the last that begins before it.
+                    let at = items.partition_point(|item| item.span.start <= place).saturating_sub(1);
+                    match items.get(at).filter(|item| holds(item)) {
+                        Some(item) => {
+                            path.push_str(&format!("[{at}]"));
+                            json = item;
+                        }
+                        None => return path,
+                    }
+                }
+                Value::Object(fields) => match fields.iter().find(|field| holds(&field.value)) {
+                    Some(field) => {
+                        path.push('.');
+                        path.push_str(&field.name);
+                        json = &field.value;
+                    }
+                    None => return path,
+                },
+                Value::Literal | Value::Number | Value::Text(_) => return path,
             }
         }
     }

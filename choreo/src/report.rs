@@ -26,7 +26,7 @@ impl Report {
 
     /// Adds a refusal while there is room.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        if self.room > 0 {
+        if self.takes() {
             self.room -= 1;
             self.list.push(diagnostic);
         }
@@ -35,6 +35,11 @@ impl Report {
     /// Whether nothing was refused.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Whether there is room for another; if not, it need not be put into words.
+    pub(crate) const fn takes(&self) -> bool {
+        self.room > 0
     }
 
     /// The refusal added last.
@@ -49,6 +54,6 @@ impl Report {
 
     /// As [`nearest`], for a refusal that will be shown; comparing names costs too much for any other.
     pub(crate) fn near<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-        if self.list.len() < MAX_DIAGNOSTICS && self.room > 0 { nearest(name, known) } else { None }
+        if self.list.len() < MAX_DIAGNOSTICS && self.takes() { nearest(name, known) } else { None }
     }
 }

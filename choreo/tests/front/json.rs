@@ -125,10 +125,10 @@ fn fields() {
             error[motet::choreo::json_shape] 4:39 $.branches[1].continuation.kind: unknown kind `endd`
               help: did you mean `end`?
             error[motet::choreo::json_shape] 5:20 $.branches[2].label.name: a name must not be empty
-            error[motet::choreo::json_shape] 5:40 $.branches[2].label.sort: a vector's length is a number from 0 to 4294967295
+            error[motet::choreo::json_shape] 5:40 $.branches[2].label.sort.vector: a vector's length is a number from 0 to 4294967295
             error[motet::choreo::json_shape] 5:60 $.branches[2].continuation: a type is expected: an object with a `kind`
             error[motet::choreo::json_shape] 6:20 $.branches[3].label.name: a string is expected
-            error[motet::choreo::json_shape] 6:37 $.branches[3].label.sort: a product is an array of two sorts
+            error[motet::choreo::json_shape] 6:37 $.branches[3].label.sort.prod: a product is an array of two sorts
             error[motet::choreo::json_shape] 6:62 $.branches[3].continuation: the field `kind` is missing
         "#]],
     );
@@ -145,10 +145,10 @@ fn shapes() {
     check_json(
         r#"{"kind":"comm","sender":"A","receiver":"A","branches":[]}"#,
         expect![[r#"
-        error[motet::choreo::self_send] 1:40 $: `A` sends to itself
-          help: name another role as the receiver
-        error[motet::choreo::json_shape] 1:55 $.branches: at least one branch is expected
-    "#]],
+            error[motet::choreo::self_send] 1:40 $.receiver: `A` sends to itself
+              help: name another role as the receiver
+            error[motet::choreo::json_shape] 1:55 $.branches: at least one branch is expected
+        "#]],
     );
     check_json(
         r#"{"kind":"comm","sender":"A","receiver":"B","branches":{}}"#,
@@ -159,21 +159,21 @@ fn shapes() {
     check_json(
         r#"{"kind":"rec","var":"X","body":{"kind":"var","name":"X"}}"#,
         expect![[r#"
-        error[motet::choreo::unguarded_recursion] 1:53 $.body: `X` comes back without a message in between
-    "#]],
+            error[motet::choreo::unguarded_recursion] 1:53 $.body.name: `X` comes back without a message in between
+        "#]],
     );
     check_json(
         r#"{"kind":"var","name":"X"}"#,
         expect![[r#"
-        error[motet::choreo::unbound_continue] 1:22 $: there is no `rec` of `X` around this
-    "#]],
+            error[motet::choreo::unbound_continue] 1:22 $.name: there is no `rec` of `X` around this
+        "#]],
     );
     check_json(
         r#"{"kind":"comm","sender":"A","receiver":"B","branches":[
             {"label":{"name":"M","sort":"unit"},"continuation":{"kind":"end"}},
             {"label":{"name":"M","sort":"nat"},"continuation":{"kind":"end"}}]}"#,
         expect![[r#"
-            error[motet::choreo::duplicate_label] 3:30 $.branches[1].label: two branches are labelled `M`
+            error[motet::choreo::duplicate_label] 3:30 $.branches[1].label.name: two branches are labelled `M`
               help: rename one of them
         "#]],
     );
