@@ -60,8 +60,8 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload { name: "fan", about: "one role sends to 64 others and gathers their answers", size: 1_000_000, run: fan },
     Workload {
-        name: "control",
-        about: "as ping_pong, one worker, the host asked for each send and receive",
+        name: "hosted",
+        about: "as ping_pong, the host asked about each send and each receive",
         size: 1_000_000,
         run: hosted,
     },
