@@ -1,12 +1,15 @@
 //! The front of the crate, text in and text out: every form, every refusal, and inputs that nobody would write.
 
-mod diagnostics;
+mod choices;
+mod composition;
 mod documentation;
 mod examples;
-mod forms;
 mod json;
 mod layout;
+mod loops;
+mod messages;
 mod no_panic;
+mod refused;
 mod reports;
 
 use expect_test::Expect;

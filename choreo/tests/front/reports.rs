@@ -1,10 +1,11 @@
 //! How refusals reach people and tools: excerpts of the source, and plain fields.
 
+use crate::refused;
 use expect_test::{Expect, expect};
 use miette::{Diagnostic as _, NarratableReportHandler};
 use motet_choreo::{Code, Diagnostics, Source, load};
 
-fn refused(text: &str) -> Diagnostics {
+fn refusals(text: &str) -> Diagnostics {
     let source = Source::from_text("folder/test.tell", text).expect("a source");
     load(&source).expect_err("something to refuse")
 }
@@ -20,7 +21,7 @@ const WRONG: &str = "protocol P =\n  roles Alice, Bob\n  Alice -> Bbo : M\n  rec
 
 #[test]
 fn one_report_shows_its_line() {
-    let all = refused("protocol P =\n  roles Alice, Bob, Alice\n  Alice -> Bob : M\n");
+    let all = refusals("protocol P =\n  roles Alice, Bob, Alice\n  Alice -> Bob : M\n");
     let report = all.reports().next().expect("a report");
     narrated(
         report.as_ref(),
@@ -42,7 +43,7 @@ fn one_report_shows_its_line() {
 
 #[test]
 fn plain_fields() {
-    let all = refused(WRONG);
+    let all = refusals(WRONG);
     let first = all.located().next().expect("a refusal");
     assert_eq!((first.line, first.column), (3, 12));
     assert_eq!(first.code, Code::UnknownRole.path());
@@ -53,7 +54,7 @@ fn plain_fields() {
 
 #[test]
 fn columns_count_characters() {
-    let all = refused("protocol P =\n  roles A, B\n  {- é… -} A -> B : M  A -> C : N\n");
+    let all = refusals("protocol P =\n  roles A, B\n  {- é… -} A -> B : M  A -> C : N\n");
     let first = all.located().next().expect("a refusal");
     assert_eq!((first.line, first.column), (3, 29));
 }
@@ -67,7 +68,7 @@ fn lines_have_spans() {
 
 #[test]
 fn every_code_is_expected_somewhere() {
-    let tests = [include_str!("diagnostics.rs"), include_str!("json.rs"), include_str!("layout.rs")].concat();
+    let tests = [&refused::TESTS.concat(), include_str!("json.rs"), include_str!("layout.rs")].concat();
     let other = include_str!("no_panic.rs");
     for code in Code::ALL {
         let named = tests.contains(code.path()) || other.contains(&format!("Code::{code:?}"));
