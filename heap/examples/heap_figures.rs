@@ -91,7 +91,7 @@ fn main() {
         let id = heap.alloc(&mut ids, &resource).expect("a fresh id");
         payload += heap.stored(&id).map_or(0, <[u8]>::len);
         owned.push(id);
-        if owned.len() % 4096 == 0 {
+        if owned.len().is_multiple_of(4096) {
             heap.root();
         }
     }

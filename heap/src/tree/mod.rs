@@ -151,3 +151,73 @@ impl<V: Stored> Tree<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+
+    use super::{Shape, Spot, Stored, Tree};
+    use crate::digest::{Digest, EMPTY, hash_pair};
+    use crate::heap::Nullifier;
+
+    /// The definition, over sorted keys.
+    fn literal(keys: &[Digest], bit: usize) -> Digest {
+        match keys {
+            [] => EMPTY,
+            [key] => hash_pair(&Nullifier::LEAF, key, &Nullifier.contents()),
+            _ => {
+                let middle = keys.partition_point(|key| key[bit / 8] >> (7 - bit % 8) & 1 == 0);
+                let (left, right) = keys.split_at(middle);
+                hash_pair(&Nullifier::NODE, &literal(left, bit + 1), &literal(right, bit + 1))
+            }
+        }
+    }
+
+    /// Below every branch, the halves hash to it.
+    fn check_spots(spot: &Spot<'_, Nullifier>) {
+        if spot.shape() == Shape::Branch {
+            let halves = [spot.half(false), spot.half(true)];
+            assert_eq!(spot.digest(), hash_pair(&Nullifier::NODE, &halves[0].digest(), &halves[1].digest()));
+            halves.iter().for_each(check_spots);
+        }
+    }
+
+    /// Ids are hashes and never look like this: keys that agree on all but a few bits, which hang deep, meet below
+    /// one-armed branches, overflow buckets one after another and exhaust their heads.
+    #[test]
+    fn keys_that_hardly_differ() {
+        let mut state = 1u64;
+        let mut below = |bound: u64| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) % bound
+        };
+        for round in 0..40 {
+            let bits: Vec<usize> = (0..8).map(|_| below(256) as usize).chain([255]).collect();
+            let (mut tree, mut keys) = (Tree::new(), BTreeSet::new());
+            let mut kept = None;
+            for step in 0..300 {
+                let mut key = [0; 32];
+                for &bit in bits.iter().filter(|_| below(2) == 1) {
+                    key[bit / 8] |= 0x80 >> (bit % 8);
+                }
+                if below(5) < if step < 150 { 4 } else { 1 } {
+                    assert_eq!(tree.insert(&key, Nullifier, Nullifier.contents()), keys.insert(key));
+                } else {
+                    assert_eq!(tree.remove(&key).is_some(), keys.remove(&key));
+                }
+                if below(6) == 0 {
+                    let sorted: Vec<_> = keys.iter().copied().collect();
+                    assert_eq!(tree.settle(), literal(&sorted, 0), "round {round}, step {step}");
+                    assert!(tree.iter().map(|(key, _)| *key).eq(sorted));
+                    check_spots(&Spot::new(tree.top(), 0));
+                    kept.get_or_insert_with(|| (tree.clone(), tree.settle()));
+                }
+            }
+            if let Some((mut tree, root)) = kept {
+                tree.root = None;
+                assert_eq!(tree.settle(), root, "a clone is not changed by what came after");
+            }
+        }
+    }
+}

@@ -2,8 +2,9 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::bucket::{Bucket, Leaf};
+use super::bucket::Bucket;
 use super::fork::Fork;
 use super::wide::{LANES, hash_nodes};
 use super::{Node, Shape, Stored};
@@ -140,12 +141,17 @@ fn settle_buckets<V: Stored>(buckets: &mut [&mut Bucket<V>], bit: usize, plan: &
     }
     batch.run(&V::LEAF, |place, digest| set_fresh(buckets, place, digest));
     plan.clear();
-    for bucket in buckets.iter_mut() {
-        bucket.mark_settled();
-        let root = plan.fold(bucket.heads(), bucket.leaves(), bit, 0).0;
+    for (at, bucket) in buckets.iter_mut().enumerate() {
+        bucket.mark_hashed();
+        let leaves = bucket.leaves().len();
+        let (root, _) = plan.fold(at, bucket, 0..leaves, bit, 0);
         plan.roots.push(root);
     }
     plan.run(&V::NODE);
+    for (at, part, place) in plan.parts.drain(..) {
+        buckets[at].set_part(part, plan.pool[place as usize]);
+    }
+    buckets.iter_mut().for_each(|bucket| bucket.mark_settled());
 }
 
 /// Settles a bucket's `nth` fresh leaf.
@@ -162,6 +168,8 @@ struct Plan {
     pool: Vec<Digest>,
     /// Height h + 1: where the halves are, and where the result goes.
     heights: Vec<Vec<[u32; 3]>>,
+    /// Which bucket's part will be where.
+    parts: Vec<(usize, usize, u32)>,
     /// Where each bucket's own digest will be.
     roots: Vec<Root>,
 }
@@ -178,36 +186,59 @@ impl Plan {
         self.pool.push(EMPTY);
         self.heights.iter_mut().for_each(Vec::clear);
         self.roots.clear();
+        self.parts.clear();
     }
 
     fn folded(&self, root: Root) -> Folded {
         (root.shape, self.pool[root.place as usize])
     }
 
-    /// Plans a subtree, `deep` bits below a bucket that is `bit` bits down; its place in the pool, and its height.
-    fn fold<V>(&mut self, heads: &[u32], leaves: &[Leaf<V>], bit: usize, deep: usize) -> (Root, usize) {
+    /// Plans the subtree of some leaves of bucket `at`, `deep` bits below it, `base + deep` bits down; its place in the
+    /// pool, and its height. What is not dirty is not computed.
+    fn fold<V>(
+        &mut self,
+        at: usize,
+        bucket: &Bucket<V>,
+        leaves: Range<usize>,
+        base: usize,
+        deep: usize,
+    ) -> (Root, usize) {
+        let (from, to) = (leaves.start, leaves.end);
         let shape = Shape::of_count(leaves.len());
-        match leaves {
-            [] => (Root { place: 0, shape }, 0),
-            [leaf] => (Root { place: self.add(leaf.digest), shape }, 0),
-            _ => {
-                // The heads say as much as the keys, in a fraction of the cache lines, until they run out.
-                let at = if deep < 32 {
-                    heads.iter().filter(|&&head| head << deep >> 31 == 0).count()
-                } else {
-                    split(leaves, bit + deep)
-                };
-                let (left, left_height) = self.fold(&heads[..at], &leaves[..at], bit, deep + 1);
-                let (right, right_height) = self.fold(&heads[at..], &leaves[at..], bit, deep + 1);
-                let place = self.add(EMPTY);
-                let height = left_height.max(right_height);
-                if self.heights.len() == height {
-                    self.heights.push(Vec::new());
-                }
-                self.heights[height].push([left.place, right.place, place]);
-                (Root { place, shape }, height + 1)
-            }
+        match shape {
+            Shape::Empty => return (Root { place: 0, shape }, 0),
+            Shape::Leaf => return (Root { place: self.add(bucket.leaves()[from].digest), shape }, 0),
+            Shape::Branch => {}
         }
+        let parting = bucket.parting(from, to, base);
+        let middle = bucket.split(from, to, parting, base);
+        let (mut place, mut height) = if bucket.is_dirty(from, to) {
+            let (left, left_height) = self.fold(at, bucket, from..middle, base, parting + 1);
+            let (right, right_height) = self.fold(at, bucket, middle..to, base, parting + 1);
+            let height = left_height.max(right_height);
+            let place = self.plan(left.place, right.place, height);
+            self.parts.push((at, middle - 1, place));
+            (place, height + 1)
+        } else {
+            (self.add(*bucket.part(middle - 1)), 0)
+        };
+        // Above where they part, the leaves share their way with nothing else.
+        for deep in (deep..parting).rev() {
+            let (left, right) = if bucket.bit(from, deep, base) { (0, place) } else { (place, 0) };
+            place = self.plan(left, right, height);
+            height += 1;
+        }
+        (Root { place, shape }, height)
+    }
+
+    /// Plans one hash, of halves no higher than `height`; its place.
+    fn plan(&mut self, left: u32, right: u32, height: usize) -> u32 {
+        let place = self.add(EMPTY);
+        if self.heights.len() == height {
+            self.heights.push(Vec::new());
+        }
+        self.heights[height].push([left, right, place]);
+        place
     }
 
     fn add(&mut self, digest: Digest) -> u32 {
@@ -226,11 +257,6 @@ impl Plan {
             batch.run(domain, |(place, _), digest| self.pool[place] = digest);
         }
     }
-}
-
-/// How many of the leaves, which agree on the bits before, have this bit clear.
-pub(super) fn split<V>(leaves: &[Leaf<V>], bit: usize) -> usize {
-    leaves.partition_point(|leaf| leaf.key[bit / 8] >> (7 - bit % 8) & 1 == 0)
 }
 
 /// Nodes gathered until there are enough to hash together.
