@@ -149,6 +149,72 @@ fn shuffled_words_and_lines() {
     }
 }
 
+/// Pieces of statements: put together at random they are often almost right, which is where mistakes hide.
+const PIECES: &[&str] = &[
+    "A -> B : M",
+    "B -> A : N(Int)",
+    "A ->* : T",
+    "C[*] -> A : O",
+    "A -> C[0..2] : R",
+    "choice A at",
+    "choice B at",
+    "| L =>",
+    "| M =>",
+    "rec X",
+    "rec Y",
+    "continue X",
+    "continue Y",
+    "loop decide by A",
+    "loop repeat 2",
+    "loop forever",
+    "loop while \"x\"",
+    "par",
+    "|",
+    "call Q",
+    "call R",
+    "{",
+    "}",
+    "(",
+    ")",
+    "timeout 5s A at",
+    "on timeout =>",
+    "where",
+    "protocol Q =",
+    "protocol R =",
+    "roles A, B",
+    "A ->",
+    ": M",
+    "when (x)",
+];
+
+#[test]
+fn pieces_put_together() {
+    let mut random = Random(0x5EED_0003);
+    let mut loaded = 0;
+    for _ in 0..6000 {
+        let mut text = String::from("protocol P =\n  roles A, B, C[3]\n");
+        let mut indent = 2;
+        for _ in 0..=random.below(14) {
+            match random.below(6) {
+                0 => text.push(' '),
+                1 => indent += 2,
+                2 => indent = 2 + 2 * random.below(4),
+                _ => {}
+            }
+            if !text.ends_with(' ') {
+                text.push_str(&format!("\n{:indent$}", ""));
+            }
+            text.push_str(PIECES[random.below(PIECES.len())]);
+        }
+        if random.below(2) == 0 {
+            text.push_str("\nwhere\n  protocol Q =\n    A -> B : Q\n  protocol R = loop forever A -> B : R");
+        }
+        survive("soup.tell", text.as_bytes());
+        loaded += u32::from(codes(&text).is_empty());
+    }
+    assert!(loaded > 60, "only {loaded} of them load");
+}
+
 #[test]
 fn sources_that_are_none() {
     assert_eq!(Source::from_bytes("x", b""), Err(SourceError::Empty { name: "x".into() }));
