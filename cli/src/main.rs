@@ -1,2 +1,108 @@
-//! The motet command line.
-fn main() {}
+//! `motet`: the command line, a thin reader of library calls.
+//!
+//! Exit status: 0 ok, 1 refused input, 2 usage, 3 the run itself failed. With `--json` every command writes one JSON
+//! document to standard output, and errors as `{"error":{"code","message",…}}` to standard error.
+
+mod check;
+mod compile;
+mod diff;
+mod draw;
+mod failure;
+mod input;
+mod inspect;
+mod names;
+mod out;
+mod output_file;
+mod progress;
+mod project;
+mod record;
+mod replay;
+mod run;
+mod settings;
+mod summary;
+mod trace;
+
+use clap::{Parser, Subcommand};
+use failure::{Failure, Outcome};
+use out::Out;
+use std::process::ExitCode;
+
+/// Choreographies: check, project, compile, run and replay them.
+#[derive(Parser)]
+#[command(name = "motet", version, arg_required_else_help = true)]
+struct Cli {
+    /// One JSON document on standard output, errors as JSON on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    /// No drawing and no progress.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Parse, check and project a choreography; say what is wrong with it, and where.
+    Check(check::Args),
+    /// Show the local type of every role.
+    Project(project::Args),
+    /// Compile to an image.
+    Compile(compile::Args),
+    /// Show an image: its tables, its code, its digest.
+    Inspect(inspect::Args),
+    /// Run a choreography or an image.
+    Run(Box<settings::Args>),
+    /// Run again from a trace; say whether everything was equal, or where it first was not.
+    Replay(replay::Args),
+    /// Compare two traces session by session and show the first difference.
+    Diff(diff::Args),
+    /// Print the events of a trace.
+    Trace(trace::Args),
+}
+
+fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
+    match command {
+        Command::Check(args) => check::run(args, out),
+        Command::Project(args) => project::run(args, out),
+        Command::Compile(args) => compile::run(args, out),
+        Command::Inspect(args) => inspect::run(args, out),
+        Command::Run(args) => run::run(args, out),
+        Command::Replay(args) => replay::run(args, out),
+        Command::Diff(args) => diff::run(args, out),
+        Command::Trace(args) => trace::run(args, out),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let mut out = Out::new(cli.json, cli.quiet);
+    let done = dispatch(&cli.command, &mut out);
+    // What was written before a failure belongs to the reader too.
+    let done = out.flush().map_err(Failure::from).and(done);
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(cli.json),
+    }
+}
+
+/// Help and version are no errors; everything else that the parser has to say is one.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Whoever closed the pipe does not want the help.
+        error.print().ok();
+        return ExitCode::SUCCESS;
+    }
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    if !json {
+        error.print().ok();
+        return ExitCode::from(failure::USAGE);
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let message = text.split("\n\nUsage:").next().unwrap_or(text).trim();
+    Failure::usage("usage", message).help("`motet help` lists the commands").report(true)
+}

@@ -1,0 +1,72 @@
+//! Names for the events of a record: which image each session ran, and an event in words.
+
+use crate::failure::{Failure, Outcome};
+use motet_bridge::edge_names;
+use motet_machine::CodeImage;
+use motet_runtime::{Input, RunRecord};
+use motet_types::{EffectRow, Event, EventKind, FaultClass, RoleId, SessionId, Terminal};
+use std::sync::Arc;
+
+/// The images of a record's sessions. Sessions are numbered in the order in which they were opened.
+pub(crate) struct SessionImages<'a> {
+    images: &'a [Arc<CodeImage>],
+    opened: Vec<u32>,
+}
+
+impl<'a> SessionImages<'a> {
+    pub(crate) fn of(record: &'a RunRecord) -> Self {
+        let opened = record.inputs.iter().filter_map(|(_, input)| match input {
+            Input::Open { image } => Some(image.0),
+            _ => None,
+        });
+        Self { images: &record.images, opened: opened.collect() }
+    }
+
+    /// The image that a session ran.
+    pub(crate) fn image(&self, session: SessionId) -> Outcome<&'a CodeImage> {
+        let opened = usize::try_from(session.0).ok().and_then(|at| self.opened.get(at));
+        let image = opened.and_then(|image| self.images.get(*image as usize));
+        image.map(|image| &**image).ok_or_else(|| {
+            Failure::refused("bad_record", format!("the trace has events of {session}, which it never opens"))
+        })
+    }
+}
+
+/// What an event is about, in columns: kind, who, and what.
+pub(crate) struct Words {
+    pub(crate) kind: &'static str,
+    pub(crate) who: String,
+    pub(crate) what: String,
+}
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [self.kind, &self.who, &self.what];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        f.write_str(&parts.join(" "))
+    }
+}
+
+/// An event in words.
+pub(crate) fn words(image: &CodeImage, event: Event) -> Words {
+    let role = || image.role_name(RoleId(event.coroutine.0)).to_owned();
+    let (who, what) = match event.kind {
+        EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose => {
+            let (sender, receiver) = edge_names(image, event.edge);
+            (format!("{sender} -> {receiver}"), image.label_name(event.label).to_owned())
+        }
+        EventKind::SessionTerminal => {
+            (String::new(), Terminal::from_code(event.detail).map_or("?", Terminal::name).to_owned())
+        }
+        EventKind::Faulted | EventKind::FailureBranchEntered => {
+            (role(), FaultClass::from_number(event.detail).map_or("?", FaultClass::code).to_owned())
+        }
+        EventKind::Invoked => {
+            let effect = image.effects().get(EffectRow(event.label.0).index());
+            (role(), effect.map_or_else(|| "?".into(), |row| format!("{}.{}", row.interface, row.operation)))
+        }
+        EventKind::Opened | EventKind::Closed => (String::new(), String::new()),
+        _ => (role(), String::new()),
+    };
+    Words { kind: event.kind.name(), who, what }
+}

@@ -1,0 +1,89 @@
+//! `motet replay`: the same run again, held against its record.
+
+use crate::failure::{Failure, Outcome};
+use crate::out::Out;
+use crate::progress::Progress;
+use crate::record;
+use crate::summary::plural;
+use motet_machine::TraceReader;
+use motet_runtime::{ReplayError, RunRecord, replay};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A trace, as `motet run --trace` writes it.
+    file: PathBuf,
+    /// Stop after this many steps.
+    #[arg(long, value_name = "STEP")]
+    until: Option<u64>,
+}
+
+fn failure(error: &ReplayError) -> Failure {
+    match error {
+        ReplayError::Diverged(at) => Failure::failed("diverged", error.to_string())
+            .field("position", at.position)
+            .field("session", at.session.0)
+            .field("role", at.role.as_str())
+            .field("edge", at.edge.as_deref())
+            .field("expected", at.expected.as_str())
+            .field("found", at.found.as_str()),
+        ReplayError::End { what, expected, found } => Failure::failed("diverged", error.to_string())
+            .field("what", *what)
+            .field("expected", expected.as_str())
+            .field("found", found.as_str()),
+        ReplayError::Input { step, .. } => Failure::refused("bad_record", error.to_string()).field("step", *step),
+        ReplayError::Runtime(_) => Failure::refused("bad_record", error.to_string()),
+    }
+}
+
+pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
+    if args.until == Some(0) {
+        return Err(Failure::usage("bad_count", "--until is 0; it must be at least 1"));
+    }
+    let record = record::load(&args.file)?;
+    let total = args.until.or(record.end.map(|end| end.tally.steps));
+    let mut progress = Progress::new(!out.json && !out.quiet, total);
+    let replayed = replay(&record, args.until, |steps| progress.at(steps, 0)).map_err(|error| failure(&error))?;
+    drop(progress);
+    let runtime = &replayed.runtime;
+    let tally = *runtime.machine().tally();
+    let stopped = args.until.is_some_and(|until| tally.steps >= until);
+    if replayed.end.is_none() && !stopped {
+        return Err(endless(&record, args));
+    }
+    let events = TraceReader::new(&record.events).count();
+    let digest = runtime.trace_digest().unwrap_or_default().to_string();
+    let root = runtime.state_root().to_string();
+    if out.json {
+        return out.document(&json!({
+            "equal": true,
+            "complete": replayed.end.is_some(),
+            "status": runtime.status().name(),
+            "sessions": tally.opened,
+            "steps": tally.steps,
+            "messages": tally.messages,
+            "events": events,
+            "trace_digest": digest,
+            "state_root": root,
+        }));
+    }
+    let how_far = match replayed.end {
+        Some(_) => format!("to its end, {}", runtime.status().name()),
+        None => String::from("as far as it was replayed"),
+    };
+    let (steps, messages) = (plural(tally.steps, "step"), plural(tally.messages, "message"));
+    out.line(format_args!("equal {how_far}: {}, {messages}, {steps}", plural(tally.opened, "session")))?;
+    out.line(format_args!("trace digest {digest}"))?;
+    out.line(format_args!("state root   {root}"))
+}
+
+/// A record whose end frame is missing: equality so far is no equality.
+fn endless(record: &RunRecord, args: &Args) -> Failure {
+    let events = TraceReader::new(&record.events).count();
+    let message = format!(
+        "{}: the trace is cut short: it has no end frame; its {events} events are equal as far as they go",
+        args.file.display()
+    );
+    Failure::refused("cut_short", message).field("frame", "end").field("events", events)
+}

@@ -1,0 +1,48 @@
+//! `motet trace`: the events of a record, as columns or as JSON.
+
+use crate::failure::{Failure, Outcome};
+use crate::names::{SessionImages, words};
+use crate::out::Out;
+use crate::record;
+use motet_bridge::event_json;
+use motet_machine::TraceReader;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A trace, as `motet run --trace` writes it.
+    file: PathBuf,
+    /// Only the events of this session.
+    #[arg(long)]
+    session: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
+    let record = record::load(&args.file)?;
+    let images = SessionImages::of(&record);
+    let mut first = true;
+    if out.json {
+        out.text("[")?;
+    } else {
+        out.line("    tick  session  event                 who")?;
+    }
+    for event in TraceReader::new(&record.events) {
+        let event = event.map_err(|error| Failure::refused("bad_record", error.to_string()))?;
+        if args.session.is_some_and(|only| event.session.0 != only) {
+            continue;
+        }
+        let image = images.image(event.session)?;
+        if out.json {
+            // One by one, as they are read: a trace can be longer than memory should hold as JSON.
+            out.text(if first { "" } else { "," })?;
+            out.text(&event_json(image, &event).to_string())?;
+        } else {
+            let words = words(image, event.event);
+            let who = if words.who.is_empty() { words.what } else { format!("{}  {}", words.who, words.what) };
+            let line = format!("{:>8}  {:>7}  {:20}  {who}", event.tick.0, event.session.0, words.kind);
+            out.line(line.trim_end())?;
+        }
+        first = false;
+    }
+    if out.json { out.text("]\n") } else { Ok(()) }
+}
