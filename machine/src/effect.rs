@@ -308,6 +308,18 @@ impl<H: EffectHandler + ?Sized> EffectHandler for &H {
     }
 }
 
+impl<H: EffectHandler + ?Sized> EffectHandler for alloc::sync::Arc<H> {
+    fn identity(&self) -> &str {
+        (**self).identity()
+    }
+    fn wants(&self) -> EffectKinds {
+        (**self).wants()
+    }
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        (**self).handle_effect(request)
+    }
+}
+
 /// A host that wants nothing: every effect has the machine's own answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHost;

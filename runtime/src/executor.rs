@@ -1,21 +1,23 @@
 //! Executors: who carries a certified wave out. Planning, certifying, committing and recording do not know which.
 
+use crate::contained::Contained;
+use crate::seeded::mix;
 use motet_machine::{CertifiedWave, EffectHandler, FinishedWave, LostChunk};
 
-/// Runs certified waves.
-pub trait Executor {
+/// Runs certified waves with hosts of type `H`.
+pub trait Executor<H: ?Sized> {
     /// Runs every chunk of the wave and puts it together again.
-    fn execute<H: EffectHandler + ?Sized>(&mut self, wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk>;
+    fn execute(&mut self, wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk>;
 }
 
 /// Runs waves on the calling thread, one chunk after another.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Inline;
 
-impl Executor for Inline {
-    fn execute<H: EffectHandler + ?Sized>(&mut self, wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk> {
+impl<H: EffectHandler + ?Sized> Executor<H> for Inline {
+    fn execute(&mut self, wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk> {
         let (frame, chunks) = wave.split();
-        frame.join(chunks.into_iter().map(|chunk| chunk.run(host)).collect())
+        frame.join(chunks.into_iter().map(|chunk| chunk.run(&Contained(host))).collect())
     }
 }
 
@@ -32,14 +34,14 @@ impl Seeded {
     }
 }
 
-impl Executor for Seeded {
-    fn execute<H: EffectHandler + ?Sized>(&mut self, wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk> {
+impl<H: EffectHandler + ?Sized> Executor<H> for Seeded {
+    fn execute(&mut self, wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk> {
         let (frame, mut chunks) = wave.split();
         let mut finished = Vec::with_capacity(chunks.len());
         while !chunks.is_empty() {
-            self.state = crate::seeded::mix(self.state.wrapping_add(1));
+            self.state = mix(self.state.wrapping_add(1));
             let at = (self.state % chunks.len() as u64) as usize;
-            finished.push(chunks.swap_remove(at).run(host));
+            finished.push(chunks.swap_remove(at).run(&Contained(host)));
         }
         frame.join(finished)
     }

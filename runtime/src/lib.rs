@@ -3,6 +3,7 @@
 //! [`GuestRuntime`] is the cooperative runtime; everything it does between a plan and a commit is the same whoever
 //! executes the wave.
 
+mod contained;
 mod diff;
 mod executor;
 mod planner;
@@ -12,14 +13,16 @@ mod rounds;
 mod schedule;
 mod seeded;
 mod tape;
+mod threads;
 
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
 pub use executor::{Executor, Inline, Seeded};
 pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
 pub use replay::{Divergence, ReplayError, Replayed, replay};
-pub use rounds::{GuestRuntime, RunStatus, Runtime, RuntimeError, ScheduleMetrics, Turn};
+pub use rounds::{GuestRuntime, RunStatus, Runtime, RuntimeError, ScheduleMetrics, ThreadedGuestRuntime, Turn};
 pub use schedule::{PriorityPolicy, Schedule, ScheduleError, SchedulerPolicy};
 pub use seeded::{ChoiceError, SeededHost};
 pub use tape::{Input, Tape, TapeError, read_inputs};
+pub use threads::{Threads, WorkersError};
 
 pub use motet_machine as machine;

@@ -150,10 +150,7 @@ impl<W: Write> RecordWriter<W> {
     }
 
     /// Writes the header. Call it when the host is known: after the first turn, or before it with the host's wants.
-    pub fn header<E>(&mut self, runtime: &Runtime<E>, handler: &str, wants: EffectKinds) -> io::Result<()>
-    where
-        E: crate::Executor,
-    {
+    pub fn header<E>(&mut self, runtime: &Runtime<E>, handler: &str, wants: EffectKinds) -> io::Result<()> {
         let mut payload = Vec::new();
         encode_config(&mut payload, runtime.machine().config());
         encode_schedule(&mut payload, runtime.schedule());
@@ -163,12 +160,12 @@ impl<W: Write> RecordWriter<W> {
     }
 
     /// Writes what the runtime has recorded since the last call.
-    pub fn write<E: crate::Executor>(&mut self, runtime: &mut Runtime<E>) -> io::Result<()> {
+    pub fn write<E>(&mut self, runtime: &mut Runtime<E>) -> io::Result<()> {
         let events = runtime.drain_trace();
         self.rest(runtime, &events)
     }
 
-    fn rest<E: crate::Executor>(&mut self, runtime: &mut Runtime<E>, events: &[u8]) -> io::Result<()> {
+    fn rest<E>(&mut self, runtime: &mut Runtime<E>, events: &[u8]) -> io::Result<()> {
         let Some(tape) = runtime.tape_mut() else { return Ok(()) };
         let inputs = tape.drain();
         let images: Vec<Arc<CodeImage>> = tape.images()[self.images..].to_vec();
@@ -186,7 +183,7 @@ impl<W: Write> RecordWriter<W> {
     }
 
     /// Writes the rest and the end, and answers what was written to.
-    pub fn finish<E: crate::Executor>(mut self, runtime: &mut Runtime<E>) -> io::Result<W> {
+    pub fn finish<E>(mut self, runtime: &mut Runtime<E>) -> io::Result<W> {
         let drained = runtime.drain_trace();
         self.rest(runtime, &drained)?;
         let tail = runtime.machine().trace_bytes();

@@ -4,10 +4,12 @@
 //! [`Runtime::load`], [`Runtime::open`]), run ([`Runtime::turn`], [`Runtime::run`], [`Runtime::complete`]), observe
 //! (everything that takes `&self`, and the drains).
 
+use crate::contained::Contained;
 use crate::executor::{Executor, Inline};
 use crate::planner::Planner;
 use crate::schedule::{Schedule, ScheduleError};
 use crate::tape::{Input, Tape};
+use crate::threads::{Threads, WorkersError};
 use motet_machine::{
     AnswerError, Ask, CodeImage, ConfigError, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, FaultReport,
     ImageId, LostChunk, OpenError, ProtocolMachine, ProtocolMachineConfig, Refusal, WavePlan,
@@ -56,6 +58,9 @@ pub enum RuntimeError {
         /// The other one.
         now: String,
     },
+    /// That many workers cannot be had.
+    #[error(transparent)]
+    Workers(#[from] WorkersError),
     /// An executor lost part of a wave. The runtime cannot go on: the sessions in it are gone.
     #[error("the runtime is poisoned: {0}")]
     Poisoned(#[from] LostChunk),
@@ -137,7 +142,27 @@ impl GuestRuntime {
     }
 }
 
-impl<E: Executor> Runtime<E> {
+/// The threaded runtime: workers steal from the calling thread. Everything observable is as in [`GuestRuntime`].
+pub type ThreadedGuestRuntime = Runtime<Threads>;
+
+impl ThreadedGuestRuntime {
+    /// A threaded runtime with that many workers, the calling thread included.
+    pub fn with_workers(
+        config: ProtocolMachineConfig,
+        schedule: Schedule,
+        workers: usize,
+    ) -> Result<Self, RuntimeError> {
+        Runtime::with_executor(config, schedule, Threads::new(workers)?)
+    }
+
+    /// A threaded runtime with as many workers as the system has processors to give.
+    pub fn auto(config: ProtocolMachineConfig, schedule: Schedule) -> Result<Self, RuntimeError> {
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::with_workers(config, schedule, workers.min(Threads::LIMIT))
+    }
+}
+
+impl<E> Runtime<E> {
     /// A runtime over the given executor.
     pub fn with_executor(config: ProtocolMachineConfig, schedule: Schedule, executor: E) -> Result<Self, RuntimeError> {
         schedule.validate()?;
@@ -221,7 +246,10 @@ impl<E: Executor> Runtime<E> {
     }
 
     /// One round: asks what may be asked, plans a wave, certifies it, runs it and commits it.
-    pub fn turn<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<Turn, RuntimeError> {
+    pub fn turn<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<Turn, RuntimeError>
+    where
+        E: Executor<H>,
+    {
         if let Some(lost) = self.poisoned {
             return Err(RuntimeError::Poisoned(lost));
         }
@@ -287,7 +315,7 @@ impl<E: Executor> Runtime<E> {
             if !self.machine.is_pending(&ask.coordinate) {
                 continue;
             }
-            match self.machine.ask(&ask, host) {
+            match self.machine.ask(&ask, &Contained(host)) {
                 // The session has ended meanwhile: nobody waits for the answer.
                 None => {}
                 Some(EffectOutcome::Blocked) => self.to_ask.push(ask),
@@ -324,7 +352,10 @@ impl<E: Executor> Runtime<E> {
     }
 
     /// Turns until nothing can go on or the step limit is reached.
-    pub fn run<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<RunStatus, RuntimeError> {
+    pub fn run<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<RunStatus, RuntimeError>
+    where
+        E: Executor<H>,
+    {
         loop {
             if self.turn(host)? == Turn::Idle {
                 // An effect that the host has blocked is asked again at the next turn; the embedder says when.
@@ -342,6 +373,11 @@ impl<E: Executor> Runtime<E> {
             return RunStatus::MaxSteps;
         }
         if self.machine.pending_effects().next().is_some() { RunStatus::Waiting } else { RunStatus::Stuck }
+    }
+
+    /// The executor.
+    pub const fn executor(&self) -> &E {
+        &self.executor
     }
 
     /// The machine.

@@ -1,0 +1,29 @@
+//! Containing a host: a panic in a handler ends the session that asked, not the runtime.
+
+use motet_machine::{EffectHandler, EffectOutcome, EffectRequest};
+use motet_types::{EffectFailureKind, EffectKinds};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A handler whose panics are answers.
+pub(crate) struct Contained<'a, H: ?Sized>(pub(crate) &'a H);
+
+impl<H: EffectHandler + ?Sized> EffectHandler for Contained<'_, H> {
+    fn identity(&self) -> &str {
+        self.0.identity()
+    }
+
+    #[inline(always)]
+    fn wants(&self) -> EffectKinds {
+        self.0.wants()
+    }
+
+    #[inline]
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        // The request only borrows what the step does not change before it has the answer.
+        catch_unwind(AssertUnwindSafe(|| self.0.handle_effect(request))).unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<&str>().copied();
+            let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+            EffectOutcome::failure(EffectFailureKind::ContractViolation, format!("the handler panicked: {said}"))
+        })
+    }
+}
