@@ -47,7 +47,7 @@ fn begins_with(who: &str) -> String {
 
 impl<'a> Checker<'a, '_> {
     /// The receiver of a body's first message if the body begins with a message by `decider`. Reports if it does not.
-    fn decides(&mut self, body: &'a [Statement], decider: Option<RoleId>, who: &str, head: Span) -> Option<RoleId> {
+    fn decides(&mut self, body: &'a [Statement], decider: Option<RoleId>, head: Span) -> Option<RoleId> {
         let (send, place) = match first(body, &self.protocols) {
             First::Broken => return None,
             First::Other(place) => (None, place.unwrap_or(head)),
@@ -63,6 +63,7 @@ impl<'a> Checker<'a, '_> {
         match found {
             Some((sender, receiver)) if decider.is_none_or(|decider| decider == sender) => Some(receiver),
             _ => {
+                let who = decider.map_or("?", |decider| self.roles.name(decider));
                 let (message, help) = match (decider, send) {
                     (None, _) => ("this must begin with a message: its sender decides".to_owned(), BEGIN.to_owned()),
                     (Some(_), Some(_)) => (begins_with(who), format!("let `{who}` send first: {SO_THAT}")),
@@ -87,18 +88,14 @@ impl<'a> Checker<'a, '_> {
                 self.refuse(twice.also(first, "the other").help("rename one of them"));
             }
             let receiver = match who {
-                Some(who) => self.decides(&branch.body, Some(who), &decider.name.text, branch.label.span),
+                Some(who) => self.decides(&branch.body, Some(who), branch.label.span),
                 None => None,
             };
             match (told, receiver) {
                 (Some((first, place)), Some(receiver)) if first != receiver => {
-                    let name = |role: RoleId| self.roles.names.get(role.index()).map_or("?", String::as_str);
-                    let message = format!(
-                        "this branch begins with a message to `{}`, another with one to `{}`",
-                        name(receiver),
-                        name(first)
-                    );
-                    let help = format!("begin every branch with a message to `{}`", name(first));
+                    let (to, other) = (self.roles.name(receiver), self.roles.name(first));
+                    let message = format!("this branch begins with a message to `{to}`, another with one to `{other}`");
+                    let help = format!("begin every branch with a message to `{other}`");
                     let differ = Diagnostic::new(Code::DifferentReceivers, branch.label.span, message);
                     self.report.push(differ.also(place, "the other").help(help));
                 }
@@ -122,11 +119,11 @@ impl<'a> Checker<'a, '_> {
             }
             LoopKind::DecideBy(role) => {
                 if let Some(who) = self.roles.one(role, self.report) {
-                    self.decides(body, Some(who), &role.name.text, role.span);
+                    self.decides(body, Some(who), role.span);
                 }
             }
             LoopKind::While => {
-                self.decides(body, None, "", span);
+                self.decides(body, None, span);
             }
         }
         if let First::Send(send) = first(body, &self.protocols)

@@ -91,6 +91,11 @@ impl<'a> Roles<'a> {
         }
     }
 
+    /// A role's name.
+    pub(crate) fn name(&self, role: RoleId) -> &str {
+        self.names.get(role.index()).map_or("?", String::as_str)
+    }
+
     /// The members that a reference means; `None` when it was reported, now or with the declaration.
     pub(crate) fn members(&self, role: &RoleRef, report: &mut Report) -> Option<Range<u32>> {
         let name = role.name.text.as_str();

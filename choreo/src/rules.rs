@@ -228,7 +228,7 @@ impl<'a> Checker<'a, '_> {
 
     /// Why parts that share roles cannot be put one after another.
     fn conflict(&self, group: &[usize], uses: &[Uses], span: Span) -> Option<Diagnostic> {
-        let name = |role: &RoleId| self.roles.names.get(role.index()).map_or("?", String::as_str);
+        let name = |role: &RoleId| self.roles.name(*role);
         let mut edges = std::collections::BTreeSet::new();
         for at in group {
             if let Some((from, to)) = uses[*at].edges.iter().find(|edge| edges.contains(*edge)) {

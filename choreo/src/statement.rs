@@ -105,7 +105,7 @@ impl Cursor<'_> {
     /// Whether a protocol ends here: at `where`, or at the head of another protocol.
     fn ends_body(&self) -> bool {
         match self.text() {
-            "where" => !self.sends_at(1),
+            "where" => !self.sends_at(1) || self.source.slice(self.raw_at(2).span) == "protocol",
             "protocol" => self.raw_at(1).kind == TokenKind::Word && !self.sends_at(1),
             _ => false,
         }

@@ -432,3 +432,23 @@ where
         "#]],
     );
 }
+
+#[test]
+fn where_in_braces_inside_the_protocol() {
+    check(
+        r#"
+protocol P =
+  roles A, B
+  call Q
+  where {
+    protocol Q = A -> B : M
+  }
+"#,
+        expect![[r#"
+            protocol P
+            roles A, B
+            A -> B : M
+            end
+        "#]],
+    );
+}

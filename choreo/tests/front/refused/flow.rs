@@ -312,3 +312,23 @@ protocol P =
         "#]],
     );
 }
+
+#[test]
+fn a_member_that_decides_goes_by_its_full_name() {
+    check(
+        r#"
+protocol P =
+  roles A, R[2]
+  choice R[1] at
+    | X => R[0] -> A : X
+    | Y => R[1] -> A : Y
+    | Z => R[1] -> R[0] : Z
+"#,
+        expect![[r#"
+            error[motet::choreo::decider_first] 5:12 this must begin with a message by `R[1]`, who decides
+              help: let `R[1]` send first: the others learn from it what was decided
+            error[motet::choreo::different_receivers] 7:7 this branch begins with a message to `R[0]`, another with one to `A`
+              help: begin every branch with a message to `A`
+        "#]],
+    );
+}
