@@ -38,6 +38,8 @@ faults! {
     VerifyFitReceiver = "verify.fit_receiver",
     /// The verifier follows only the first branch of a choice that the role takes no part in.
     VerifyFitFirstBranchOnly = "verify.fit_first_branch_only",
+    /// The verifier lets a role act that others, who go on for ever, leave no turn.
+    VerifyFitTurns = "verify.fit_turns",
     /// The verifier lets two paths meet in different states.
     VerifyJoinState = "verify.join_state",
     /// The verifier keeps the first path's registers where paths meet.

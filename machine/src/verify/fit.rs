@@ -7,6 +7,9 @@
 //! and it catches a projection that went wrong.
 //!
 //! A `Par` sends a role into the one part it occurs in, with the rest as its continuation.
+//!
+//! A role that waits while others act must have its turn on some way from there. Where others go on for ever without
+//! it the protocol says nothing about it, so its state must be an end.
 
 use super::VerifyError;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -43,17 +46,21 @@ pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
     for (role, row) in parts.roles.iter().enumerate() {
         let mut continuations = Continuations::default();
         let mut seen = BTreeSet::new();
+        let mut turns = Turns::default();
         let mut todo = Vec::from([(0u32, row.initial, 0u32)]);
-        while let Some((node, state, after)) = todo.pop() {
-            if !seen.insert((node, state, after)) {
+        while let Some(at) = todo.pop() {
+            if !seen.insert(at) {
                 continue;
             }
+            let (node, state, after) = at;
             pairs += 1;
             if pairs > MAX_PAIRS {
                 return Err(VerifyError::TooLarge { limit: MAX_PAIRS });
             }
             let refuse = |why| VerifyError::Fit { role: row.name.clone(), node, state, why };
             let local = &parts.states[state as usize];
+            let known = todo.len();
+            let mut acts = false;
             match &parts.global[node as usize] {
                 GlobalPart::End => match continuations.pop(after) {
                     Some((next, after)) => todo.push((next, state, after)),
@@ -69,6 +76,7 @@ pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
                 }
                 GlobalPart::Comm { edge, branches } => {
                     let ends = parts.edges[usize::from(*edge)];
+                    acts = usize::from(ends.sender) == role || usize::from(ends.receiver) == role;
                     if usize::from(ends.sender) == role {
                         if local.action != Action::Send(*edge) {
                             return Err(refuse("does not send where the protocol has it send"));
@@ -90,9 +98,51 @@ pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
                     }
                 }
             }
+            if acts {
+                turns.acting.push(at);
+            } else if local.action != Action::End {
+                turns.waits(at, &todo[known..]);
+            }
+        }
+        if let Some((node, state, _)) = turns.never()
+            && !planted(Planted::VerifyFitTurns)
+        {
+            let why = "goes on where the others go on for ever without it";
+            return Err(VerifyError::Fit { role: row.name.clone(), node, state, why });
         }
     }
     Ok(())
+}
+
+/// A node of the global type, the role's state there, and what follows the part of a `Par`.
+type Pair = (u32, u32, u32);
+
+/// Where a role acts, and where it waits for others.
+#[derive(Default)]
+struct Turns {
+    acting: Vec<Pair>,
+    waiting: BTreeSet<Pair>,
+    /// For each pair the waiting ones that lead to it.
+    before: BTreeMap<Pair, Vec<Pair>>,
+}
+
+impl Turns {
+    fn waits(&mut self, at: Pair, next: &[Pair]) {
+        self.waiting.insert(at);
+        next.iter().for_each(|next| self.before.entry(*next).or_default().push(at));
+    }
+
+    /// A pair in which the role waits, and from which no way leads to one in which it acts.
+    fn never(mut self) -> Option<Pair> {
+        while let Some(at) = self.acting.pop() {
+            for before in self.before.remove(&at).unwrap_or_default() {
+                if self.waiting.remove(&before) {
+                    self.acting.push(before);
+                }
+            }
+        }
+        self.waiting.pop_first()
+    }
 }
 
 /// Follows every global branch by the local branch of the same label; `None` when one is missing.
