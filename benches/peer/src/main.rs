@@ -1,14 +1,14 @@
 //! Motet beside its published predecessor (`telltale-machine` 22.0.0) and beside tokio's channels, in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/peer/Cargo.toml -- [--json] [--quick] [--runs N] [--only WORKLOAD]
+//! cargo run --release --manifest-path benches/peer/Cargo.toml -- [--json] [--quick] [--turns N] [--only WORKLOAD]
 //! ```
 //!
 //! | option | does |
 //! |---|---|
 //! | `--json` | one JSON document on stdout instead of tables |
-//! | `--quick` | sizes up to 10,000 and one run: seconds, for trying out |
-//! | `--runs N` | interleaved runs per row, 5 unless told; peers with quadratic cost make at most 3 |
+//! | `--quick` | sizes up to 10,000 and one turn: seconds, for trying out |
+//! | `--turns N` | interleaved turns per row, 5 unless told; a row that has taken two seconds makes no more |
 //! | `--only W` | one of `ping_pong`, `ring64`, `many_sessions`, `choice`, `choice_stop` |
 //!
 //! The crate stands outside the workspace, with its own lock file, so that the predecessor's dependencies are never
@@ -18,20 +18,24 @@
 
 use std::process::ExitCode;
 
+mod growth;
 mod measure;
+mod motet;
+mod ratio;
 mod table;
 mod telltale;
 mod tokio_pair;
 mod workload;
 
 use measure::measure;
+use motet::Motet;
 use table::Report;
 use telltale::Telltale;
 use tokio_pair::TokioPair;
 use workload::{Peer, Workload};
 
 const USAGE: &str =
-    "usage: motet-peer [--json] [--quick] [--runs N] [--only ping_pong|ring64|many_sessions|choice|choice_stop]";
+    "usage: motet-peer [--json] [--quick] [--turns N] [--only ping_pong|ring64|many_sessions|choice|choice_stop]";
 
 /// Sizes above this are left out by `--quick`.
 const QUICK_LARGEST: usize = 10_000;
@@ -40,25 +44,25 @@ const QUICK_LARGEST: usize = 10_000;
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     json: bool,
-    runs: usize,
+    turns: usize,
     largest: usize,
     workloads: Vec<Workload>,
 }
 
 impl Options {
     fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { json: false, runs: 5, largest: usize::MAX, workloads: Workload::ALL.to_vec() };
+        let mut options = Self { json: false, turns: 5, largest: usize::MAX, workloads: Workload::ALL.to_vec() };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--json" => options.json = true,
-                "--quick" => (options.runs, options.largest) = (1, QUICK_LARGEST),
-                "--runs" => {
+                "--quick" => (options.turns, options.largest) = (1, QUICK_LARGEST),
+                "--turns" => {
                     let text = value()?;
-                    options.runs = match text.parse() {
-                        Ok(runs) if runs > 0 => runs,
-                        _ => return Err(format!("--runs needs a number above zero, not `{text}`")),
+                    options.turns = match text.parse() {
+                        Ok(turns) if turns > 0 => turns,
+                        _ => return Err(format!("--turns needs a number above zero, not `{text}`")),
                     };
                 }
                 "--only" => {
@@ -75,6 +79,8 @@ impl Options {
 
 fn peers() -> Vec<Box<dyn Peer>> {
     vec![
+        Box::new(Motet::BARE),
+        Box::new(Motet::FULL),
         Box::new(Telltale::DEFAULT),
         Box::new(Telltale::MINIMAL),
         Box::new(Telltale::THREADS2),
@@ -95,10 +101,10 @@ fn main() -> ExitCode {
     let mut measurements = Vec::new();
     for workload in &options.workloads {
         eprintln!("{} ...", workload.name());
-        measurements.extend(measure(*workload, &peers, options.runs, options.largest));
+        measurements.extend(measure(*workload, &peers, options.turns, options.largest));
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let report = Report::new(cores, options.runs, &measurements);
+    let report = Report::new(cores, options.turns, &measurements);
     if !options.json {
         print!("{}", report.to_text());
         return ExitCode::SUCCESS;
@@ -123,18 +129,18 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let options = parse("--json --runs 7 --only choice").expect("valid");
+        let options = parse("--json --turns 7 --only choice").expect("valid");
         assert!(options.json);
-        assert_eq!(options.runs, 7);
+        assert_eq!(options.turns, 7);
         assert_eq!(options.workloads, [Workload::Choice]);
-        assert_eq!(parse("--quick").expect("valid").runs, 1);
+        assert_eq!(parse("--quick").expect("valid").turns, 1);
     }
 
     #[test]
     fn bad_options_say_what_is_wrong() {
         for (line, part) in [
-            ("--runs 0", "above zero"),
-            ("--runs", "needs a value"),
+            ("--turns 0", "above zero"),
+            ("--turns", "needs a value"),
             ("--only nothing", "`nothing`"),
             ("--fast", "`--fast`"),
         ] {

@@ -1,8 +1,24 @@
 //! Interleaved runs: every peer takes its turn in every lap, so that a noisy minute hits all of them alike.
+//!
+//! Three rules keep the figures honest. A turn repeats a short run until it has measured [`TURN`] and keeps the run in
+//! the middle, so that microseconds are not measured cold. A row that has used up [`BUDGET`] gets no more turns, so that
+//! a peer of quadratic cost does not run for minutes; how many it had is in the table. A peer that has failed once is
+//! not asked again at that size.
+
+use std::time::Duration;
 
 use crate::workload::{Peer, Sample, Workload};
 
-/// What all runs of one peer at one size of one workload gave.
+/// What a turn measures at least, in sum of its runs.
+const TURN: Duration = Duration::from_millis(2);
+
+/// The most runs in a turn.
+const MOST_RUNS: usize = 99;
+
+/// A row that has taken this long is done, however many laps there are.
+const BUDGET: Duration = Duration::from_secs(2);
+
+/// What all turns of one peer at one size of one workload gave.
 #[derive(Debug, Clone)]
 pub(crate) struct Measurement {
     /// The workload.
@@ -17,53 +33,52 @@ pub(crate) struct Measurement {
     pub(crate) outcome: Result<Vec<Sample>, String>,
 }
 
-/// One peer at one size, with its turns still to come.
-struct Turn<'a> {
-    peer: &'a dyn Peer,
-    size: usize,
-    runs: usize,
-    outcome: Result<Vec<Sample>, String>,
+impl Measurement {
+    /// The median time per message in nanoseconds, opening excluded; `None` where there is no sample.
+    pub(crate) fn ns_per_message(&self) -> Option<f64> {
+        let samples = self.outcome.as_ref().ok().filter(|samples| !samples.is_empty())?;
+        Some(median(samples.iter().map(Sample::ns_per_message)))
+    }
 }
 
-/// Measure `workload` on all `peers`, `runs` laps; sizes above `largest` are left out.
-///
-/// A peer that fails once is not asked again at that size.
-pub(crate) fn measure(workload: Workload, peers: &[Box<dyn Peer>], runs: usize, largest: usize) -> Vec<Measurement> {
-    let mut turns: Vec<Turn<'_>> = peers
-        .iter()
-        .flat_map(|peer| {
-            let sizes = peer.sizes(workload).into_iter();
-            sizes.filter(|size| *size <= largest).map(|size| Turn {
-                peer: peer.as_ref(),
-                size,
-                runs: peer.runs(runs),
-                outcome: Ok(Vec::new()),
-            })
-        })
-        .collect();
-    for lap in 0..runs {
-        for turn in &mut turns {
-            if lap >= turn.runs {
+/// Measure `workload` on all `peers`, `laps` times; sizes above `largest` are left out.
+pub(crate) fn measure(workload: Workload, peers: &[Box<dyn Peer>], laps: usize, largest: usize) -> Vec<Measurement> {
+    let mut rows: Vec<(&dyn Peer, Measurement)> = Vec::new();
+    for peer in peers {
+        for size in peer.sizes(workload).into_iter().filter(|size| *size <= largest) {
+            let row =
+                Measurement { workload, peer: peer.name(), threads: peer.threads(), size, outcome: Ok(Vec::new()) };
+            rows.push((peer.as_ref(), row));
+        }
+    }
+    for _ in 0..laps {
+        for (peer, row) in &mut rows {
+            let Ok(samples) = &mut row.outcome else {
+                continue;
+            };
+            if samples.iter().map(|s| s.run).sum::<Duration>() >= BUDGET {
                 continue;
             }
-            if let Ok(samples) = &mut turn.outcome {
-                match turn.peer.run(workload, turn.size) {
-                    Ok(sample) => samples.push(sample),
-                    Err(reason) => turn.outcome = Err(reason),
-                }
+            match turn(*peer, workload, row.size) {
+                Ok(sample) => samples.push(sample),
+                Err(reason) => row.outcome = Err(reason),
             }
         }
     }
-    turns
-        .into_iter()
-        .map(|turn| Measurement {
-            workload,
-            peer: turn.peer.name(),
-            threads: turn.peer.threads(),
-            size: turn.size,
-            outcome: turn.outcome,
-        })
-        .collect()
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Run until enough time has been measured; the run in the middle, by time per message.
+fn turn(peer: &dyn Peer, workload: Workload, size: usize) -> Result<Sample, String> {
+    let mut samples = vec![peer.run(workload, size)?];
+    let mut measured = samples[0].run;
+    while measured < TURN && samples.len() < MOST_RUNS {
+        let sample = peer.run(workload, size)?;
+        measured += sample.run;
+        samples.push(sample);
+    }
+    samples.sort_by(|a, b| a.ns_per_message().total_cmp(&b.ns_per_message()));
+    Ok(samples[samples.len() / 2])
 }
 
 /// The middle of `values`; the mean of the two middle ones if their number is even; 0 for none.
@@ -78,11 +93,18 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
+/// A row of `PingPong` with three equal samples: what the tests of tables are made of.
+#[cfg(test)]
+pub(crate) fn sampled(peer: &'static str, threads: usize, size: usize, run_us: u64) -> Measurement {
+    let run = Duration::from_micros(run_us);
+    let sample = Sample { messages: size, open: Some(Duration::ZERO), run };
+    Measurement { workload: Workload::PingPong, peer, threads, size, outcome: Ok(vec![sample; 3]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::cell::RefCell;
-    use std::time::Duration;
 
     #[test]
     fn median_of_odd_even_and_nothing() {
@@ -113,7 +135,7 @@ mod tests {
             if size == self.fails_at {
                 return Err("refused".to_owned());
             }
-            Ok(Sample { messages: size, open: None, run: Duration::from_nanos(10) })
+            Ok(Sample { messages: size, open: None, run: TURN })
         }
     }
 
@@ -128,5 +150,38 @@ mod tests {
         assert_eq!(order, [first.as_slice(), &second].concat());
         assert_eq!(rows[0].outcome.as_ref().map(Vec::len), Ok(2));
         assert_eq!(rows[3].outcome.as_ref().err().map(String::as_str), Some("refused"));
+    }
+
+    struct Steady {
+        run: Duration,
+    }
+
+    impl Peer for Steady {
+        fn name(&self) -> &'static str {
+            "steady"
+        }
+        fn sizes(&self, _: Workload) -> Vec<usize> {
+            vec![7]
+        }
+        fn run(&self, _: Workload, size: usize) -> Result<Sample, String> {
+            LOG.with_borrow_mut(|log| log.push(("steady", size)));
+            Ok(Sample { messages: size, open: None, run: self.run })
+        }
+    }
+
+    #[test]
+    fn a_short_run_is_repeated_within_its_turn() {
+        let peers: [Box<dyn Peer>; 1] = [Box::new(Steady { run: TURN / 4 })];
+        let rows = measure(Workload::PingPong, &peers, 3, usize::MAX);
+        assert_eq!(LOG.take().len(), 12);
+        assert_eq!(rows[0].outcome.as_ref().map(Vec::len), Ok(3));
+    }
+
+    #[test]
+    fn a_long_run_ends_its_row() {
+        let peers: [Box<dyn Peer>; 1] = [Box::new(Steady { run: BUDGET })];
+        let rows = measure(Workload::PingPong, &peers, 3, usize::MAX);
+        assert_eq!(rows[0].outcome.as_ref().map(Vec::len), Ok(1));
+        assert!(measure(Workload::PingPong, &peers, 3, 6).is_empty(), "too large to be asked for");
     }
 }

@@ -97,13 +97,6 @@ impl Peer for Telltale {
         }
     }
 
-    fn runs(&self, asked: usize) -> usize {
-        match self.setup {
-            Setup::Default | Setup::Threads2 => asked.min(3),
-            Setup::Minimal => asked.min(1),
-        }
-    }
-
     fn run(&self, workload: Workload, size: usize) -> Result<Sample, String> {
         let image = image(&protocol(workload))?;
         let stop_after = match workload {
@@ -125,7 +118,7 @@ impl Peer for Telltale {
         let mut budget = wanted * ROUNDS_PER_MESSAGE_LIMIT + sessions * ROUNDS_PER_MESSAGE_LIMIT;
         let ended = loop {
             // Protocols without an end are measured up to the message count; the others, and `ChoiceStop`, must end.
-            if handler.received() >= wanted && !must_end(workload) {
+            if handler.received() >= wanted && !workload.ends() {
                 break true;
             }
             if budget == 0 {
@@ -152,10 +145,6 @@ impl Peer for Telltale {
         }
         Ok(Sample { messages, open: Some(open), run })
     }
-}
-
-const fn must_end(workload: Workload) -> bool {
-    matches!(workload, Workload::ManySessions | Workload::ChoiceStop)
 }
 
 /// Either runtime: they share no trait.

@@ -53,6 +53,11 @@ impl Workload {
         }
     }
 
+    /// Whether the protocol comes to an end by itself, and so must be seen to.
+    pub(crate) const fn ends(self) -> bool {
+        matches!(self, Self::ManySessions | Self::ChoiceStop)
+    }
+
     /// How many sessions are open when the workload has this size.
     pub(crate) const fn sessions(self, size: usize) -> usize {
         match self {
@@ -106,12 +111,6 @@ pub(crate) trait Peer {
 
     /// Sizes to run, ascending; empty where the workload says nothing about this peer.
     fn sizes(&self, workload: Workload) -> Vec<usize>;
-
-    /// How often to run each size when `asked` runs were asked for. A peer whose cost grows with the square of the
-    /// size asks for fewer.
-    fn runs(&self, asked: usize) -> usize {
-        asked
-    }
 
     /// Run once.
     ///
