@@ -2,8 +2,9 @@
 //!
 //! `cargo bench -p motet-benches --bench growth`
 
-use motet_benches::{Setup, WORKLOADS, Workload, image, median, resident_bytes, runtime};
-use motet_machine::NoHost;
+use motet_benches::{AnyRuntime, Setup, WORKLOADS, Workload, image, median, resident_bytes};
+use motet_machine::{EffectHandler, NoHost};
+use std::sync::Arc;
 
 const RUNS: usize = 5;
 
@@ -47,17 +48,18 @@ fn ladder(name: &str, what: &str, sizes: &[u64]) {
 
 fn parked() {
     let setup = find("many_sessions").setup();
-    let mut runtime = runtime(&setup, 64);
+    let mut runtime = AnyRuntime::new(&setup);
     let text = "protocol P =\n  roles A, B\n  loop forever\n    A -> B : Ping(Nat)\n    B -> A : Pong(Nat)\n";
-    let image = runtime.load(image(text)).expect("the image loads");
+    let image = runtime.load(image(text));
     let sessions = 1_000_000;
     let before = resident_bytes();
     for _ in 0..sessions {
-        runtime.open(image).expect("a session opens");
+        runtime.open(image);
     }
     // Two bursts of six steps: each session is somewhere in its loop, with a message in flight.
     runtime.limit_steps(6 * sessions);
-    runtime.run(&NoHost).expect("it runs");
+    let host: Arc<dyn EffectHandler> = Arc::new(NoHost);
+    runtime.run(&host);
     if let (Some(before), Some(after)) = (before, resident_bytes()) {
         println!(
             "parked           {} bytes of resident memory a session, {sessions} sessions",

@@ -1,10 +1,12 @@
 //! The workloads.
 
-use crate::Measured;
+use crate::{AnyRuntime, Measured};
 use motet_choreo::{Source, compile, load};
-use motet_machine::{BufferConfig, CodeImage, EffectHandler, NoHost, ProtocolMachineConfig, TraceMode};
-use motet_runtime::{GuestRuntime, Schedule, SchedulerPolicy, SeededHost};
+use motet_machine::{CodeImage, EffectHandler, EffectOutcome, EffectRequest, NoHost, TraceMode};
+use motet_runtime::{Schedule, SchedulerPolicy, SeededHost};
+use motet_types::{EffectKind, EffectKinds};
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How a workload is run, besides its own shape.
@@ -14,6 +16,8 @@ pub struct Setup {
     pub schedule: Schedule,
     /// How much of the trace is kept.
     pub trace: TraceMode,
+    /// How many workers carry out the waves; 0 for the cooperative runtime.
+    pub workers: usize,
     /// How large the run is: messages for the workloads of one session, sessions for those of many.
     pub size: u64,
 }
@@ -70,12 +74,12 @@ pub const WORKLOADS: &[Workload] = &[
 impl Workload {
     /// The usual set-up: throughput schedule, no trace, usual size.
     pub fn setup(&self) -> Setup {
-        Setup { schedule: Schedule::throughput(), trace: TraceMode::Disabled, size: self.size }
+        Setup { schedule: Schedule::throughput(), trace: TraceMode::Disabled, workers: 0, size: self.size }
     }
 
     /// Runs it once.
     pub fn run(&self, setup: &Setup) -> Measured {
-        Measured { name: self.name, ..(self.run)(setup) }
+        Measured { name: self.name, workers: setup.workers.max(1), ..(self.run)(setup) }
     }
 }
 
@@ -87,16 +91,6 @@ pub fn image(text: &str) -> CodeImage {
     let source = Source::from_text("workload", text).expect("a workload's text is text");
     let global = load(&source).expect("a workload's text is a protocol");
     CodeImage::verify(compile(&global).expect("a workload can be projected")).expect("a compiled protocol verifies")
-}
-
-/// A runtime for a set-up.
-///
-/// # Panics
-/// When the set-up's schedule is not valid.
-pub fn runtime(setup: &Setup, capacity: u16) -> GuestRuntime {
-    let buffer = BufferConfig { capacity, ..BufferConfig::default() };
-    let config = ProtocolMachineConfig { trace: setup.trace, buffer, ..ProtocolMachineConfig::default() };
-    GuestRuntime::new(config, setup.schedule.clone()).expect("a workload's schedule is valid")
 }
 
 const PING_PONG: &str = "protocol P =\n  roles A, B\n  loop forever\n    A -> B : Ping(Nat)\n    B -> A : Pong(Nat)\n";
@@ -123,17 +117,17 @@ fn fan_out(workers: usize) -> String {
 }
 
 /// One session, run until about `setup.size` messages have gone through.
-fn one_session(setup: &Setup, text: &str, steps_per_message: f64, host: &(impl EffectHandler + ?Sized)) -> Measured {
-    let mut runtime = runtime(setup, 64);
-    let image = runtime.load(image(text)).expect("a workload's image loads");
-    let session = runtime.open(image).expect("a session opens");
+fn one_session(setup: &Setup, text: &str, steps_per_message: f64, host: Arc<dyn EffectHandler>) -> Measured {
+    let mut runtime = AnyRuntime::new(setup);
+    let image = runtime.load(image(text));
+    let session = runtime.open(image);
     runtime.limit_steps((setup.size as f64 * steps_per_message) as u64);
     let start = Instant::now();
-    runtime.run(host).expect("a workload runs");
+    runtime.run(&host);
     measured(&runtime, start, runtime.machine().session_bytes(session))
 }
 
-fn measured(runtime: &GuestRuntime, start: Instant, bytes_per_session: Option<usize>) -> Measured {
+fn measured(runtime: &AnyRuntime, start: Instant, bytes_per_session: Option<usize>) -> Measured {
     let wall = start.elapsed();
     let tally = runtime.machine().tally();
     assert_eq!(tally.faulted, 0, "a workload does not fault");
@@ -141,68 +135,65 @@ fn measured(runtime: &GuestRuntime, start: Instant, bytes_per_session: Option<us
 }
 
 fn ping_pong(setup: &Setup) -> Measured {
-    one_session(setup, PING_PONG, 4.0, &NoHost)
+    one_session(setup, PING_PONG, 3.0, Arc::new(NoHost))
 }
 
 fn ring64(setup: &Setup) -> Measured {
-    one_session(setup, &ring(64), 3.0, &NoHost)
+    one_session(setup, &ring(64), 3.0, Arc::new(NoHost))
 }
 
 fn choice(setup: &Setup) -> Measured {
-    one_session(setup, CHOICE, 5.0, &SeededHost::new(7))
+    one_session(setup, CHOICE, 3.0, Arc::new(SeededHost::new(7)))
 }
 
 fn fan(setup: &Setup) -> Measured {
-    one_session(setup, &fan_out(64), 3.0, &NoHost)
+    one_session(setup, &fan_out(64), 2.5, Arc::new(NoHost))
 }
 
 fn hosted(setup: &Setup) -> Measured {
-    one_session(setup, PING_PONG, 4.0, &crate::workload::Accepting as &dyn EffectHandler)
+    one_session(setup, PING_PONG, 3.0, Arc::new(Accepting))
 }
 
 /// A host that is asked about every send and receive and lets everything through.
 struct Accepting;
 
 impl EffectHandler for Accepting {
-    fn wants(&self) -> motet_types::EffectKinds {
-        let none = motet_types::EffectKinds::NONE;
-        none.with(motet_types::EffectKind::SendDecision).with(motet_types::EffectKind::Receive)
+    fn wants(&self) -> EffectKinds {
+        EffectKinds::NONE.with(EffectKind::SendDecision).with(EffectKind::Receive)
     }
-    fn handle_effect(&self, request: motet_machine::EffectRequest<'_>) -> motet_machine::EffectOutcome {
-        motet_machine::EffectOutcome::accept(request.kind())
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        EffectOutcome::accept(request.kind())
     }
 }
 
 /// Many sessions of ten messages each.
-fn sessions(setup: &Setup) -> Measured {
-    let mut runtime = runtime(setup, 64);
-    let image = runtime.load(image(TEN)).expect("a workload's image loads");
+fn many_sessions(setup: &Setup) -> Measured {
+    let mut runtime = AnyRuntime::new(setup);
+    let image = runtime.load(image(TEN));
     let mut bytes = None;
     for _ in 0..setup.size {
-        let session = runtime.open(image).expect("a session opens");
+        let session = runtime.open(image);
         bytes = bytes.or(runtime.machine().session_bytes(session));
     }
+    let host: Arc<dyn EffectHandler> = Arc::new(NoHost);
     let start = Instant::now();
-    runtime.run(&NoHost).expect("a workload runs");
+    runtime.run(&host);
     measured(&runtime, start, bytes)
-}
-
-fn many_sessions(setup: &Setup) -> Measured {
-    sessions(setup)
 }
 
 fn many_shuffled(setup: &Setup) -> Measured {
     let schedule = Schedule { policy: SchedulerPolicy::Random { seed: 1 }, ..setup.schedule.clone() };
-    sessions(&Setup { schedule, ..setup.clone() })
+    many_sessions(&Setup { schedule, ..setup.clone() })
 }
 
 fn churn(setup: &Setup) -> Measured {
-    let mut runtime = runtime(setup, 64);
-    let image = runtime.load(image(TEN)).expect("a workload's image loads");
+    let mut runtime = AnyRuntime::new(setup);
+    let image = runtime.load(image(TEN));
+    let host: Arc<dyn EffectHandler> = Arc::new(NoHost);
     let start = Instant::now();
     for _ in 0..setup.size {
-        runtime.open(image).expect("a session opens");
-        runtime.run(&NoHost).expect("a workload runs");
+        runtime.open(image);
+        runtime.run(&host);
     }
     measured(&runtime, start, None)
 }
