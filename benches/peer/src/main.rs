@@ -81,6 +81,7 @@ fn peers() -> Vec<Box<dyn Peer>> {
     vec![
         Box::new(Motet::BARE),
         Box::new(Motet::FULL),
+        Box::new(Motet::TWO_WORKERS),
         Box::new(Telltale::DEFAULT),
         Box::new(Telltale::MINIMAL),
         Box::new(Telltale::THREADS2),

@@ -1,10 +1,11 @@
 //! Motet, driven through its public interface: a choreography as text, compiled, verified, run by a `GuestRuntime` with
 //! the schedule that every runtime has by default.
 //!
-//! Two set-ups, because the peers differ in what they do for each message. Against channels the bare one counts: types
+//! Two set-ups on one thread, because the peers differ in what they do for each message. Against channels the bare one counts: types
 //! monitored, no trace, the host asked for nothing but choices. Against the predecessor the full one is fair, which
 //! does what the predecessor does: every event goes into a digested trace, and the host is asked about every send
-//! (where it supplies the payload) and every receive.
+//! (where it supplies the payload) and every receive. Against peers with two threads stands the bare set-up on two
+//! workers.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use motet_machine::{
     CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, ProtocolMachineConfig,
     SendDecision, TraceMode,
 };
-use motet_runtime::{GuestRuntime, RunStatus, Schedule, Turn};
+use motet_runtime::{Executor, GuestRuntime, RunStatus, Runtime, RuntimeError, Schedule, ThreadedGuestRuntime, Turn};
 use motet_types::{EffectFailureKind, EffectKind, EffectKinds, Value};
 
 use crate::workload::{MESSAGES_PER_SESSION, Peer, RING_ROLES, Sample, Workload};
@@ -28,13 +29,16 @@ const LARGEST_TRACED: usize = 1_024_000;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Motet {
     full: bool,
+    workers: usize,
 }
 
 impl Motet {
     /// Monitored, no trace, no host effects that the protocol does not need.
-    pub(crate) const BARE: Self = Self { full: false };
+    pub(crate) const BARE: Self = Self { full: false, workers: 1 };
     /// With a digested trace and a host effect for each send and each receive.
-    pub(crate) const FULL: Self = Self { full: true };
+    pub(crate) const FULL: Self = Self { full: true, workers: 1 };
+    /// As [`Self::BARE`], on the threaded runtime with two workers.
+    pub(crate) const TWO_WORKERS: Self = Self { full: false, workers: 2 };
 
     fn config(self) -> ProtocolMachineConfig {
         let trace = if self.full { TraceMode::Full } else { TraceMode::Disabled };
@@ -44,7 +48,15 @@ impl Motet {
 
 impl Peer for Motet {
     fn name(&self) -> &'static str {
-        if self.full { "motet, trace and effects" } else { "motet" }
+        match (self.full, self.workers) {
+            (true, _) => "motet, trace and effects",
+            (false, 1) => "motet",
+            (false, _) => "motet, 2 workers",
+        }
+    }
+
+    fn threads(&self) -> usize {
+        self.workers
     }
 
     // The sizes of every other peer, so that each has its ratio, and beyond them.
@@ -53,54 +65,69 @@ impl Peer for Motet {
             Workload::PingPong => &[50, 100, 200, 400, 800, 1_000, 1_600, 10_000, 100_000, 1_000_000, 10_000_000],
             Workload::Ring64 => &[64, 128, 256, 512, 1_024, 10_240, 102_400, 1_024_000],
             Workload::ManySessions => &[8, 16, 32, 64, 100, 128, 1_000, 10_000, 100_000],
-            Workload::Choice => &[50, 100, 200, 400, 800, 1_000, 10_000, 100_000],
-            Workload::ChoiceStop => &[100, 1_000, 10_000, 100_000],
+            Workload::Choice if self.workers == 1 => &[50, 100, 200, 400, 800, 1_000, 10_000, 100_000],
+            Workload::ChoiceStop if self.workers == 1 => &[100, 1_000, 10_000, 100_000],
+            Workload::Choice | Workload::ChoiceStop => &[],
         };
         let fits = |size: &&usize| !self.full || workload.messages(**size) <= LARGEST_TRACED;
         sizes.iter().filter(fits).copied().collect()
     }
 
     fn run(&self, workload: Workload, size: usize) -> Result<Sample, String> {
-        let image = Arc::new(image(&protocol(workload))?);
+        let image = image(&protocol(workload))?;
         let host = Host::new(self.full, workload, size);
-        let wanted = workload.messages(size);
-
+        let (config, schedule) = (self.config(), Schedule::throughput());
         let opening = Instant::now();
-        let mut runtime =
-            GuestRuntime::new(self.config(), Schedule::throughput()).map_err(|e| format!("runtime: {e}"))?;
-        let id = runtime.load(image).map_err(|e| format!("load: {e}"))?;
-        for _ in 0..workload.sessions(size) {
-            runtime.open(id).map_err(|e| format!("open: {e}"))?;
-        }
-        let open = opening.elapsed();
-
-        let running = Instant::now();
-        let received = |runtime: &GuestRuntime| runtime.machine().tally().messages as usize;
-        let idle = loop {
-            if runtime.turn(&host).map_err(|e| format!("turn: {e}"))? == Turn::Idle {
-                break true;
+        match self.workers {
+            1 => drive(GuestRuntime::new(config, schedule), image, &host, opening, workload, size),
+            workers => {
+                let runtime = ThreadedGuestRuntime::with_workers(config, schedule, workers);
+                drive(runtime, image, &Arc::new(host), opening, workload, size)
             }
-            // Protocols without an end are measured up to the message count; a turn may go beyond it.
-            if received(&runtime) >= wanted && !workload.ends() {
-                break false;
-            }
-        };
-        let run = running.elapsed();
-
-        let messages = received(&runtime);
-        if idle && runtime.status() != RunStatus::Completed {
-            let first = runtime.faults().first().map(|fault| format!("{fault:?}"));
-            return Err(format!(
-                "ended {} after {messages} of {wanted} messages: {}",
-                runtime.status().name(),
-                first.unwrap_or_default()
-            ));
         }
-        if messages < wanted {
-            return Err(format!("completed after {messages} of {wanted} messages"));
-        }
-        Ok(Sample { messages, open: Some(open), run })
     }
+}
+
+/// Open and run, whoever carries the waves out.
+fn drive<E: Executor<H>, H: EffectHandler>(
+    runtime: Result<Runtime<E>, RuntimeError>,
+    image: CodeImage,
+    host: &H,
+    opening: Instant,
+    workload: Workload,
+    size: usize,
+) -> Result<Sample, String> {
+    let wanted = workload.messages(size);
+    let mut runtime = runtime.map_err(|e| format!("runtime: {e}"))?;
+    let id = runtime.load(image).map_err(|e| format!("load: {e}"))?;
+    for _ in 0..workload.sessions(size) {
+        runtime.open(id).map_err(|e| format!("open: {e}"))?;
+    }
+    let open = opening.elapsed();
+
+    let running = Instant::now();
+    let received = |runtime: &Runtime<E>| runtime.machine().tally().messages as usize;
+    let idle = loop {
+        if runtime.turn(host).map_err(|e| format!("turn: {e}"))? == Turn::Idle {
+            break true;
+        }
+        // Protocols without an end are measured up to the message count; a turn may go beyond it.
+        if received(&runtime) >= wanted && !workload.ends() {
+            break false;
+        }
+    };
+    let run = running.elapsed();
+
+    let messages = received(&runtime);
+    if idle && runtime.status() != RunStatus::Completed {
+        let status = runtime.status().name();
+        let first = runtime.faults().first().map(|fault| format!(": {fault:?}")).unwrap_or_default();
+        return Err(format!("ended {status} after {messages} of {wanted} messages{first}"));
+    }
+    if messages < wanted {
+        return Err(format!("completed after {messages} of {wanted} messages"));
+    }
+    Ok(Sample { messages, open: Some(open), run })
 }
 
 /// A host that does as little as it may: constant payloads, and a count of the choices it was asked for.
@@ -208,8 +235,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_workload_runs_both_ways() {
-        for motet in [Motet::BARE, Motet::FULL] {
+    fn every_workload_runs_in_every_way() {
+        for motet in [Motet::BARE, Motet::FULL, Motet::TWO_WORKERS] {
             for workload in Workload::ALL {
                 let messages = motet.run(workload, 100).map(|sample| sample.messages);
                 let enough = messages.as_ref().is_ok_and(|got| *got >= workload.messages(100));
