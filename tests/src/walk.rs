@@ -7,7 +7,7 @@ use motet_machine::{
     TraceEvent, TraceReader,
 };
 use motet_runtime::{
-    Executor, GuestRuntime, Inline, Input, Normalised, RecordWriter, Replayed, RunRecord, RunStatus, Runtime, Schedule,
+    GuestRuntime, Inline, Input, Normalised, RecordWriter, Replayed, RunRecord, RunStatus, Runtime, Schedule,
     ScheduleMetrics, Seeded, normalise, read_inputs, replay,
 };
 use motet_types::{Digest, GlobalType};
@@ -69,7 +69,7 @@ impl Setup {
     }
 
     /// A runtime with the sessions opened and nothing run.
-    pub fn start<E: Executor>(&self, image: &Arc<CodeImage>, executor: E) -> Result<Runtime<E>, String> {
+    pub fn start<E>(&self, image: &Arc<CodeImage>, executor: E) -> Result<Runtime<E>, String> {
         let runtime = Runtime::with_executor(self.config.clone(), self.schedule.clone(), executor);
         let mut runtime = runtime.map_err(|error| error.to_string())?;
         let image = runtime.load(Arc::clone(image)).map_err(|error| error.to_string())?;
@@ -130,7 +130,7 @@ pub struct Run {
 
 impl Run {
     /// What can be seen of a runtime that has stopped.
-    pub fn of<E: Executor, H: EffectHandler + ?Sized>(mut runtime: Runtime<E>, host: &H) -> Result<Self, String> {
+    pub fn of<E, H: EffectHandler + ?Sized>(mut runtime: Runtime<E>, host: &H) -> Result<Self, String> {
         let status = runtime.status();
         let tape = runtime.tape().map(|tape| tape.bytes().to_vec()).ok_or("the run was not recorded")?;
         let (tally, metrics) = (*runtime.machine().tally(), *runtime.metrics());
