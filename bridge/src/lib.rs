@@ -5,6 +5,7 @@
 mod effect_json;
 mod event_json;
 mod exec_host;
+mod heap_json;
 mod host_error;
 mod host_process;
 mod schema;
@@ -13,6 +14,7 @@ mod value_json;
 pub use effect_json::{OutcomeError, outcome_from_json, request_json};
 pub use event_json::{edge_names, event_json};
 pub use exec_host::{DEFAULT_DEADLINE, ExecHost, ExecOptions};
+pub use heap_json::{OperationsError, operations_from_json};
 pub use host_error::{HostError, HostErrorKind};
 pub use host_process::MAX_HOST_LINE;
 pub use schema::{

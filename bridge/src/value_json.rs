@@ -31,12 +31,20 @@ pub struct ValueError {
 /// At most this much of a wrong value is shown.
 const SHOWN: usize = 60;
 
-/// JSON for people, cut where it grows long.
+/// Text for people: control characters escaped, and cut where it grows long.
 pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
+    let mut shown = String::new();
+    for (at, letter) in text.chars().enumerate() {
+        if at == SHOWN {
+            shown.push('…');
+            break;
+        }
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
     }
+    shown
 }
 
 /// The JSON of a text that is JSON itself, if writing that JSON gives the same text again.

@@ -3,6 +3,7 @@
 use crate::failure::Outcome;
 use crate::input::{compile, read_source};
 use crate::out::Out;
+use crate::summary::plural;
 use motet_machine::CodeImage;
 use motet_types::{Action, GlobalPart};
 use serde_json::json;
@@ -37,7 +38,7 @@ fn states_of(image: &CodeImage, role: usize) -> States {
 }
 
 /// How many messages the protocol has, those of a choice's branches counted one by one.
-pub(crate) fn messages(image: &CodeImage) -> usize {
+fn messages(image: &CodeImage) -> usize {
     let branches = image.parts().global.iter().map(|node| match node {
         GlobalPart::Comm { branches, .. } => branches.len(),
         GlobalPart::End | GlobalPart::Par { .. } => 0,
@@ -72,10 +73,10 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     }
     out.line(format_args!("{}: {} is machine executable", source.name(), parts.name))?;
     out.line(format_args!(
-        "{} messages under {} labels on {} edges",
-        messages(&image),
-        parts.labels.len(),
-        parts.edges.len()
+        "{} under {} on {}",
+        plural(messages(&image) as u64, "message"),
+        plural(parts.labels.len() as u64, "label"),
+        plural(parts.edges.len() as u64, "edge")
     ))?;
     let width = roles.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(4);
     out.line(format_args!("{:width$}  states   sends  receives  choices", "role"))?;

@@ -4,6 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::names::{SessionImages, words};
 use crate::out::Out;
 use crate::record;
+use crate::summary::plural;
 use motet_runtime::{Normalised, RunRecord, normalise};
 use motet_types::{Event, SessionId};
 use serde_json::json;
@@ -82,7 +83,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
         if out.json {
             return out.document(&json!({"equal": true, "sessions": sessions, "events": events}));
         }
-        return out.line(format_args!("equal: {sessions} sessions, {events} events"));
+        let (sessions, events) = (plural(sessions as u64, "session"), plural(events as u64, "event"));
+        return out.line(format_args!("equal: {sessions}, {events}"));
     };
     let (in_left, in_right) = (left.words(session, at)?, right.words(session, at)?);
     if out.json {

@@ -124,7 +124,7 @@ impl Drawing {
         }
         let more = delivered.saturating_sub(drawn);
         if more > 0 {
-            out.line(format_args!("… and {} more, not drawn", plural(more, "message")))?;
+            out.line(format_args!("… and {}, not drawn", plural(more, "more message")))?;
         }
         out.line("")
     }

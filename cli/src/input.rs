@@ -92,6 +92,17 @@ pub(crate) fn read_record(path: &Path) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a JSON document.
+pub(crate) fn read_json(path: &Path) -> Outcome<Vec<u8>> {
+    let (head, file) = open(path)?;
+    let bytes = rest(path, head, file, MAX_IMAGE_BYTES)?;
+    if bytes.len() > MAX_IMAGE_BYTES {
+        let message = format!("{} has more than {MAX_IMAGE_BYTES} bytes", path.display());
+        return Err(Failure::refused("file_too_large", message).field("file", path.display().to_string()));
+    }
+    Ok(bytes)
+}
+
 /// One refusal with its place, for those that the front end does not word itself.
 #[derive(Debug)]
 struct Note {

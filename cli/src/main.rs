@@ -3,11 +3,13 @@
 //! Exit status: 0 ok, 1 refused input, 2 usage, 3 the run itself failed. With `--json` every command writes one JSON
 //! document to standard output, and errors as `{"error":{"code","message",…}}` to standard error.
 
+mod bench;
 mod check;
 mod compile;
 mod diff;
 mod draw;
 mod failure;
+mod heap;
 mod input;
 mod inspect;
 mod names;
@@ -59,6 +61,10 @@ enum Command {
     Diff(diff::Args),
     /// Print the events of a trace.
     Trace(trace::Args),
+    /// Measure the built-in workloads.
+    Bench(bench::Args),
+    /// Resources, commitments and proofs.
+    Heap(heap::Args),
 }
 
 fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
@@ -71,6 +77,8 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Replay(args) => replay::run(args, out),
         Command::Diff(args) => diff::run(args, out),
         Command::Trace(args) => trace::run(args, out),
+        Command::Bench(args) => bench::run(args, out),
+        Command::Heap(args) => heap::run(args, out),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::record;
+use crate::settings::count;
 use crate::summary::plural;
 use motet_machine::TraceReader;
 use motet_runtime::{ReplayError, RunRecord, replay};
@@ -15,7 +16,7 @@ pub(crate) struct Args {
     /// A trace, as `motet run --trace` writes it.
     file: PathBuf,
     /// Stop after this many steps.
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
     until: Option<u64>,
 }
 
@@ -38,9 +39,7 @@ fn failure(error: &ReplayError) -> Failure {
 }
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
-    if args.until == Some(0) {
-        return Err(Failure::usage("bad_count", "--until is 0; it must be at least 1"));
-    }
+    args.until.map(|until| count("until", until, u64::MAX)).transpose()?;
     let record = record::load(&args.file)?;
     let total = args.until.or(record.end.map(|end| end.tally.steps));
     let mut progress = Progress::new(!out.json && !out.quiet, total);

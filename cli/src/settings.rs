@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The most sessions of one run.
 const MAX_SESSIONS: u64 = 10_000_000;
 /// The most threads anybody could mean.
-const MAX_THREADS: u64 = 1024;
+pub(crate) const MAX_THREADS: u64 = 1024;
 /// The longest deadline: a day.
 const MAX_DEADLINE_MS: u64 = 86_400_000;
 
@@ -37,25 +37,25 @@ pub(crate) struct Args {
     /// A choreography (`.tell`), a global type (`.json`) or an image.
     pub(crate) file: PathBuf,
     /// How many sessions to open.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     sessions: u64,
     /// How many threads carry out the waves; no result depends on it.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     threads: u64,
     /// Who goes first when more sessions are ready than a wave takes.
     #[arg(long, value_enum, default_value_t = Policy::Cooperative)]
     policy: Policy,
     /// The most sessions in one wave.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, allow_negative_numbers = true)]
     wave: u64,
     /// The most steps that a session takes in one wave.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, allow_negative_numbers = true)]
     fuel: u64,
     /// Stop after this many steps in all.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     steps: Option<u64>,
     /// What payloads and choices (and a random order) are drawn from.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     /// Let a role choose a label wherever it may; several are tried in order.
     #[arg(long, value_name = "ROLE=LABEL", value_delimiter = ',', conflicts_with = "host")]
@@ -64,7 +64,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "exec:COMMAND")]
     host: Option<String>,
     /// How long the process may take for one answer, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    #[arg(long, value_name = "MS", default_value_t = 30_000, allow_negative_numbers = true)]
     host_deadline: u64,
     /// Ask the process about received messages too.
     #[arg(long, requires = "host")]
@@ -76,7 +76,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     wal: Option<PathBuf>,
     /// How many messages an edge holds.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
     buffer: u64,
     /// Draw the messages even when standard output is no terminal.
     #[arg(long)]
@@ -104,7 +104,8 @@ pub(crate) struct Settings {
     pub(crate) config: ProtocolMachineConfig,
 }
 
-fn count(name: &str, value: u64, limit: u64) -> Outcome<u64> {
+/// A count within its limits.
+pub(crate) fn count(name: &str, value: u64, limit: u64) -> Outcome<u64> {
     if (1..=limit).contains(&value) {
         return Ok(value);
     }
