@@ -12,6 +12,10 @@ use crate::snapshot::Snapshot;
 use crate::tree::{Stored, Tree};
 use crate::verify::{NULLIFIED, contents_digest};
 
+/// Changes whose places are fetched together: enough for their cache misses to overlap, few enough for what was fetched
+/// to be there still when it is used.
+pub(crate) const AT_ONCE: usize = 128;
+
 /// A live resource's stored form.
 pub(crate) type StoredResource = Arc<[u8]>;
 
@@ -175,12 +179,17 @@ impl Heap {
             made.push((ids.next(&contents)?, stored, contents));
         }
         let keys: Vec<Digest> = made.iter().map(|(id, ..)| id.0).collect();
-        self.warm(&keys, false);
-        for (id, ..) in &made {
-            self.fresh(id)?;
+        for (made, keys) in made.chunks(AT_ONCE).zip(keys.chunks(AT_ONCE)) {
+            self.live.warm(keys, false);
+            self.spent.warm(keys, false);
+            made.iter().try_for_each(|(id, ..)| self.fresh(id))?;
         }
-        for (id, stored, contents) in made {
-            self.live.insert(&id.0, stored, contents);
+        let mut made = made.into_iter();
+        for keys in keys.chunks(AT_ONCE) {
+            self.live.warm(keys, true);
+            for (id, stored, contents) in made.by_ref().take(keys.len()) {
+                self.live.insert(&id.0, stored, contents);
+            }
         }
         Ok(keys.into_iter().map(ResourceId).collect())
     }
@@ -232,13 +241,23 @@ impl Heap {
             if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
                 return Err(HeapError::Duplicate(twice[0]));
             }
-            let keys: Vec<Digest> = ids.iter().map(|id| id.0).collect();
-            self.warm(&keys, true);
-            if let Some(id) = ids.iter().find(|id| !self.is_live(id)) {
-                return Err(self.missing(id));
+            for ids in ids.chunks(AT_ONCE) {
+                let keys: Vec<Digest> = ids.iter().map(|id| id.0).collect();
+                self.live.warm(&keys, false);
+                if let Some(id) = ids.iter().find(|id| !self.is_live(id)) {
+                    return Err(self.missing(id));
+                }
             }
         }
-        ids.iter().map(|id| self.consume(id)).collect()
+        let mut consumed = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(AT_ONCE) {
+            let keys: Vec<Digest> = ids.iter().map(|id| id.0).collect();
+            self.warm(&keys, true);
+            for id in ids {
+                consumed.push(self.consume(id)?);
+            }
+        }
+        Ok(consumed)
     }
 
     /// Takes a live resource out without consuming it: it is given up, not used. Afterwards its id is neither live nor

@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::error::HeapError;
-use crate::heap::{Heap, StoredResource};
+use crate::heap::{AT_ONCE, Heap, StoredResource};
 use crate::id::{IdSource, ResourceId};
 use crate::planted::planted;
 use crate::resource::Resource;
@@ -150,15 +150,27 @@ impl Heap {
     /// everything they touch at once.
     pub fn fold_all(&mut self, overlays: &mut [&mut Overlay]) -> Vec<Result<(), HeapError>> {
         let (mut live, mut spent) = (Vec::new(), Vec::new());
-        for (id, change) in overlays.iter().flat_map(|overlay| &overlay.changes) {
-            match change {
-                Change::Consumed | Change::Passed => spent.push(id.0),
-                Change::Allocated { .. } | Change::Dropped | Change::Removed => live.push(id.0),
+        let mut folded = Vec::with_capacity(overlays.len());
+        let mut rest = overlays.iter_mut().peekable();
+        while rest.peek().is_some() {
+            // As many overlays as fill a batch; then those are folded before what was fetched is gone again.
+            let mut group: Vec<&mut &mut Overlay> = Vec::new();
+            live.clear();
+            spent.clear();
+            while let Some(overlay) = rest.next_if(|_| live.len() + spent.len() < AT_ONCE) {
+                for (id, change) in &overlay.changes {
+                    match change {
+                        Change::Consumed | Change::Passed => spent.push(id.0),
+                        Change::Allocated { .. } | Change::Dropped | Change::Removed => live.push(id.0),
+                    }
+                }
+                group.push(overlay);
             }
+            self.warm(&live, false);
+            self.warm(&spent, true);
+            folded.extend(group.into_iter().map(|overlay| self.fold(overlay)));
         }
-        self.warm(&live, false);
-        self.warm(&spent, true);
-        overlays.iter_mut().map(|overlay| self.fold(overlay)).collect()
+        folded
     }
 
     /// Takes in what an overlay says and empties it. If the heap has moved on underneath, so that a change no longer

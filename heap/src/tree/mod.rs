@@ -192,21 +192,21 @@ mod tests {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 33) % bound
         };
-        for round in 0..40 {
+        for round in 0..12 {
             let bits: Vec<usize> = (0..8).map(|_| below(256) as usize).chain([255]).collect();
             let (mut tree, mut keys) = (Tree::new(), BTreeSet::new());
             let mut kept = None;
-            for step in 0..300 {
+            for step in 0..200 {
                 let mut key = [0; 32];
                 for &bit in bits.iter().filter(|_| below(2) == 1) {
                     key[bit / 8] |= 0x80 >> (bit % 8);
                 }
-                if below(5) < if step < 150 { 4 } else { 1 } {
+                if below(5) < if step < 100 { 4 } else { 1 } {
                     assert_eq!(tree.insert(&key, Nullifier, Nullifier.contents()), keys.insert(key));
                 } else {
                     assert_eq!(tree.remove(&key).is_some(), keys.remove(&key));
                 }
-                if below(6) == 0 {
+                if below(10) == 0 {
                     let sorted: Vec<_> = keys.iter().copied().collect();
                     assert_eq!(tree.settle(), literal(&sorted, 0), "round {round}, step {step}");
                     assert!(tree.iter().map(|(key, _)| *key).eq(sorted));

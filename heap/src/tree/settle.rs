@@ -7,7 +7,7 @@ use core::ops::Range;
 use super::bucket::Bucket;
 use super::fork::Fork;
 use super::wide::{LANES, hash_nodes};
-use super::{Node, Shape, Stored};
+use super::{Node, Shape, Stored, walk};
 use crate::digest::{Digest, Domain, EMPTY};
 use crate::planted::planted;
 
@@ -28,6 +28,8 @@ pub(super) fn settle<V: Stored>(top: &mut Node<V>) -> Digest {
 /// handful for hashed keys, 64 at most.
 fn settle_nodes<V: Stored>(nodes: &mut [&mut Node<V>], depth: usize, plan: &mut Plan, out: &mut Vec<Folded>) {
     for group in nodes.chunks_mut(GROUP) {
+        // Making a shared thing one's own is an atomic exchange, and no load overtakes one: fetch first.
+        walk::fetch(group.iter().map(|node| &**node));
         let (mut buckets, mut forks) = (Vec::new(), Vec::new());
         let mut kinds = Vec::with_capacity(GROUP);
         for node in group.iter_mut() {

@@ -57,6 +57,26 @@ pub(super) fn warm<V>(top: &Node<V>, keys: &[Digest], deep: bool) {
     }
 }
 
+/// Brings nodes and what their digests are made from into the cache, all at once.
+pub(super) fn fetch<'a, V: 'a>(nodes: impl Iterator<Item = &'a Node<V>> + Clone) {
+    let mut seen = 0;
+    for node in nodes.clone() {
+        match node {
+            Node::Empty => {}
+            Node::Bucket(bucket) => seen ^= bucket.heads().last().unwrap_or(&0),
+            Node::Fork(fork) => seen ^= u32::from(fork.stale()),
+        }
+    }
+    for node in nodes {
+        match node {
+            Node::Empty => {}
+            Node::Bucket(bucket) => bucket.leaves().iter().for_each(|leaf| seen ^= u32::from(leaf.digest[0])),
+            Node::Fork(fork) => (1..32).for_each(|node| seen ^= u32::from(fork.digest(node)[0])),
+        }
+    }
+    core::hint::black_box(seen);
+}
+
 /// Iterates over a tree's leaves in key order.
 pub(crate) struct Iter<'a, V> {
     /// What is left of each fork on the way down, the innermost last.
