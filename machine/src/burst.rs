@@ -6,7 +6,7 @@
 
 use crate::effect::EffectHandler;
 use crate::image::CodeImage;
-use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_STATUS};
+use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_STATUS, Layout};
 use crate::outbox::{FaultReport, Outbox};
 use crate::session::{Gate, Session, Status};
 use crate::step::{BurstContext, Frame, Outcome, step};
@@ -65,16 +65,7 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
     let (edges, _) = edges.as_chunks_mut::<EDGE_WORDS>();
     let mut current = status.current();
     let mut live = status.live();
-    let mut deferred = false;
-    if status.deferred() {
-        for (at, place) in layout.places.iter().enumerate() {
-            let gate = &mut coros[place.start as usize + CORO_GATE];
-            if *gate == Gate::NextBurst.pack() {
-                *gate = Gate::Open.pack();
-                head[HEAD_READY + at / 64] |= 1 << (at % 64);
-            }
-        }
-    }
+    let mut deferred = status.deferred();
     let mut fuel = context.fuel;
     let mut frame = Frame {
         image,
@@ -96,17 +87,15 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
     };
     let end = 'burst: loop {
         let Some(next) = next_ready(&frame.head[HEAD_READY..], current) else {
-            break if live == 0 {
-                BurstEnd::Ended(Terminal::Closed)
-            } else if deferred {
-                BurstEnd::Ready
-            } else {
-                BurstEnd::Waiting
-            };
+            break if live == 0 { BurstEnd::Ended(Terminal::Closed) } else { BurstEnd::Waiting };
         };
         current = next;
         let place = layout.places[usize::from(next)];
         let start = place.start as usize;
+        if deferred && fuel < context.fuel && only_deferred(&frame, layout) {
+            // The next burst asks again, and in the same order, so that where bursts end changes nothing.
+            break BurstEnd::Ready;
+        }
         let position = frame.coros[start + CORO_PC];
         frame.coros[start + CORO_GATE] = Gate::Open.pack();
         frame.coroutine = next;
@@ -130,8 +119,13 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         match outcome {
             Ok(Outcome::Ran) => {}
             Ok(Outcome::Yielded) => current = ((usize::from(next) + 1) % layout.places.len()) as u16,
+            Ok(Outcome::Blocked(Gate::NextBurst)) => {
+                // It stays ready: its turn comes again after the others'.
+                deferred = true;
+                frame.coros[start + CORO_GATE] = Gate::NextBurst.pack();
+                current = ((usize::from(next) + 1) % layout.places.len()) as u16;
+            }
             Ok(Outcome::Blocked(gate)) => {
-                deferred |= gate == Gate::NextBurst;
                 frame.coros[start + CORO_GATE] = gate.pack();
                 frame.head[HEAD_READY + usize::from(next) / 64] &= !(1 << (next % 64));
             }
@@ -158,6 +152,15 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         frame.out.end_burst(record, steps);
     }
     BurstReport { end, steps, received: frame.received }
+}
+
+/// Whether every coroutine that is ready has been deferred by the host.
+#[cold]
+fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
+    layout.places.iter().enumerate().all(|(at, place)| {
+        let ready = frame.head[HEAD_READY + at / 64] >> (at % 64) & 1 != 0;
+        !ready || frame.coros[place.start as usize + CORO_GATE] == Gate::NextBurst.pack()
+    })
 }
 
 /// Records a fault. The session ends with it; nothing of the instruction has happened.

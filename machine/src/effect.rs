@@ -221,7 +221,7 @@ pub enum SendDecision {
     Replace(Value),
     /// Do not send. Where the types cannot bear that, the session faults.
     Drop,
-    /// Ask again at the session's next burst.
+    /// Ask again at the coroutine's next turn, after the session's others.
     Defer,
 }
 

@@ -20,7 +20,7 @@ pub enum Gate {
     Room(EdgeId),
     /// The host's answer to its outstanding effect.
     Answer,
-    /// The session's next burst: the host deferred a send.
+    /// Its next turn, after the session's other coroutines: the host deferred a send.
     NextBurst,
     /// It has ended.
     Halted,
@@ -199,7 +199,8 @@ pub(crate) struct Session {
     pub(crate) image: u32,
 }
 
-/// The status word: the coroutine that runs, how many are alive, and whether a deferred send waits.
+/// The status word: the coroutine that runs, how many are alive, and whether the host has ever deferred a
+/// send.
 #[derive(Clone, Copy)]
 pub(crate) struct Status(pub(crate) u64);
 
