@@ -1,4 +1,5 @@
 //! The promises, one function each. A function answers `Err` with what it found when the promise is broken.
 
 pub mod buffers;
+pub mod steps;
 pub mod verifier;
