@@ -12,15 +12,39 @@ use crate::session::{Gate, Session, Status};
 use crate::step::{BurstContext, Frame, Outcome, step};
 use motet_types::{CoroutineId, Event, EventKind, Fault, Pc, Planted, RoleId, Terminal, planted};
 
+/// The most steps a burst may take: its record keeps the count in 30 bits.
+pub(crate) const MAX_FUEL: u32 = (1 << 30) - 1;
+
 /// How a burst ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BurstEnd {
+pub enum BurstEnd {
     /// The fuel was gone, or a deferred send wants another burst: something is ready.
     Ready,
     /// Every coroutine waits.
     Waiting,
     /// The session has ended.
     Ended(Terminal),
+}
+
+impl BurstEnd {
+    /// The code in a burst's record: 0 waiting, 1 ready, 2 closed, 3 ended otherwise.
+    pub(crate) const fn code(self) -> u64 {
+        match self {
+            BurstEnd::Waiting => 0,
+            BurstEnd::Ready => 1,
+            BurstEnd::Ended(Terminal::Closed) => 2,
+            BurstEnd::Ended(_) => 3,
+        }
+    }
+
+    pub(crate) const fn from_code(code: u32) -> Self {
+        match code {
+            0 => BurstEnd::Waiting,
+            1 => BurstEnd::Ready,
+            2 => BurstEnd::Ended(Terminal::Closed),
+            _ => BurstEnd::Ended(Terminal::Faulted),
+        }
+    }
 }
 
 /// A burst's account.
@@ -149,7 +173,7 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         if let BurstEnd::Ended(terminal) = end {
             frame.out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
         }
-        frame.out.end_burst(record, steps);
+        frame.out.end_burst(record, steps, end);
     }
     BurstReport { end, steps, received: frame.received }
 }

@@ -25,6 +25,7 @@ mod trace;
 mod verify;
 mod wave;
 
+pub use burst::BurstEnd;
 pub use config::{ConfigError, ProtocolMachineConfig};
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};
 pub use effect::{
@@ -36,7 +37,7 @@ pub use machine::{AnswerError, CommitReport, ImageId, OpenError, ProtocolMachine
 pub use outbox::{Ask, FaultReport};
 pub use session::{Gate, ValueRef};
 pub use tape::RecordedEffect;
-pub use trace::{TraceError, TraceEvent, TraceMode, TraceReader};
+pub use trace::{BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
 pub use verify::VerifyError;
 pub use wave::{
     CertifiedWave, FinishedChunk, FinishedWave, IslandId, LostChunk, Refusal, WaveCertificate, WaveChunk, WaveFrame,

@@ -4,7 +4,7 @@
 //! long as something is ready: plan (elsewhere), [`ProtocolMachine::certify`], run, [`ProtocolMachine::commit`], and
 //! [`ProtocolMachine::answer`] what the commit reported as asked.
 
-use crate::burst::BurstEnd;
+use crate::burst::{BurstEnd, MAX_FUEL};
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::edge::BufferMode;
 use crate::effect::{EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, Registers};
@@ -200,10 +200,10 @@ impl ProtocolMachine {
         self.index.push_back(at);
         if self.trace.is_on() {
             let mut out = Outbox::default();
-            out.begin_chunk(1, self.tick);
+            out.begin_chunk(1, false, self.tick);
             let burst = out.begin_burst(id);
             out.event(Event::plain(EventKind::Opened, CoroutineId(0), 0));
-            out.end_burst(burst, 0);
+            out.end_burst(burst, 0, BurstEnd::Ready);
             self.trace.add(&out.events, None);
         }
         Ok((id, IslandId(at)))
@@ -246,7 +246,7 @@ impl ProtocolMachine {
         if plan.planner_step != self.planner_step {
             return Err(Refusal::Stale { planned: plan.planner_step, current: self.planner_step });
         }
-        if plan.picks.is_empty() || plan.fuel == 0 || plan.chunk == 0 {
+        if plan.picks.is_empty() || !(1..=MAX_FUEL).contains(&plan.fuel) || plan.chunk == 0 {
             return Err(Refusal::Empty);
         }
         for (at, pick) in plan.picks.iter().enumerate() {

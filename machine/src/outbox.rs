@@ -1,5 +1,6 @@
 //! What the bursts of one chunk leave behind: events, inputs, asks, faults. One arena a chunk, recycled.
 
+use crate::burst::BurstEnd;
 use crate::effect::EffectCoordinate;
 use alloc::vec::Vec;
 use motet_types::{CoroutineId, EffectRow, Event, Fault, Pc, RoleId, SessionId, Tick, Value};
@@ -34,15 +35,14 @@ pub struct FaultReport {
     pub fault: Fault,
 }
 
-/// Words before a chunk's bursts and before a burst's events.
-pub(crate) const CHUNK_HEADER: usize = 16;
+/// Bytes before a burst's events.
 const BURST_HEADER: usize = 16;
 
 /// The arena. `events` is the trace's encoding:
 ///
 /// ```text
-/// chunk   u32 bursts | u32 zero | u64 tick      then its bursts
-/// burst   u64 session | u32 events | u32 steps  then its events, 8 bytes each
+/// chunk   u32 bursts | u32 kind | u64 tick              then its bursts; kind 0: between waves, 1: of a wave
+/// burst   u64 session | u32 events | u30 steps, u2 end  then its events, 8 bytes each; end as in [`BurstEnd`]
 /// ```
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -62,8 +62,8 @@ impl Outbox {
         self.dropped = 0;
     }
 
-    pub(crate) fn begin_chunk(&mut self, bursts: usize, tick: Tick) {
-        self.events.extend_from_slice(&(bursts as u64).to_le_bytes());
+    pub(crate) fn begin_chunk(&mut self, bursts: usize, of_wave: bool, tick: Tick) {
+        self.events.extend_from_slice(&(bursts as u64 | u64::from(of_wave) << 32).to_le_bytes());
         self.events.extend_from_slice(&tick.0.to_le_bytes());
     }
 
@@ -75,9 +75,9 @@ impl Outbox {
         at
     }
 
-    pub(crate) fn end_burst(&mut self, at: usize, steps: u32) {
+    pub(crate) fn end_burst(&mut self, at: usize, steps: u32, end: BurstEnd) {
         let events = (self.events.len() - at - BURST_HEADER) / 8;
-        let counts = events as u64 | u64::from(steps) << 32;
+        let counts = events as u64 | u64::from(steps) << 32 | end.code() << 62;
         self.events[at + 8..at + 16].copy_from_slice(&counts.to_le_bytes());
     }
 

@@ -3,7 +3,7 @@
 //! A chunk that is large by itself is hashed by whoever ran it; small ones gather until there are
 //! [`ARENA_BYTES`] of them. Where the boundaries fall depends on the chunks alone, so on the schedule alone.
 
-use crate::outbox::CHUNK_HEADER;
+use crate::burst::BurstEnd;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use motet_types::{Digest, Event, Planted, Reader, SessionId, Tick, planted};
@@ -148,13 +148,85 @@ pub struct TraceError {
     pub what: &'static str,
 }
 
+/// One burst as the trace has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BurstRecord {
+    /// The machine's tick.
+    pub tick: Tick,
+    /// Whether it belongs to a wave; otherwise it is something the host did between waves.
+    pub of_wave: bool,
+    /// Whether it is the first of its chunk.
+    pub first: bool,
+    /// The session.
+    pub session: SessionId,
+    /// How many events it has.
+    pub events: u32,
+    /// How many steps it took.
+    pub steps: u32,
+    /// How it ended. Every end that is not `Closed` reads as `Faulted`: the events say more.
+    pub end: BurstEnd,
+}
+
+/// Reads a trace burst by burst, and each burst's events.
+#[derive(Clone, Debug)]
+pub struct BurstReader<'a> {
+    reader: Reader<'a>,
+    tick: Tick,
+    of_wave: bool,
+    first: bool,
+    bursts: u32,
+}
+
+impl<'a> BurstReader<'a> {
+    /// Reads from the start of a trace.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { reader: Reader::new(bytes), tick: Tick(0), of_wave: false, first: false, bursts: 0 }
+    }
+
+    fn at(&self, what: &'static str) -> TraceError {
+        TraceError { offset: self.reader.offset(), what }
+    }
+
+    /// The next burst; none at the end of the trace. Its events must be read before the next call.
+    pub fn burst(&mut self) -> Result<Option<BurstRecord>, TraceError> {
+        while self.bursts == 0 {
+            if self.reader.remaining() == 0 {
+                return Ok(None);
+            }
+            let cut = self.at("a chunk's header is cut short");
+            self.bursts = self.reader.u32().ok_or(cut)?;
+            self.of_wave = match self.reader.u32().ok_or(cut)? {
+                0 => false,
+                1 => true,
+                _ => return Err(TraceError { what: "there is no such kind of chunk", ..cut }),
+            };
+            self.tick = Tick(self.reader.u64().ok_or(cut)?);
+            self.first = true;
+        }
+        let cut = self.at("a burst's header is cut short");
+        let session = SessionId(self.reader.u64().ok_or(cut)?);
+        let events = self.reader.u32().ok_or(cut)?;
+        let steps = self.reader.u32().ok_or(cut)?;
+        self.bursts -= 1;
+        let first = core::mem::take(&mut self.first);
+        let (steps, end) = (steps & ((1 << 30) - 1), BurstEnd::from_code(steps >> 30));
+        Ok(Some(BurstRecord { tick: self.tick, of_wave: self.of_wave, first, session, events, steps, end }))
+    }
+
+    /// The next event of the burst that was read last.
+    pub fn event(&mut self) -> Result<Event, TraceError> {
+        let cut = self.at("an event is cut short");
+        let word = self.reader.u64().ok_or(cut)?;
+        Event::unpack(word).ok_or(TraceError { what: "there is no such kind of event", ..cut })
+    }
+}
+
 /// Reads a trace's events, in order.
 #[derive(Clone, Debug)]
 pub struct TraceReader<'a> {
-    reader: Reader<'a>,
+    bursts: BurstReader<'a>,
     tick: Tick,
     session: SessionId,
-    bursts: u64,
     events: u32,
     failed: bool,
 }
@@ -162,31 +234,16 @@ pub struct TraceReader<'a> {
 impl<'a> TraceReader<'a> {
     /// Reads from the start of a trace.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        let reader = Reader::new(bytes);
-        Self { reader, tick: Tick(0), session: SessionId(0), bursts: 0, events: 0, failed: false }
+        Self { bursts: BurstReader::new(bytes), tick: Tick(0), session: SessionId(0), events: 0, failed: false }
     }
 
-    fn read(&mut self) -> Result<Option<TraceEvent>, &'static str> {
+    fn read(&mut self) -> Result<Option<TraceEvent>, TraceError> {
         while self.events == 0 {
-            if self.bursts == 0 {
-                if self.reader.remaining() == 0 {
-                    return Ok(None);
-                }
-                if self.reader.remaining() < CHUNK_HEADER {
-                    return Err("a chunk's header is cut short");
-                }
-                self.bursts = self.reader.u64().ok_or("cut short")?;
-                self.tick = Tick(self.reader.u64().ok_or("cut short")?);
-                continue;
-            }
-            self.bursts -= 1;
-            self.session = SessionId(self.reader.u64().ok_or("a burst's header is cut short")?);
-            self.events = self.reader.u32().ok_or("a burst's header is cut short")?;
-            self.reader.u32().ok_or("a burst's header is cut short")?;
+            let Some(burst) = self.bursts.burst()? else { return Ok(None) };
+            (self.tick, self.session, self.events) = (burst.tick, burst.session, burst.events);
         }
         self.events -= 1;
-        let word = self.reader.u64().ok_or("an event is cut short")?;
-        let event = Event::unpack(word).ok_or("there is no such kind of event")?;
+        let event = self.bursts.event()?;
         Ok(Some(TraceEvent { tick: self.tick, session: self.session, event }))
     }
 }
@@ -198,13 +255,8 @@ impl Iterator for TraceReader<'_> {
         if self.failed {
             return None;
         }
-        let offset = self.reader.offset();
-        match self.read() {
-            Ok(event) => event.map(Ok),
-            Err(what) => {
-                self.failed = true;
-                Some(Err(TraceError { offset, what }))
-            }
-        }
+        let event = self.read();
+        self.failed = event.is_err();
+        event.transpose()
     }
 }

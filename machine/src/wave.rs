@@ -46,8 +46,8 @@ pub enum Refusal {
         /// The machine's step.
         current: u64,
     },
-    /// No picks, no fuel or no chunk size.
-    #[error("the plan picks nothing, or gives no fuel")]
+    /// No picks, no fuel, too much fuel, or no chunk size.
+    #[error("the plan picks nothing, or gives no fuel, or more than a burst can take")]
     Empty,
     /// A pick that is not an island.
     #[error("there is no island {}", .0.0)]
@@ -154,7 +154,7 @@ impl WaveChunk {
     /// Runs one burst of each island, in pick order.
     pub fn run<H: EffectHandler + ?Sized>(mut self, host: &H) -> FinishedChunk {
         if self.context.trace {
-            self.outbox.begin_chunk(self.islands.len(), self.context.tick);
+            self.outbox.begin_chunk(self.islands.len(), true, self.context.tick);
         }
         for island in &mut self.islands {
             let image = &self.images[island.session.image as usize];

@@ -14,6 +14,7 @@ mod schedule;
 mod seeded;
 mod tape;
 mod threads;
+mod waves;
 
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
 pub use executor::{Executor, Inline, Seeded};
@@ -24,5 +25,7 @@ pub use schedule::{PriorityPolicy, Schedule, ScheduleError, SchedulerPolicy};
 pub use seeded::{ChoiceError, SeededHost};
 pub use tape::{Input, Tape, TapeError, read_inputs};
 pub use threads::{Threads, WorkersError};
+
+pub use waves::{WaveError, WaveSummary, verify_waves};
 
 pub use motet_machine as machine;

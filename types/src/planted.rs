@@ -88,6 +88,10 @@ faults! {
     ReplayTrustsEvents = "replay.trusts_events",
     /// Replay does not compare the state root.
     ReplayTrustsRoot = "replay.trusts_root",
+    /// The offline check of waves lets a session be picked twice.
+    WavesTwice = "waves.twice",
+    /// The offline check of waves lets a waiting session be picked.
+    WavesWaiting = "waves.waiting",
     /// The record's reader does not check frames.
     RecordUnchecked = "record.unchecked",
     /// A label may stand twice in one communication.

@@ -1,0 +1,178 @@
+//! Re-checking a recorded schedule, offline: was every wave one that could be certified?
+//!
+//! It knows neither planner nor certifier nor machine, only the record: which sessions each wave picked, how their
+//! bursts ended, and which inputs came in between. A session may be picked when it was opened, or its last burst
+//! ended ready, or it was answered since; once in a wave; and never after it ended.
+
+use crate::record::RunRecord;
+use crate::tape::Input;
+use motet_machine::{BurstEnd, BurstReader, BurstRecord, TraceError};
+use motet_types::{Planted, SessionId, Tick, planted};
+use std::collections::BTreeMap;
+
+/// What a recorded schedule amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct WaveSummary {
+    /// Waves.
+    pub waves: u64,
+    /// Picks, over all waves.
+    pub picks: u64,
+    /// The widest wave.
+    pub max_width: u64,
+    /// Steps.
+    pub steps: u64,
+}
+
+/// Why a recorded schedule is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WaveError {
+    /// The record's events cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// A wave whose tick does not follow the one before.
+    #[error("the wave at {found} follows the one at {before}")]
+    Order {
+        /// The tick before.
+        before: Tick,
+        /// The tick found.
+        found: Tick,
+    },
+    /// A session picked twice in one wave.
+    #[error("{session} is picked twice in the wave at {tick}")]
+    Twice {
+        /// The wave.
+        tick: Tick,
+        /// The session.
+        session: SessionId,
+    },
+    /// A session picked while it waited, after it ended, or before it was opened.
+    #[error("{session} is picked in the wave at {tick} while it {why}")]
+    NotReady {
+        /// The wave.
+        tick: Tick,
+        /// The session.
+        session: SessionId,
+        /// Why it was not ready.
+        why: &'static str,
+    },
+    /// A wave or a burst larger than the schedule allows.
+    #[error("the wave at {tick} has {found} {what}; the schedule allows {allowed}")]
+    TooLarge {
+        /// The wave.
+        tick: Tick,
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        found: u64,
+        /// How many are allowed.
+        allowed: u64,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    Waiting,
+    Ended,
+}
+
+struct Check<'a> {
+    record: &'a RunRecord,
+    states: BTreeMap<SessionId, State>,
+    picked: BTreeMap<SessionId, Tick>,
+    /// Answers by session and the planner step at which they came, oldest first.
+    answers: BTreeMap<SessionId, Vec<u64>>,
+    summary: WaveSummary,
+    wave: Option<Tick>,
+    width: u64,
+    chunk: u64,
+}
+
+/// Re-checks the schedule of a record.
+pub fn verify_waves(record: &RunRecord) -> Result<WaveSummary, WaveError> {
+    let mut answers: BTreeMap<SessionId, Vec<u64>> = BTreeMap::new();
+    for (step, input) in &record.inputs {
+        if let Input::Answer { at, .. } = input {
+            answers.entry(at.session).or_default().push(*step);
+        }
+    }
+    let mut check = Check {
+        record,
+        states: BTreeMap::new(),
+        picked: BTreeMap::new(),
+        answers,
+        summary: WaveSummary::default(),
+        wave: None,
+        width: 0,
+        chunk: 0,
+    };
+    let mut reader = BurstReader::new(&record.events);
+    while let Some(burst) = reader.burst()? {
+        for _ in 0..burst.events {
+            reader.event()?;
+        }
+        if burst.of_wave {
+            check.pick(&burst)?;
+        } else {
+            check.states.entry(burst.session).or_insert(State::Ready);
+        }
+    }
+    Ok(check.summary)
+}
+
+impl Check<'_> {
+    fn pick(&mut self, burst: &BurstRecord) -> Result<(), WaveError> {
+        let (tick, session, schedule) = (burst.tick, burst.session, &self.record.schedule);
+        if self.wave != Some(tick) {
+            // The first wave stands at tick 0, and every wave makes one tick.
+            let expected = self.wave.map_or(0, |before| before.0 + 1);
+            if tick.0 != expected {
+                return Err(WaveError::Order { before: self.wave.unwrap_or_default(), found: tick });
+            }
+            (self.wave, self.width) = (Some(tick), 0);
+            self.summary.waves += 1;
+        }
+        if burst.first {
+            self.chunk = 0;
+        }
+        self.width += 1;
+        self.chunk += 1;
+        let limits = [
+            ("picks", self.width, u64::from(schedule.wave)),
+            ("picks in a chunk", self.chunk, u64::from(schedule.chunk)),
+            ("steps in a burst", u64::from(burst.steps), u64::from(schedule.fuel)),
+        ];
+        for (what, found, allowed) in limits {
+            if found > allowed {
+                return Err(WaveError::TooLarge { tick, what, found, allowed });
+            }
+        }
+        if self.picked.insert(session, tick) == Some(tick) && !planted(Planted::WavesTwice) {
+            return Err(WaveError::Twice { tick, session });
+        }
+        let answered = self.answers.get_mut(&session).is_some_and(|steps| {
+            let due = steps.iter().take_while(|step| **step <= tick.0).count();
+            steps.drain(..due).count() > 0
+        });
+        let why = match self.states.get(&session) {
+            Some(State::Ready) => None,
+            Some(State::Waiting) if answered || planted(Planted::WavesWaiting) => None,
+            Some(State::Waiting) => Some("waits"),
+            Some(State::Ended) => Some("has ended"),
+            None => Some("is not open"),
+        };
+        if let Some(why) = why {
+            return Err(WaveError::NotReady { tick, session, why });
+        }
+        let state = match burst.end {
+            BurstEnd::Ready => State::Ready,
+            BurstEnd::Waiting => State::Waiting,
+            BurstEnd::Ended(_) => State::Ended,
+        };
+        self.states.insert(session, state);
+        self.summary.picks += 1;
+        self.summary.steps += u64::from(burst.steps);
+        self.summary.max_width = self.summary.max_width.max(self.width);
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! The offline check of a recorded schedule: true records pass, and every forged one is refused for its reason.
+
+use motet_choreo::{Source, compile, load};
+use motet_machine::{CodeImage, ProtocolMachineConfig, TraceMode};
+use motet_runtime::{
+    GuestRuntime, RecordWriter, RunRecord, Schedule, SchedulerPolicy, SeededHost, WaveError, verify_waves,
+};
+use motet_types::EffectKinds;
+
+const PROTOCOL: &str = "protocol P =\n  roles A, B\n  loop repeat 6\n    A -> B : Ping(Nat)\n    B -> A : Pong(Nat)\n";
+
+fn record(schedule: Schedule) -> RunRecord {
+    let global = load(&Source::from_text("p.tell", PROTOCOL).unwrap()).unwrap();
+    let image = CodeImage::verify(compile(&global).unwrap()).unwrap();
+    let config = ProtocolMachineConfig { record: true, trace: TraceMode::Full, ..Default::default() };
+    let mut runtime = GuestRuntime::new(config, schedule).unwrap();
+    let image = runtime.load(image).unwrap();
+    for _ in 0..7 {
+        runtime.open(image).unwrap();
+    }
+    let host = SeededHost::new(1);
+    runtime.run(&host).unwrap();
+    let mut writer = RecordWriter::new(Vec::new()).unwrap();
+    let wants: EffectKinds = runtime.wants();
+    writer.header(&runtime, "seeded", wants).unwrap();
+    RunRecord::from_bytes(&writer.finish(&mut runtime).unwrap()).unwrap()
+}
+
+/// Offsets of the chunk and burst headers in a trace: the format as the documentation draws it, read by hand.
+fn headers(events: &[u8]) -> (Vec<usize>, Vec<usize>) {
+    let u32_at = |at: usize| u32::from_le_bytes(events[at..at + 4].try_into().unwrap()) as usize;
+    let (mut chunks, mut bursts, mut at) = (vec![], vec![], 0);
+    while at < events.len() {
+        chunks.push(at);
+        let count = u32_at(at);
+        at += 16;
+        for _ in 0..count {
+            bursts.push(at);
+            at += 16 + 8 * u32_at(at + 8);
+        }
+    }
+    (chunks, bursts)
+}
+
+#[test]
+fn true_records_pass() {
+    for (policy, wave, fuel, chunk) in [
+        (SchedulerPolicy::Cooperative, 1, 1, 1),
+        (SchedulerPolicy::ProgressAware, 4, 3, 2),
+        (SchedulerPolicy::Random { seed: 3 }, 64, 5, 3),
+    ] {
+        let record = record(Schedule { policy, wave, fuel, chunk });
+        let summary = verify_waves(&record).unwrap();
+        let tally = record.end.unwrap().tally;
+        assert_eq!((summary.waves, summary.picks, summary.steps), (tally.waves, tally.bursts, tally.steps));
+        assert!(summary.max_width <= u64::from(wave));
+    }
+}
+
+#[test]
+fn forged_records_are_refused() {
+    let schedule = Schedule { policy: SchedulerPolicy::Cooperative, wave: 4, fuel: 5, chunk: 2 };
+    let sound = record(schedule);
+    let (chunks, bursts) = headers(&sound.events);
+    let forge = |change: &dyn Fn(&mut RunRecord)| {
+        let mut forged = sound.clone();
+        change(&mut forged);
+        verify_waves(&forged)
+    };
+    // The seven sessions were opened first: seven chunks of one burst. The first wave has four picks in two chunks.
+    let first_wave = chunks[7];
+    let (first, second) = (bursts[7], bursts[8]);
+    let twice = forge(&|r| r.events.copy_within(first..first + 8, second));
+    assert!(matches!(twice, Err(WaveError::Twice { .. })), "{twice:?}");
+    let unopened = forge(&|r| r.events[first] = 99);
+    assert!(matches!(unopened, Err(WaveError::NotReady { why: "is not open", .. })), "{unopened:?}");
+    let late = forge(&|r| r.events[first_wave + 8] = 5);
+    assert!(matches!(late, Err(WaveError::Order { .. })), "{late:?}");
+    let waiting = forge(&|r| r.events[first + 15] &= 0x3f);
+    assert!(matches!(waiting, Err(WaveError::NotReady { why: "waits", .. })), "{waiting:?}");
+    let ended = forge(&|r| r.events[first + 15] |= 0xc0);
+    assert!(matches!(ended, Err(WaveError::NotReady { why: "has ended", .. })), "{ended:?}");
+    let wide = forge(&|r| r.schedule.wave = 3);
+    assert!(matches!(wide, Err(WaveError::TooLarge { what: "picks", .. })), "{wide:?}");
+    let long = forge(&|r| r.schedule.fuel = 4);
+    assert!(matches!(long, Err(WaveError::TooLarge { what: "steps in a burst", .. })), "{long:?}");
+    let chunky = forge(&|r| r.schedule.chunk = 1);
+    assert!(matches!(chunky, Err(WaveError::TooLarge { what: "picks in a chunk", .. })), "{chunky:?}");
+    let cut = forge(&|r| r.events.truncate(second + 4));
+    assert!(matches!(cut, Err(WaveError::Trace(_))), "{cut:?}");
+}
