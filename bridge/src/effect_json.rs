@@ -12,8 +12,12 @@ use motet_machine::{
 use motet_types::{
     EffectFailureKind, EffectInterfaceMetadata, EffectKind, LabelId, Reg, RetryShape, SortId, TimeoutPolicy, Value,
 };
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// A line that is no outcome for its request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +52,7 @@ pub enum OutcomeError {
         needed: String,
     },
     /// A value of another sort.
-    #[error("the outcome's {0}")]
+    #[error(transparent)]
     Value(#[from] ValueError),
 }
 
@@ -136,14 +140,33 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error>
     Json::deserialize(from).map(Some)
 }
 
+/// What must be an object: a derived reader would also take the fields in order, as an array.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        from.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OutcomeLine {
     schema_version: Option<String>,
     effect_id: Option<String>,
     status: String,
-    response: Option<ResponseLine>,
-    failure: Option<FailureLine>,
+    response: Option<Object<ResponseLine>>,
+    failure: Option<Object<FailureLine>>,
 }
 
 #[derive(Deserialize)]
@@ -183,7 +206,8 @@ fn one_of(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
 
 /// Reads the outcome of a request.
 pub fn outcome_from_json(request: &EffectRequest<'_>, text: &str) -> Result<EffectOutcome, OutcomeError> {
-    let line: OutcomeLine = serde_json::from_str(text).map_err(|error| OutcomeError::Shape(error.to_string()))?;
+    let Object(line): Object<OutcomeLine> =
+        serde_json::from_str(text).map_err(|error| OutcomeError::Shape(error.to_string()))?;
     if let Some(version) = line.schema_version.filter(|version| version != HOST_SCHEMA_VERSION) {
         return Err(field("schema_version", &version, format!("`{HOST_SCHEMA_VERSION}`")));
     }
@@ -202,7 +226,7 @@ pub fn outcome_from_json(request: &EffectRequest<'_>, text: &str) -> Result<Effe
     Ok(match line.status.as_str() {
         "success" => {
             let needed = || format!("an object of kind `{}`", body_kind(request.kind()));
-            let response =
+            let Object(response) =
                 line.response.ok_or_else(|| OutcomeError::Missing { field: "response", needed: needed() })?;
             EffectOutcome::Success(response_from(request, response)?)
         }
@@ -210,7 +234,8 @@ pub fn outcome_from_json(request: &EffectRequest<'_>, text: &str) -> Result<Effe
         "pending" => EffectOutcome::Pending,
         "failure" => {
             let needed = || String::from("an object with `kind` and `message`");
-            let failure = line.failure.ok_or_else(|| OutcomeError::Missing { field: "failure", needed: needed() })?;
+            let Object(failure) =
+                line.failure.ok_or_else(|| OutcomeError::Missing { field: "failure", needed: needed() })?;
             let kind =
                 EffectFailureKind::ALL.into_iter().find(|kind| kind.name() == failure.kind).ok_or_else(|| {
                     field("failure.kind", &failure.kind, one_of(EffectFailureKind::ALL.map(EffectFailureKind::name)))

@@ -57,6 +57,11 @@ impl ExecHost {
         })
     }
 
+    /// How it is used.
+    pub const fn options(&self) -> &ExecOptions {
+        &self.options
+    }
+
     /// What went wrong, if anything has; it is told once.
     pub fn take_error(&self) -> Option<HostError> {
         self.lock().error.take()

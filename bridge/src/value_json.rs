@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 
 /// JSON that is not a value of the sort that is needed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{at} must be {needed}, not {found}")]
+#[error("`{at}` must be {needed}, not {found}")]
 pub struct ValueError {
     /// Where, as a path: `payload[0][1]`.
     pub at: String,

@@ -45,11 +45,7 @@ fn row_json(measured: &Measured) -> Json {
 }
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
-    if count("workers", args.workers, MAX_THREADS)? > 1 {
-        return Err(Failure::usage("threads_unavailable", "this version runs on one thread only")
-            .help("leave --workers out")
-            .field("workers", args.workers));
-    }
+    let workers = count("workers", args.workers, MAX_THREADS)? as usize;
     let size = args.size.map(|size| count("size", size, MAX_SIZE)).transpose()?;
     let chosen = chosen(args.name.as_deref())?;
     let mut rows = Vec::with_capacity(chosen.len());
@@ -59,6 +55,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     for workload in chosen {
         let mut setup = workload.setup();
         setup.size = size.unwrap_or(setup.size);
+        // One worker is the cooperative runtime.
+        setup.workers = if workers > 1 { workers } else { 0 };
         let measured = workload.run(&setup);
         if out.json {
             rows.push(row_json(&measured));

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     };
     let default = Default::of(&steps, &replay)?;
     let json = document(&replay, &default, proof)?;
-    if out.json { out.document(&json) } else { text(&json, out) }
+    if out.json { out.document(&json) } else { text(&json, 0, out) }
 }
 
 /// The same operations in the default scheme.
@@ -164,27 +164,23 @@ fn document(replay: &Replay, default: &Default, proof: Option<(usize, MerkleProo
     Ok(json)
 }
 
-fn text(json: &Json, out: &mut Out) -> Outcome<()> {
-    let line = |out: &mut Out, name: &str, value: &Json| match value {
-        Json::String(text) => out.line(format_args!("{name:28} {text}")),
-        other => out.line(format_args!("{name:28} {other}")),
-    };
+/// The document as lines, `indent` deep: lists of digests one below the other, proofs step by step.
+fn text(json: &Json, indent: usize, out: &mut Out) -> Outcome<()> {
     for (name, value) in json.as_object().into_iter().flatten() {
         match value {
-            Json::Array(all) if all.iter().all(Json::is_string) => {
-                out.line(format_args!("{name}: {}", all.len()))?;
+            Json::Array(all) => {
+                out.line(format_args!("{:indent$}{name}: {}", "", all.len()))?;
                 for one in all {
-                    line(out, "", one)?;
+                    let one = one.as_str().map_or_else(|| one.to_string(), str::to_owned);
+                    out.line(format_args!("{:indent$}  {one}", ""))?;
                 }
             }
-            Json::Array(all) => all.iter().try_for_each(|one| line(out, name, one))?,
-            Json::Object(fields) => {
-                out.line(format_args!("{name} scheme"))?;
-                for (name, value) in fields {
-                    line(out, &format!("  {name}"), value)?;
-                }
+            Json::Object(_) => {
+                out.line(format_args!("{:indent$}{name} scheme", ""))?;
+                text(value, indent + 2, out)?;
             }
-            plain => line(out, name, plain)?,
+            Json::String(value) => out.line(format_args!("{:indent$}{name}: {value}", ""))?,
+            plain => out.line(format_args!("{:indent$}{name}: {plain}", ""))?,
         }
     }
     Ok(())

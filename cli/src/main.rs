@@ -18,6 +18,7 @@ mod output_file;
 mod progress;
 mod project;
 mod record;
+mod refusal;
 mod replay;
 mod run;
 mod settings;
@@ -111,6 +112,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let message = text.split("\n\nUsage:").next().unwrap_or(text).trim();
+    let end = ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|tail| text.find(tail)).min();
+    let message = text[..end.unwrap_or(text.len())].trim();
     Failure::usage("usage", message).help("`motet help` lists the commands").report(true)
 }

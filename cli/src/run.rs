@@ -8,9 +8,12 @@ use crate::output_file::OutputFile;
 use crate::progress::Progress;
 use crate::settings::{Answers, Args, Settings};
 use crate::summary::Summary;
-use motet_bridge::{ExecHost, ExecOptions};
-use motet_machine::{CodeImage, EffectHandler};
-use motet_runtime::{ChoiceError, GuestRuntime, RecordWriter, RunStatus, RuntimeError, SeededHost, Turn};
+use motet_bridge::{ExecHost, ExecOptions, HostError};
+use motet_machine::{CodeImage, EffectHandler, TraceMode};
+use motet_runtime::{
+    ChoiceError, Executor, GuestRuntime, RecordWriter, RunStatus, Runtime, RuntimeError, SeededHost,
+    ThreadedGuestRuntime, Turn,
+};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,42 +41,37 @@ fn runtime_failure(error: &RuntimeError) -> Failure {
     }
 }
 
-/// The hosts of this command: a handler that may fail as a whole.
+/// The hosts of this command: handlers that may fail as a whole.
 trait Host: EffectHandler {
-    fn failed(&self) -> bool {
+    /// Whether nothing will be answered any more.
+    fn has_failed(&self) -> bool {
         false
     }
 
+    /// How long it may block before the run ends.
     fn patience(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// Why it failed.
+    fn take_error(&self) -> Option<HostError> {
+        None
     }
 }
 
 impl Host for SeededHost {}
 
-struct Process(ExecHost, Duration);
-
-impl EffectHandler for Process {
-    fn identity(&self) -> &str {
-        self.0.identity()
-    }
-
-    fn wants(&self) -> motet_types::EffectKinds {
-        self.0.wants()
-    }
-
-    fn handle_effect(&self, request: motet_machine::EffectRequest<'_>) -> motet_machine::EffectOutcome {
-        self.0.handle_effect(request)
-    }
-}
-
-impl Host for Process {
-    fn failed(&self) -> bool {
-        self.0.has_failed()
+impl Host for ExecHost {
+    fn has_failed(&self) -> bool {
+        ExecHost::has_failed(self)
     }
 
     fn patience(&self) -> Duration {
-        self.1
+        self.options().deadline
+    }
+
+    fn take_error(&self) -> Option<HostError> {
+        ExecHost::take_error(self)
     }
 }
 
@@ -82,46 +80,70 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let image = Arc::new(input::image(&args.file)?);
     let seeded = match &settings.answers {
         Answers::Seeded { seed, choices } => {
-            let given = choices.iter().try_fold(SeededHost::new(*seed), |host, (role, label)| {
+            choices.iter().try_fold(SeededHost::new(*seed), |host, (role, label)| {
                 host.choose(&image, role, label).map_err(|error| bad_choice(&error))
-            });
-            Some(given?)
+            })?
         }
-        Answers::Exec { .. } => None,
+        Answers::Exec { .. } => SeededHost::default(),
     };
     if args.print_config {
         let config = settings.json();
         return if out.json { out.document(&config) } else { out.line(format_args!("{config:#}")) };
     }
-    let started = Started::new(args, settings, image, out)?;
-    match (seeded, &started.settings.answers) {
-        (Some(host), _) => started.finish(&host, out, || None),
-        (None, Answers::Exec { command, deadline, receives }) => {
+    let draws = !out.json && !out.quiet && (args.draw || out.is_terminal());
+    let mut config = settings.config.clone();
+    if !draws && args.trace.is_none() {
+        // The digest covers every event all the same; none need be kept.
+        config.trace = TraceMode::Capped(0);
+    }
+    let schedule = settings.schedule.clone();
+    let drawing = draws.then(|| Drawing::new(&image));
+    let failed = |error: RuntimeError| runtime_failure(&error);
+    if settings.threads == 1 {
+        let runtime = GuestRuntime::new(config, schedule).map_err(failed)?;
+        answered(Started::new(args, &settings, image, runtime, drawing)?, seeded, out)
+    } else {
+        let runtime = ThreadedGuestRuntime::with_workers(config, schedule, settings.threads).map_err(failed)?;
+        answered(Started::new(args, &settings, image, runtime, drawing)?, seeded, out)
+    }
+}
+
+/// Runs with the host that was asked for.
+fn answered<E>(started: Started<'_, E>, seeded: SeededHost, out: &mut Out) -> Outcome<()>
+where
+    E: Executor<Arc<SeededHost>> + Executor<Arc<ExecHost>>,
+{
+    match &started.settings.answers {
+        Answers::Seeded { .. } => started.finish(&Arc::new(seeded), out),
+        Answers::Exec { command, deadline, receives } => {
             let options = ExecOptions { deadline: *deadline, receives: *receives };
             let host = ExecHost::start(command, options);
             let host = host.map_err(|error| Failure::failed(error.code(), error.to_string()))?;
-            let host = Process(host, *deadline);
-            started.finish(&host, out, || host.0.take_error())
+            started.finish(&Arc::new(host), out)
         }
-        (None, Answers::Seeded { .. }) => Err(Failure::failed("no_host", "nobody answers effects")),
     }
 }
 
 /// A run that has its sessions and has taken no step.
-struct Started {
-    settings: Settings,
+struct Started<'a, E> {
+    settings: &'a Settings,
     image: Arc<CodeImage>,
-    runtime: GuestRuntime,
+    runtime: Runtime<E>,
     record: Option<RecordWriter<OutputFile>>,
     record_path: Option<String>,
     drawing: Option<Drawing>,
 }
 
-impl Started {
-    fn new(args: &Args, settings: Settings, image: Arc<CodeImage>, out: &Out) -> Outcome<Self> {
-        let file = args.trace.as_deref().map(OutputFile::create).transpose()?;
+impl<'a, E> Started<'a, E> {
+    fn new(
+        args: &Args,
+        settings: &'a Settings,
+        image: Arc<CodeImage>,
+        mut runtime: Runtime<E>,
+        drawing: Option<Drawing>,
+    ) -> Outcome<Self> {
         let failed = |error: RuntimeError| runtime_failure(&error);
-        let mut runtime = GuestRuntime::new(settings.config.clone(), settings.schedule.clone()).map_err(failed)?;
+        let file = args.trace.as_deref().map(OutputFile::create).transpose()?;
         let id = runtime.load(Arc::clone(&image)).map_err(failed)?;
         for _ in 0..settings.sessions {
             runtime.open(id).map_err(failed)?;
@@ -131,17 +153,13 @@ impl Started {
         }
         let record = file.map(RecordWriter::new).transpose()?;
         let record_path = args.trace.as_ref().map(|path| path.display().to_string());
-        let draws = !out.json && !out.quiet && (args.draw || out.is_terminal());
-        let drawing = draws.then(|| Drawing::new(&image));
         Ok(Self { settings, image, runtime, record, record_path, drawing })
     }
 
-    fn finish<H: Host>(
-        mut self,
-        host: &H,
-        out: &mut Out,
-        error: impl FnOnce() -> Option<motet_bridge::HostError>,
-    ) -> Outcome<()> {
+    fn finish<H: Host>(mut self, host: &Arc<H>, out: &mut Out) -> Outcome<()>
+    where
+        E: Executor<Arc<H>>,
+    {
         let unwritable = |error: std::io::Error| Failure::unwritable("the trace", &error);
         if let Some(record) = &mut self.record {
             record.header(&self.runtime, host.identity(), host.wants()).map_err(unwritable)?;
@@ -150,7 +168,7 @@ impl Started {
         let mut idle_since: Option<Instant> = None;
         loop {
             let turn = self.runtime.turn(host).map_err(|error| runtime_failure(&error))?;
-            if host.failed() {
+            if host.has_failed() {
                 break;
             }
             if turn == Turn::Idle {
@@ -178,8 +196,8 @@ impl Started {
         }
         let summary = Summary {
             wall,
-            threads: self.settings.threads,
-            host_error: error(),
+            threads: self.settings.threads as u64,
+            host_error: host.take_error(),
             trace: self.record_path.take(),
             ..Summary::of(&self.runtime, &self.image)
         };

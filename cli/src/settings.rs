@@ -2,8 +2,8 @@
 
 use crate::failure::{Failure, Outcome};
 use clap::ValueEnum;
-use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, ProtocolMachineConfig, RunId, TraceMode};
-use motet_runtime::{PriorityPolicy, Schedule, SchedulerPolicy};
+use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, ProtocolMachineConfig, RunId};
+use motet_runtime::{PriorityPolicy, Schedule, SchedulerPolicy, Threads};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// The most sessions of one run.
 const MAX_SESSIONS: u64 = 10_000_000;
-/// The most threads anybody could mean.
-pub(crate) const MAX_THREADS: u64 = 1024;
+/// The most threads that a runtime takes.
+pub(crate) const MAX_THREADS: u64 = Threads::LIMIT as u64;
 /// The longest deadline: a day.
 const MAX_DEADLINE_MS: u64 = 86_400_000;
 
@@ -97,7 +97,7 @@ pub(crate) enum Answers {
 /// The options of a run, checked.
 pub(crate) struct Settings {
     pub(crate) sessions: u64,
-    pub(crate) threads: u64,
+    pub(crate) threads: usize,
     pub(crate) steps: Option<u64>,
     pub(crate) answers: Answers,
     pub(crate) schedule: Schedule,
@@ -123,12 +123,7 @@ impl Settings {
     /// Checks the options.
     pub(crate) fn of(args: &Args) -> Outcome<Self> {
         let sessions = count("sessions", args.sessions, MAX_SESSIONS)?;
-        let threads = count("threads", args.threads, MAX_THREADS)?;
-        if threads > 1 {
-            return Err(Failure::usage("threads_unavailable", "this version runs on one thread only")
-                .help("leave --threads out; no result depends on it")
-                .field("threads", threads));
-        }
+        let threads = count("threads", args.threads, MAX_THREADS)? as usize;
         if args.wal.is_some() {
             return Err(Failure::usage("wal_unavailable", "this version keeps no write-ahead log")
                 .help("--trace FILE records the run for `motet replay`"));
@@ -158,8 +153,6 @@ impl Settings {
                 capacity: small("buffer", args.buffer, u16::MAX.into())? as u16,
                 policy: BackpressurePolicy::Block,
             },
-            // The digest covers every event, kept or not; kept are those that will be written or drawn.
-            trace: TraceMode::Full,
             record: recorded,
             run_id: match answers {
                 Answers::Seeded { .. } => RunId::default(),

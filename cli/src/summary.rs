@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::out::Out;
 use motet_bridge::HostError;
 use motet_machine::{CodeImage, FaultReport, Tally};
-use motet_runtime::{GuestRuntime, RunStatus};
+use motet_runtime::{RunStatus, Runtime};
 use motet_types::{Digest, Side};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn fault_json(image: &CodeImage, report: &FaultReport) -> Json {
 }
 
 impl<'a> Summary<'a> {
-    pub(crate) fn of(runtime: &'a GuestRuntime, image: &'a CodeImage) -> Self {
+    pub(crate) fn of<E>(runtime: &'a Runtime<E>, image: &'a CodeImage) -> Self {
         Self {
             image,
             status: runtime.status(),

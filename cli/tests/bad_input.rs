@@ -40,20 +40,72 @@ fn files() {
             assert!(error["file"].is_string() || error["diagnostics"].is_array(), "{command} {file}: {error}");
         }
     }
-    expect![[""]].assert_eq(&table(&files.map(|file| ["check", file.as_str()]).each_ref().map(|args| &args[..])));
+    expect![[r#"
+        1 unreadable: $TMP:missing.tell cannot be read: No such file or directory (os error 2)
+        1 unreadable: $TMP: cannot be read: Is a directory (os error 21)
+        1 empty_file: $TMP:empty.tell is empty
+            help: a choreography begins with `protocol NAME =`
+        1 empty_file: $TMP:blank.tell is empty
+            help: a choreography begins with `protocol NAME =`
+        1 file_too_large: $TMP:large.tell has 8388609 bytes; at most 8388608 are read
+            help: split the protocol, or shorten repeated parts with `loop repeat`
+        1 not_utf8: $TMP:latin.tell is not UTF-8: bad byte at offset 21
+            help: save the file as UTF-8
+        1 zero_byte: $TMP:zero.tell holds a zero byte at offset 8
+            help: this is not a text file
+        1 json_syntax: `,` or `}` is expected, but the file ends here
+        1 json_shape: $: unknown field `more`
+    "#]]
+    .assert_eq(&table(&files.map(|file| ["check", file.as_str()]).each_ref().map(|args| &args[..])));
 }
 
 #[test]
 fn sources_with_their_places() {
     let scratch = Scratch::new();
     let unknown = scratch.file("unknown.tell", "protocol P =\n  roles A, B\n  A -> D : Hi\n");
-    expect![[""]].assert_eq(&check(&["check", &unknown]));
-    expect![[""]].assert_eq(&check(&["check", &unknown, "--json"]));
+    expect![[r#"
+        exit 1
+        --- error
+        motet::choreo::unknown_role
+
+          × there is no role `D`
+           ╭─[$TMP:unknown.tell:3:8]
+         2 │   roles A, B
+         3 │   A -> D : Hi
+           ·        ┬
+           ·        ╰── here
+           ╰────
+          help: add `D` to `roles`
+    "#]]
+    .assert_eq(&check(&["check", &unknown]));
+    expect![[r#"
+        exit 1
+        --- error
+        {"error":{"code":"unknown_role","diagnostics":[{"code":"unknown_role","column":8,"help":"add `D` to `roles`","line":3,"message":"there is no role `D`"}],"file":"$TMP:unknown.tell","message":"there is no role `D`"}}
+    "#]].assert_eq(&check(&["check", &unknown, "--json"]));
     // C cannot follow the choice of A.
     let text = "protocol P =\n  roles A, B, C\n  choice A at\n    | L =>\n        A -> B : L\n        B -> C : X\n    | R =>\n        A -> B : R\n";
     let choice = scratch.file("choice.tell", text);
-    expect![[""]].assert_eq(&check(&["check", &choice]));
-    expect![[""]].assert_eq(&check(&["run", &choice, "--json"]));
+    expect![[r#"
+        exit 1
+        --- error
+        motet::choreo::not_projectable
+
+          × `C` cannot tell branch `L` from branch `R` of the choice of `A`: one ends where the other would receive `X` from B
+           ╭─[$TMP:choice.tell:3:3]
+         2 │   roles A, B, C
+         3 │   choice A at
+           ·   ─────┬─────
+           ·        ╰── A chooses here
+         4 │     | L =>
+           ╰────
+          help: A could tell C: add `A -> C : L` to branch L and `A -> C : R` to branch R
+    "#]].assert_eq(&check(&["check", &choice]));
+    expect![[r#"
+        exit 1
+        --- error
+        {"error":{"code":"not_projectable","diagnostics":[{"code":"not_projectable","column":3,"help":"A could tell C: add `A -> C : L` to branch L and `A -> C : R` to branch R","line":3,"message":"`C` cannot tell branch `L` from branch `R` of the choice of `A`: one ends where the other would receive `X` from B"}],"file":"$TMP:choice.tell","message":"`C` cannot tell branch `L` from branch `R` of the choice of `A`: one ends where the other would receive `X` from B","tier":"specification_only"}}
+    "#]].assert_eq(&check(&["run", &choice, "--json"]));
     let later = scratch.file("later.tell", "protocol P =\n  roles A, B\n  A -> B : Hi\n  publish x\n");
     let (status, code, error) = refused(&["check", &later]);
     assert_eq!((status, code.as_str(), &error["tier"]), (1, "not_executable", &"specification_only".into()));
@@ -64,7 +116,61 @@ fn arguments() {
     let ping = "examples/ping_pong.tell";
     let three = "examples/three_buyer.tell";
     let huge = u64::MAX.to_string();
-    expect![[""]].assert_eq(&table(&[
+    expect![[r#"
+        2 usage: 'motet' requires a subcommand but one was not provided
+          [subcommands: check, project, compile, inspect, run, replay, diff, trace, bench, heap, help]
+            help: `motet help` lists the commands
+        2 usage: unrecognized subcommand 'fly'
+            help: `motet help` lists the commands
+        2 usage: the following required arguments were not provided:
+          <FILE>
+            help: `motet help` lists the commands
+        2 bad_count: --sessions is 0; it must be between 1 and 10000000
+        2 usage: invalid value '-1' for '--sessions <SESSIONS>': invalid digit found in string
+            help: `motet help` lists the commands
+        2 bad_count: --sessions is 18446744073709551615; it must be between 1 and 10000000
+        2 usage: invalid value '99999999999999999999999' for '--sessions <SESSIONS>': number too large to fit in target type
+            help: `motet help` lists the commands
+        2 usage: invalid value 'many' for '--sessions <SESSIONS>': invalid digit found in string
+            help: `motet help` lists the commands
+        2 bad_count: --steps is 0; it must be between 1 and 18446744073709551615
+        2 bad_count: --wave is 0; it must be between 1 and 1048576
+        2 bad_count: --wave is 18446744073709551615; it must be between 1 and 1048576
+        2 bad_count: --fuel is 0; it must be between 1 and 1048576
+        2 bad_count: --fuel is 99999999; it must be between 1 and 1048576
+        2 bad_count: --buffer is 0; it must be between 1 and 65535
+        2 bad_count: --buffer is 65536; it must be between 1 and 65535
+        2 bad_count: --threads is 0; it must be between 1 and 1024
+        2 bad_count: --threads is 100000; it must be between 1 and 1024
+        2 bad_count: --host-deadline is 0; it must be between 1 and 86400000
+        2 bad_count: --host-deadline is 18446744073709551615; it must be between 1 and 86400000
+        2 usage: invalid value 'fifo' for '--policy <POLICY>'
+          [possible values: cooperative, round-robin, priority, progress-aware, random]
+            help: `motet help` lists the commands
+        2 wal_unavailable: this version keeps no write-ahead log
+            help: --trace FILE records the run for `motet replay`
+        2 bad_host: `python3` is no host
+            help: write --host 'exec:COMMAND', for example --host 'exec:python3 host.py'
+        2 bad_host: `exec: ` is no host
+            help: write --host 'exec:COMMAND', for example --host 'exec:python3 host.py'
+        2 usage: the following required arguments were not provided:
+          --host <exec:COMMAND>
+            help: `motet help` lists the commands
+        2 usage: the argument '--host <exec:COMMAND>' cannot be used with '--choose <ROLE=LABEL>'
+            help: `motet help` lists the commands
+        2 bad_choice: `Bob` is no choice
+            help: write --choose ROLE=LABEL, several with commas between them
+        2 bad_choice: `=Accept` is no choice
+            help: write --choose ROLE=LABEL, several with commas between them
+        2 unknown_role: the protocol has no role `Robert`; its roles are Alice, Bob, Carol, Seller
+        2 unknown_label: Bob never chooses `Agree`; it chooses between Accept, AskCarol
+        2 unknown_label: Alice never chooses `Title`; it has no choice to make
+        2 unknown_label: Carol never chooses `Perhaps`; it chooses between Help, Refuse
+        2 unknown_role: the protocol has no role `Robert`; its roles are Alice, Bob, Carol, Seller
+        2 bad_count: --until is 0; it must be between 1 and 18446744073709551615
+        2 bad_count: --workers is 0; it must be between 1 and 1024
+        2 bad_count: --size is 0; it must be between 1 and 1000000000
+    "#]].assert_eq(&table(&[
         &[],
         &["fly"],
         &["run"],
@@ -98,10 +204,12 @@ fn arguments() {
         &["run", three, "--choose", "Bob=Accept,Carol=Perhaps"],
         &["project", three, "--role", "Robert"],
         &["replay", "missing.trc", "--until", "0"],
-        &["bench", "sleep"],
         &["bench", "--workers", "0"],
         &["bench", "--size", "0"],
     ]));
+    let (status, code, error) = refused(&["bench", "sleep"]);
+    assert_eq!((status, code.as_str()), (2, "unknown_workload"));
+    assert!(error["known"].as_array().unwrap().contains(&"ping_pong".into()));
 }
 
 #[test]
@@ -120,7 +228,31 @@ fn the_wrong_kind_of_file() {
     motet(&["compile", "examples/ping_pong.tell", "-o", &image]);
     motet(&["run", "examples/ping_pong.tell", "--trace", &trace]);
     let text = scratch.file("text", "hello");
-    expect![[""]].assert_eq(&table(&[
+    expect![[r#"
+        1 is_an_image: $TMP:ping.img is a compiled image
+            help: `motet inspect` and `motet run` read images
+        1 is_an_image: $TMP:ping.img is a compiled image
+            help: `motet inspect` and `motet run` read images
+        1 is_an_image: $TMP:ping.img is a compiled image
+            help: `motet inspect` and `motet run` read images
+        1 is_a_trace: $TMP:ping.trc is the trace of a run
+            help: `motet replay`, `motet trace` and `motet diff` read traces
+        1 is_a_trace: $TMP:ping.trc is the trace of a run
+            help: `motet replay`, `motet trace` and `motet diff` read traces
+        1 not_a_trace: $TMP:ping.img: not a Motet trace: the file does not start with "MOTETTRC"
+            help: `motet run --trace FILE` writes traces
+        1 not_a_trace: examples/ping_pong.tell: not a Motet trace: the file does not start with "MOTETTRC"
+            help: `motet run --trace FILE` writes traces
+        1 not_a_trace: $TMP:text: not a Motet trace: the file does not start with "MOTETTRC"
+            help: `motet run --trace FILE` writes traces
+        1 not_a_trace: /dev/null: not a Motet trace: the file does not start with "MOTETTRC"
+            help: `motet run --trace FILE` writes traces
+        1 not_a_trace: $TMP:ping.img: not a Motet trace: the file does not start with "MOTETTRC"
+            help: `motet run --trace FILE` writes traces
+        1 not_a_trace: /dev/zero: not a Motet trace: the file does not start with "MOTETTRC"
+            help: `motet run --trace FILE` writes traces
+    "#]]
+    .assert_eq(&table(&[
         &["check", &image],
         &["project", &image],
         &["compile", &image, "-o", &scratch.path("again.img")],
@@ -166,7 +298,27 @@ fn images_through_the_binary() {
         scratch.file("jump", jump.to_bytes()),
     ];
     let run = files.each_ref().map(|file| ["run", file.as_str()]);
-    expect![[""]].assert_eq(&table(&run.each_ref().map(|args| &args[..])));
+    expect![[r#"
+        1 wrong_version: $TMP:version: image format version 9; this build reads version 1: compile the protocol again
+            help: compile the protocol again with this version
+        1 damaged_image: $TMP:reserved: a reserved byte of the image header, at offset 13, is not zero
+            help: the file was changed: compile it again
+        1 damaged_image: $TMP:payload: the image is damaged: its payload does not match its checksum
+            help: the file was changed: compile it again
+        1 damaged_image: $TMP:digest: the image's content digest does not match its content
+            help: the file was changed: compile it again
+        1 wrong_length: $TMP:cut: the image is 599 bytes long but its header says 600
+            help: the file was cut or added to: compile it again
+        1 wrong_length: $TMP:header: the image is 20 bytes long but its header says 96
+            help: the file was cut or added to: compile it again
+        1 wrong_length: $TMP:longer: the image is 601 bytes long but its header says 600
+            help: the file was cut or added to: compile it again
+        1 image_refused: $TMP:register: pc0: r65535 is out of range; A has 2 registers
+            help: the image does not do what its types say: compile it again, or ask who made it
+        1 image_refused: $TMP:jump: role 1: its code does not start where the last role's ends
+            help: the image does not do what its types say: compile it again, or ask who made it
+    "#]]
+    .assert_eq(&table(&run.each_ref().map(|args| &args[..])));
     for file in &files {
         let (status, ..) = refused(&["inspect", file]);
         assert_eq!(status, 1);

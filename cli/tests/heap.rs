@@ -29,7 +29,34 @@ fn the_published_vectors() {
     let other = &done["default"];
     assert_eq!((&other["live"], &other["spent"]), (&2.into(), &1.into()));
     assert!(other["proof_hex"].as_str().is_some_and(|proof| proof.len() > 64));
-    expect![[""]].assert_eq(&check(&["heap", "replay", &file]));
+    expect![[r#"
+        exit 0
+        active_resource_ids_hex: 2
+          DIGEST
+          DIGEST
+        allocated_resource_ids_hex: 3
+          DIGEST
+          DIGEST
+          DIGEST
+        commitment_hash_hex: DIGEST
+        consumed_resource_ids_hex: 1
+          DIGEST
+        default scheme
+          allocated_resource_ids_hex: 3
+            DIGEST
+            DIGEST
+            DIGEST
+          live: 2
+          nullifier_root_hex: DIGEST
+          resource_root_hex: DIGEST
+          root_hex: DIGEST
+          spent: 1
+        hasher: blake3
+        heap_encoding_version: 1
+        nullifier_root_hex: DIGEST
+        resource_root_hex: DIGEST
+    "#]]
+    .assert_eq(&check(&["heap", "replay", &file]));
 }
 
 #[test]
@@ -56,7 +83,19 @@ fn what_is_refused() {
         "k",
         &format!(r#"[{{"kind":"alloc_session","role":"A","type_hash":1,"resource_id_digest_hex":"{nobody}"}}]"#),
     );
-    expect![[""]].assert_eq(&all);
+    expect![[r#"
+        1 bad_operations $TMP:a: the operations are not JSON: EOF while parsing a value at line 1 column 0
+        1 bad_operations $TMP:b: the operations are not JSON: EOF while parsing an object at line 1 column 1
+        1 bad_operations $TMP:c: the operations must be a list, or an object with the one field `operations` that holds a list
+        1 bad_operations $TMP:d: the operations must be a list, or an object with the one field `operations` that holds a list
+        1 bad_operations $TMP:e: operation 0: unknown variant `fly`, expected one of `alloc_channel`, `alloc_message`, `alloc_session`, `alloc_value`, `consume`, `remove`
+        1 bad_operations $TMP:f: operation 0: unknown field `extra`, expected one of `role`, `type_hash`, `resource_id_digest_hex`
+        1 bad_operations $TMP:g: operation 0: missing field `type_hash`
+        1 bad_operations $TMP:h: operation 0: `data_hex` must be an even number of hexadecimal digits
+        1 bad_operations $TMP:i: operation 0: `resource_id.digest_hex` must be 64 hexadecimal digits
+        3 heap_refused $TMP:j: operation 0: no resource DIGEST#0
+        3 heap_refused $TMP:k: operation 0: allocated DIGEST#0, which is not the id expected
+    "#]].assert_eq(&all);
     let file = scratch.file("ops.json", OPERATIONS);
     let (status, code, _) = refused(&["heap", "replay", &file, "--prove", "2"]);
     assert_eq!((status, code.as_str()), (2, "bad_index"));

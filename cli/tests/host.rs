@@ -5,6 +5,7 @@ mod common;
 
 use common::{Scratch, check, error_of, json, motet, plain};
 use expect_test::expect;
+use motet_choreo::{EmitOptions, Source, compile_with, load};
 use std::time::{Duration, Instant};
 
 const PING: &str = "examples/ping_pong.tell";
@@ -59,7 +60,46 @@ fn requests_hold_names() {
     assert_eq!(ids.len(), requests.len(), "no two effects share an id");
     let mut first = requests[0].clone();
     first["effect_id"] = "ID".into();
-    expect![[""]].assert_eq(&format!("{first:#}"));
+    expect![[r#"
+        {
+          "body": {
+            "kind": "send_decision",
+            "label": "Title",
+            "partner": "Seller",
+            "payload": "",
+            "role": "Alice",
+            "sort": "string",
+            "state": [
+              {
+                "role": "Alice",
+                "session": 0
+              },
+              "",
+              null,
+              0
+            ]
+          },
+          "effect_id": "ID",
+          "metadata": {
+            "admissibility": "declared_use_only",
+            "agreement_use": "forbidden",
+            "authority_class": "command",
+            "handler_domain": "external",
+            "interface_name": "Transport",
+            "operation_name": "sendDecision",
+            "reentrancy_policy": "allow",
+            "region_scope": "session",
+            "retry_shape": "forbidden",
+            "semantic_class": "best_effort",
+            "timeout_policy": "none",
+            "totality": "immediate"
+          },
+          "operation_id": "0/0/0",
+          "schema_version": "motet_host.v1",
+          "session": 0,
+          "tick": 0
+        }"#]]
+    .assert_eq(&format!("{first:#}"));
 }
 
 #[test]
@@ -75,7 +115,8 @@ fn one_process_serves_all_sessions() {
 /// Status, code and message when this script is the host.
 fn fails(script: &str) -> String {
     let scratch = Scratch::new();
-    let host = format!("exec:sh {}", scratch.file("host.sh", script));
+    // Without `exec` some shells stay around and hold the pipe.
+    let host = format!("exec:exec sh {}", scratch.file("host.sh", script));
     let begun = Instant::now();
     let said = motet(&["run", PING, "--host", &host, "--host-deadline", "300", "--json"]);
     assert!(begun.elapsed() < Duration::from_secs(20), "the deadline holds");
@@ -101,7 +142,15 @@ fn hosts_that_die_or_are_silent() {
     all += &fails("while read -r line; do :; done");
     // It leaves somebody behind who holds the pipe.
     all += &fails("sleep 60 & sleep 60");
-    expect![[""]].assert_eq(&all);
+    expect![[r#"
+        3 host_died: the host `exec sh $TMP:host.sh` ended without an answer (exit status: 3), when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_died: the host `exec sh $TMP:host.sh` ended without an answer (signal: 9 (SIGKILL)), when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_died: the host `exec sh $TMP:host.sh` ended without an answer (exit status: 0), when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_died: the host `exec sh $TMP:host.sh` ended without an answer (it closed its output), when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_silent: the host `exec sh $TMP:host.sh` did not answer within 300 ms, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_silent: the host `exec sh $TMP:host.sh` did not answer within 300 ms, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_silent: the host `exec sh $TMP:host.sh` did not answer within 300 ms, when asked for a decision about Ping from Alice to Bob in session 0
+    "#]].assert_eq(&all);
 }
 
 #[test]
@@ -111,7 +160,12 @@ fn hosts_that_talk_too_much() {
     all += &fails("tr '\\0' x < /dev/zero");
     all += &fails("read -r line; printf 'one\\ntwo\\n'; sleep 60");
     all += &fails("read -r line; printf '\\377\\n'");
-    expect![[""]].assert_eq(&all);
+    expect![[r#"
+        3 host_flood: the host `exec sh $TMP:host.sh` wrote a line of more than 1048576 bytes, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_flood: the host `exec sh $TMP:host.sh` wrote a line of more than 1048576 bytes, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` wrote more than one line: `two`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` wrote a line that is not UTF-8, from byte 0 on, when asked for a decision about Ping from Alice to Bob in session 0
+    "#]].assert_eq(&all);
 }
 
 #[test]
@@ -122,6 +176,8 @@ fn answers_that_are_none() {
         "hello",
         "[]",
         "{}",
+        r#"[null,null,"success",null,null]"#,
+        r#"{"status":"success","response":["send_decision","deliver"]}"#,
         r#"{"status":"done"}"#,
         r#"{"status":"success"}"#,
         r#"{"status":"success","response":{"kind":"choose","label":"Ping"}}"#,
@@ -144,7 +200,33 @@ fn answers_that_are_none() {
     ] {
         all += &answers(line);
     }
-    expect![[""]].assert_eq(&all);
+    expect![[r#"
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered ``: the outcome is not what it should be: EOF while parsing a value at line 1 column 0, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `hello`: the outcome is not what it should be: expected value at line 1 column 1, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `[]`: the outcome is not what it should be: invalid type: sequence, expected an object at line 1 column 0, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{}`: the outcome is not what it should be: missing field `status` at line 1 column 2, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `[null,null,"success",null,null]`: the outcome is not what it should be: invalid type: sequence, expected an object at line 1 column 0, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":["send_decision","deliver"]}`: the outcome is not what it should be: invalid type: sequence, expected an object at line 1 column 31, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"done"}`: `status` is `done`; it must be one of `success`, `failure`, `blocked`, `pending`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success"}`: the outcome has no `response`; it must hold an object of kind `send_decision`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"choose","label":"Pin…`: `response.kind` is `choose`; it must be `send_decision`, as in the request, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision"}}`: the outcome has no `response.decision`; it must hold one of `deliver`, `drop`, `defer`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: `response.decision` is `perhaps`; it must be one of `deliver`, `drop`, `defer`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: `response.payload` does not belong into this outcome: only the decision `deliver` has one, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: `response.label` does not belong into this outcome: only `choose` has one, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: `response.payload` must be nat, not "seven", when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: `response.payload` must be nat, not -1, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: `response.payload` must be nat, not 1.5, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: the outcome is not what it should be: duplicate field `status` at line 1 column 85, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: the outcome is not what it should be: unknown field `note`, expected one of `schema_version`, `effect_id`, `status`, `response`, `failure` at line 1 column 83, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"blocked","response":{"kind":"send_decision","deci…`: `response` does not belong into this outcome: only the status `success` has one, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"failure"}`: the outcome has no `failure`; it must hold an object with `kind` and `message`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"failure","failure":{"kind":"tired","message":"x"}…`: `failure.kind` is `tired`; it must be one of `denied`, `timeout`, `cancelled`, `stale_authority`, `invalid_evidence`, `unavailable`, `invalid_input`, `determinism`, `topology_disruption`, `contract_violation`, `unknown`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"failure","failure":{"kind":"denied"}}`: the outcome is not what it should be: missing field `message` at line 1 column 47, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","effect_id":"00","response":{"kind":"sen…`: `effect_id` is `00`; it must be `DIGEST`, the id of the request that is open, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","schema_version":"motet_host.v9","respon…`: `schema_version` is `motet_host.v9`; it must be `motet_host.v1`, when asked for a decision about Ping from Alice to Bob in session 0
+        3 host_garbage: the host `exec sh $TMP:host.sh` answered `{"status":"success","response":{"kind":"send_decision","deci…`: the outcome is not what it should be: trailing characters at line 1 column 79, when asked for a decision about Ping from Alice to Bob in session 0
+    "#]].assert_eq(&all);
 }
 
 #[test]
@@ -155,7 +237,54 @@ fn a_host_may_refuse() {
         r#"while read -r line; do echo '{"status":"failure","failure":{"kind":"denied","message":"not today"}}'; done"#,
     );
     // The host works; the run faults.
-    expect![[""]].assert_eq(&check(&["run", PING, "--host", &format!("exec:sh {host}")]));
+    expect![[r#"
+        exit 3
+        PingPong: faulted with 1 session, 0 messages, 2 steps in N
+        fault in session0, role Alice, line 4: the host's answer to send_decision was refused: Denied: not today
+        trace digest DIGEST
+        state root   DIGEST
+        --- error
+        error[faulted]: 1 session faulted; the first is session0, role Alice: the host's answer to send_decision was refused: Denied: not today
+    "#]].assert_eq(&check(&["run", PING, "--host", &format!("exec:sh {host}")]));
+}
+
+/// An image whose every message is followed by an effect that may block.
+fn hooked(scratch: &Scratch) -> String {
+    let source = Source::from_text("p.tell", "protocol P =\n  roles A, B\n  A -> B : Ping(Nat)\n").unwrap();
+    let mut parts = compile_with(&load(&source).unwrap(), EmitOptions { step_hooks: true }).unwrap();
+    parts.effects.iter_mut().for_each(|effect| effect.may_block = true);
+    scratch.file("hooked.img", parts.to_bytes())
+}
+
+#[test]
+fn a_host_may_take_its_time() {
+    let scratch = Scratch::new();
+    let image = hooked(&scratch);
+    let answer = r#"echo '{"status":"success","response":{"kind":"invoke_step","answer":null}}'"#;
+    let deliver = r#"echo '{"status":"success","response":{"kind":"send_decision","decision":"deliver"}}'"#;
+    let script = |invoke: &str| {
+        let cases = format!(r#"case "$line" in *'"kind":"invoke_step"'*) {invoke} ;; *) {deliver} ;; esac"#);
+        format!("n=0; while read -r line; do {cases}; done")
+    };
+    // Two times out of three it is not ready.
+    let blocks = r#"echo '{"status":"blocked"}'"#;
+    let slow = script(&format!("n=$((n+1)); if [ $((n % 3)) = 0 ]; then {answer}; else {blocks}; fi"));
+    let host = format!("exec:sh {}", scratch.file("slow.sh", slow));
+    let trace = scratch.path("slow.trc");
+    let summary = json(&["run", &image, "--host", &host, "--trace", &trace]);
+    assert_eq!((&summary["status"], &summary["messages"]), (&"completed".into(), &1.into()));
+    assert_eq!(json(&["replay", &trace])["equal"], true);
+    // It never is, or promises an answer that nobody can hand in: the run ends when its patience does.
+    for answer in [blocks, r#"echo '{"status":"pending"}'"#] {
+        let host = format!("exec:sh {}", scratch.file("never.sh", script(answer)));
+        let begun = Instant::now();
+        let said = motet(&["run", &image, "--host", &host, "--host-deadline", "300", "--json"]);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        let (code, _) = error_of(&said);
+        assert_eq!((said.status, code.as_str()), (3, "waiting"));
+        let summary: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(summary["status"], "waiting");
+    }
 }
 
 #[test]
