@@ -400,9 +400,9 @@ impl ProtocolMachine {
         }))
     }
 
-    /// Takes the answer to a pending effect and opens its gate; the island is then ready. Must not be called while a
-    /// wave runs.
-    pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<IslandId, AnswerError> {
+    /// Takes the answer to a pending effect and opens its gate; the island is then ready. Answers the island if it
+    /// was not ready before, so that it is planned once. Must not be called while a wave runs.
+    pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<IslandId>, AnswerError> {
         if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
             return Err(AnswerError::NotAnAnswer(at));
         }
@@ -414,8 +414,8 @@ impl ProtocolMachine {
         let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
         let slot_state = &mut self.slots[slot_at];
         slot_state.session.answer(&image.layout, at.coroutine, outcome);
-        slot_state.place = Place::Ready;
-        Ok(IslandId(slot))
+        let before = mem::replace(&mut slot_state.place, Place::Ready);
+        Ok((before != Place::Ready).then_some(IslandId(slot)))
     }
 
     /// Whether an island is ready: for planners, and for those who doubt them.

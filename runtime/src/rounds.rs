@@ -216,15 +216,14 @@ impl<E> Runtime<E> {
 
     /// Whether this host may serve the loaded images: looked at once, and again when either changes.
     fn admit<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<EffectKinds, RuntimeError> {
+        if let Some(began) = &self.handler
+            && began != host.identity()
+        {
+            return Err(RuntimeError::HandlerChanged { began: began.clone(), now: host.identity().into() });
+        }
         let now = (self.machine.images().len(), host.wants());
         if self.admitted == Some(now) {
             return Ok(now.1);
-        }
-        match &self.handler {
-            Some(began) if began != host.identity() => {
-                return Err(RuntimeError::HandlerChanged { began: began.clone(), now: host.identity().into() });
-            }
-            _ => self.handler = Some(host.identity().into()),
         }
         for image in self.machine.images() {
             if !now.1.contains(EffectKind::Choose)
@@ -241,6 +240,8 @@ impl<E> Runtime<E> {
                 return Err(RuntimeError::NobodyAnswers { effect });
             }
         }
+        // A handler that was refused has not begun the run.
+        self.handler.get_or_insert_with(|| host.identity().into());
         self.admitted = Some(now);
         Ok(now.1)
     }
@@ -334,7 +335,9 @@ impl<E> Runtime<E> {
         if let Some(outcome) = recorded {
             self.record(|| Input::Answer { at, outcome });
         }
-        self.planner.ready(island, self.machine.planner_step());
+        if let Some(island) = island {
+            self.planner.ready(island, self.machine.planner_step());
+        }
         Ok(())
     }
 
