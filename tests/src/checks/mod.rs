@@ -2,5 +2,6 @@
 
 pub mod buffers;
 pub mod invoking;
+pub mod scheduling;
 pub mod steps;
 pub mod verifier;
