@@ -5,6 +5,7 @@
 
 mod contained;
 mod diff;
+mod envelope;
 mod executor;
 mod planner;
 mod record;
@@ -17,6 +18,10 @@ mod threads;
 mod waves;
 
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
+pub use envelope::{
+    ENVELOPE_DIFF_SCHEMA, EffectOrderingClass, EnvelopeDiff, EnvelopeError, FailureVisibleDiffClass,
+    SchedulerPermutationClass, WaveWidthBound, envelope_diff,
+};
 pub use executor::{Executor, Inline, Seeded};
 pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
 pub use replay::{Divergence, ReplayError, Replayed, replay};

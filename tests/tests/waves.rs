@@ -3,7 +3,8 @@
 use motet_choreo::{Source, compile, load};
 use motet_machine::{CodeImage, ProtocolMachineConfig, TraceMode};
 use motet_runtime::{
-    GuestRuntime, RecordWriter, RunRecord, Schedule, SchedulerPolicy, SeededHost, WaveError, verify_waves,
+    EffectOrderingClass, FailureVisibleDiffClass, GuestRuntime, RecordWriter, RunRecord, Schedule,
+    SchedulerPermutationClass, SchedulerPolicy, SeededHost, WaveError, envelope_diff, verify_waves,
 };
 use motet_types::EffectKinds;
 
@@ -88,4 +89,30 @@ fn forged_records_are_refused() {
     assert!(matches!(chunky, Err(WaveError::TooLarge { what: "picks in a chunk", .. })), "{chunky:?}");
     let cut = forge(&|r| r.events.truncate(second + 4));
     assert!(matches!(cut, Err(WaveError::Trace(_))), "{cut:?}");
+}
+
+#[test]
+fn the_envelope_between_schedules() {
+    let schedule = |wave, fuel| Schedule { policy: SchedulerPolicy::Cooperative, wave, fuel, chunk: 2 };
+    let (baseline, candidate) = (record(schedule(1, 1)), record(schedule(4, 5)));
+    let same = envelope_diff(&baseline, &baseline).unwrap();
+    assert_eq!(same.scheduler_permutation_class, SchedulerPermutationClass::Exact);
+    assert_eq!(same.effect_ordering_class, EffectOrderingClass::Exact);
+    let diff = envelope_diff(&baseline, &candidate).unwrap();
+    assert_eq!(diff.scheduler_permutation_class, SchedulerPermutationClass::SessionNormalizedPermutation);
+    assert_eq!(diff.effect_ordering_class, EffectOrderingClass::ReplayDeterministic);
+    assert_eq!(diff.failure_visible_diff_class, FailureVisibleDiffClass::Exact);
+    assert_eq!((diff.wave_width_bound.baseline_max, diff.wave_width_bound.candidate_max), (1, 4));
+    assert!(diff.within_bound());
+    assert_ne!(diff.hash(), same.hash());
+    // A session that stops short is outside the envelope.
+    let mut other = candidate.clone();
+    let (_, bursts) = headers(&other.events);
+    let first_wave_burst = bursts[7];
+    let event = first_wave_burst + 16;
+    other.events[event] = motet_types::EventKind::Halted as u8;
+    let broken = envelope_diff(&baseline, &other).unwrap();
+    assert_eq!(broken.scheduler_permutation_class, SchedulerPermutationClass::EnvelopeBounded);
+    other.inputs.retain(|(_, input)| !matches!(input, motet_runtime::Input::Effect(_)));
+    assert_eq!(envelope_diff(&baseline, &other).unwrap().effect_ordering_class, EffectOrderingClass::EnvelopeBounded);
 }

@@ -1,0 +1,175 @@
+//! The envelope: how far two runs of different schedules differ.
+//!
+//! Shapes and names are the specification's, section 4.3. Two runs of one schedule never differ at all, so this is a
+//! report between schedules, not a licence.
+
+use crate::diff::normalise;
+use crate::record::RunRecord;
+use crate::tape::Input;
+use crate::waves::{WaveError, verify_waves};
+use motet_machine::{RecordedEffect, TraceError};
+use motet_types::{Digest, Digester, Event, EventKind, SessionId};
+use std::collections::BTreeMap;
+
+/// The schema of an [`EnvelopeDiff`].
+pub const ENVELOPE_DIFF_SCHEMA: &str = "protocol_machine.envelope_diff.v1";
+
+/// How the schedulers' orders differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchedulerPermutationClass {
+    /// The traces are equal.
+    Exact,
+    /// Each session's own events are equal.
+    SessionNormalizedPermutation,
+    /// Some session's events differ.
+    EnvelopeBounded,
+}
+
+/// How the effects' orders differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectOrderingClass {
+    /// The same effects in the same order.
+    Exact,
+    /// Each session's effects are the same in the same order: either record replays the other's sessions.
+    ReplayDeterministic,
+    /// Some session's effects differ.
+    EnvelopeBounded,
+}
+
+/// How what failed differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureVisibleDiffClass {
+    /// The same coroutines faulted, with the same classes.
+    Exact,
+    /// Others did.
+    EnvelopeBounded,
+}
+
+/// The widths of the waves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaveWidthBound {
+    /// The first run's widest wave.
+    pub baseline_max: u64,
+    /// The second run's widest wave.
+    pub candidate_max: u64,
+    /// What the second run's schedule allows.
+    pub declared_upper_bound: u64,
+}
+
+/// How two runs differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvelopeDiff {
+    /// What ran first: its handler and schedule.
+    pub baseline_engine: String,
+    /// What ran second.
+    pub candidate_engine: String,
+    /// Order of events.
+    pub scheduler_permutation_class: SchedulerPermutationClass,
+    /// Widths of waves.
+    pub wave_width_bound: WaveWidthBound,
+    /// Order of effects.
+    pub effect_ordering_class: EffectOrderingClass,
+    /// What failed.
+    pub failure_visible_diff_class: FailureVisibleDiffClass,
+    /// Digest of the first run's events.
+    pub baseline_fragment_hash: Digest,
+    /// Digest of the second run's events.
+    pub candidate_fragment_hash: Digest,
+}
+
+impl EnvelopeDiff {
+    /// Whether the candidate's waves kept to its declaration.
+    pub const fn within_bound(&self) -> bool {
+        self.wave_width_bound.candidate_max <= self.wave_width_bound.declared_upper_bound
+    }
+
+    /// The digest of the report itself.
+    pub fn hash(&self) -> Digest {
+        let mut into = blake3::Hasher::new();
+        into.str(ENVELOPE_DIFF_SCHEMA);
+        into.str(&self.baseline_engine);
+        into.str(&self.candidate_engine);
+        let classes = [
+            self.scheduler_permutation_class as u8,
+            self.effect_ordering_class as u8,
+            self.failure_visible_diff_class as u8,
+        ];
+        into.bytes(&classes);
+        let WaveWidthBound { baseline_max, candidate_max, declared_upper_bound } = self.wave_width_bound;
+        [baseline_max, candidate_max, declared_upper_bound].into_iter().for_each(|width| into.u64(width));
+        into.bytes(&self.baseline_fragment_hash.0);
+        into.bytes(&self.candidate_fragment_hash.0);
+        Digest(*into.finalize().as_bytes())
+    }
+}
+
+/// Why two records cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Events that cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// A schedule that cannot have been certified.
+    #[error(transparent)]
+    Waves(#[from] WaveError),
+}
+
+fn engine(record: &RunRecord) -> String {
+    let schedule = &record.schedule;
+    format!("{:?} wave {} fuel {} chunk {}", schedule.policy, schedule.wave, schedule.fuel, schedule.chunk)
+}
+
+fn effects(record: &RunRecord) -> Vec<&RecordedEffect> {
+    let inputs = record.inputs.iter();
+    inputs.filter_map(|(_, input)| if let Input::Effect(effect) = input { Some(effect) } else { None }).collect()
+}
+
+fn by_session<'a>(effects: &[&'a RecordedEffect]) -> BTreeMap<SessionId, Vec<&'a RecordedEffect>> {
+    let mut sessions: BTreeMap<SessionId, Vec<&RecordedEffect>> = BTreeMap::new();
+    for effect in effects {
+        sessions.entry(effect.coordinate.session).or_default().push(effect);
+    }
+    sessions
+}
+
+/// Compares two runs of the same protocol.
+pub fn envelope_diff(baseline: &RunRecord, candidate: &RunRecord) -> Result<EnvelopeDiff, EnvelopeError> {
+    let (left, right) = (normalise(&baseline.events)?, normalise(&candidate.events)?);
+    let permutation = if baseline.events == candidate.events {
+        SchedulerPermutationClass::Exact
+    } else if left == right {
+        SchedulerPermutationClass::SessionNormalizedPermutation
+    } else {
+        SchedulerPermutationClass::EnvelopeBounded
+    };
+    let (first, second) = (effects(baseline), effects(candidate));
+    let ordering = if first == second {
+        EffectOrderingClass::Exact
+    } else if by_session(&first) == by_session(&second) {
+        EffectOrderingClass::ReplayDeterministic
+    } else {
+        EffectOrderingClass::EnvelopeBounded
+    };
+    let failed = |sessions: &BTreeMap<SessionId, Vec<Event>>| -> Vec<(SessionId, Event)> {
+        let faults = sessions.iter().flat_map(|(id, events)| events.iter().map(|event| (*id, *event)));
+        faults.filter(|(_, event)| event.kind == EventKind::Faulted).collect()
+    };
+    let failures = match failed(&left.sessions) == failed(&right.sessions) {
+        true => FailureVisibleDiffClass::Exact,
+        false => FailureVisibleDiffClass::EnvelopeBounded,
+    };
+    Ok(EnvelopeDiff {
+        baseline_engine: engine(baseline),
+        candidate_engine: engine(candidate),
+        scheduler_permutation_class: permutation,
+        wave_width_bound: WaveWidthBound {
+            baseline_max: verify_waves(baseline)?.max_width,
+            candidate_max: verify_waves(candidate)?.max_width,
+            declared_upper_bound: u64::from(candidate.schedule.wave),
+        },
+        effect_ordering_class: ordering,
+        failure_visible_diff_class: failures,
+        baseline_fragment_hash: Digest(*blake3::hash(&baseline.events).as_bytes()),
+        candidate_fragment_hash: Digest(*blake3::hash(&candidate.events).as_bytes()),
+    })
+}
