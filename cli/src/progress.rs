@@ -30,9 +30,12 @@ impl Progress {
         if !self.wanted || self.bar.is_none() && self.started.elapsed() < PATIENCE {
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| match self.total {
-            Some(total) => ProgressBar::new(total).with_style(style("{bar:30} {percent}% {msg} {elapsed}")),
-            None => ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed}")),
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = match self.total {
+                Some(total) => ProgressBar::new(total).with_style(style("{bar:30} {percent}% {msg} {elapsed}")),
+                None => ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed}")),
+            };
+            bar.with_elapsed(self.started.elapsed())
         });
         bar.set_position(steps);
         bar.set_message(format!("{} steps, {} messages", HumanCount(steps), HumanCount(messages)));
