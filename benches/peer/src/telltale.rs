@@ -87,8 +87,9 @@ impl Peer for Telltale {
     fn sizes(&self, workload: Workload) -> Vec<usize> {
         match (self.setup, workload) {
             (Setup::Default, Workload::PingPong) => vec![50, 100, 200, 400, 800, 1600],
-            (_, Workload::PingPong) => vec![50, 100, 200, 400, 800],
-            (Setup::Minimal, Workload::ManySessions) => vec![8, 16, 32, 64],
+            (Setup::Minimal, Workload::PingPong) => vec![50, 100, 200, 400],
+            (Setup::Threads2, Workload::PingPong) => vec![50, 100, 200, 400, 800],
+            (Setup::Minimal, Workload::ManySessions) => vec![8, 16, 32],
             (_, Workload::ManySessions) => vec![8, 16, 32, 64, 128],
             (Setup::Default, Workload::Ring64) => vec![64, 128, 256, 512],
             (Setup::Default, Workload::Choice) => vec![50, 100, 200, 400, 800],
