@@ -5,47 +5,14 @@
 //! for want of fuel is kept in the session, so the order of a session's steps does not depend on the fuel.
 
 use crate::effect::EffectHandler;
+use crate::frame::{BurstContext, Frame, Outcome};
 use crate::image::CodeImage;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_STATUS, Layout};
 use crate::outbox::{FaultReport, Outbox};
 use crate::session::{Gate, Session, Status};
-use crate::step::{BurstContext, Frame, Outcome, step};
+use crate::step::step;
+use crate::trace::BurstEnd;
 use motet_types::{CoroutineId, Event, EventKind, Fault, Pc, Planted, RoleId, Terminal, planted};
-
-/// The most steps a burst may take: its record keeps the count in 30 bits.
-pub(crate) const MAX_FUEL: u32 = (1 << 30) - 1;
-
-/// How a burst ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BurstEnd {
-    /// The fuel was gone, or a deferred send wants another burst: something is ready.
-    Ready,
-    /// Every coroutine waits.
-    Waiting,
-    /// The session has ended.
-    Ended(Terminal),
-}
-
-impl BurstEnd {
-    /// The code in a burst's record: 0 waiting, 1 ready, 2 closed, 3 ended otherwise.
-    pub(crate) const fn code(self) -> u64 {
-        match self {
-            BurstEnd::Waiting => 0,
-            BurstEnd::Ready => 1,
-            BurstEnd::Ended(Terminal::Closed) => 2,
-            BurstEnd::Ended(_) => 3,
-        }
-    }
-
-    pub(crate) const fn from_code(code: u32) -> Self {
-        match code {
-            0 => BurstEnd::Waiting,
-            1 => BurstEnd::Ready,
-            2 => BurstEnd::Ended(Terminal::Closed),
-            _ => BurstEnd::Ended(Terminal::Faulted),
-        }
-    }
-}
 
 /// A burst's account.
 #[derive(Clone, Copy, Debug)]

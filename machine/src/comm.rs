@@ -1,11 +1,13 @@
 //! Sending and receiving: `Send`, `Offer`, `Receive`, `Choose`.
 
 use crate::edge::{BackpressurePolicy, Edge, Message};
-use crate::effect::{EffectHandler, EffectOutcome, EffectResponse, SendDecision};
+use crate::effect::EffectHandler;
+use crate::ext::{TAG_ENDPOINT, store, view};
+use crate::frame::{Frame, Outcome, Step};
 use crate::host::{Question, refused};
 use crate::op::{Arms, Comm};
-use crate::session::{Gate, TAG_ENDPOINT, store, view};
-use crate::step::{Frame, Outcome, Step};
+use crate::outcome::{EffectOutcome, EffectResponse, SendDecision};
+use crate::session::Gate;
 use alloc::boxed::Box;
 use motet_types::{EdgeId, EffectKind, EventKind, Fault, LabelId, Planted, RoleId, ValType, planted};
 

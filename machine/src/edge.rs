@@ -3,8 +3,8 @@
 //! The first messages stand in the session's words; a longer queue spills over into the session's box, so an idle
 //! edge costs what its slots cost and a busy one what it holds.
 
+use crate::ext::Ext;
 use crate::layout::{EDGE_HEADER, EDGE_SENT, EDGE_SLOTS, EDGE_WORDS, INLINE_SLOTS};
-use crate::session::Ext;
 use alloc::boxed::Box;
 use motet_types::{EdgeId, LabelId, Planted, planted};
 

@@ -5,14 +5,14 @@
 //! are and received as they come. A choice has no such answer, so a protocol with choices needs a handler that wants
 //! [`EffectKind::Choose`].
 
+use crate::ext::{Ext, ValueRef, view};
 use crate::image::CodeImage;
 use crate::op::Comm;
-use crate::session::{Ext, ValueRef, view};
-use alloc::string::String;
+use crate::outcome::EffectOutcome;
 use core::fmt;
 use motet_types::{
-    CoroutineId, Digest, Digester, EffectFailureKind, EffectInterfaceMetadata, EffectKind, EffectKinds, EffectPart,
-    EffectRow, LabelId, Reg, RoleId, SessionId, Tick, Value,
+    CoroutineId, Digest, Digester, EffectInterfaceMetadata, EffectKind, EffectKinds, EffectPart, EffectRow, LabelId,
+    Reg, RoleId, SessionId, Tick,
 };
 
 /// What tells two deployments apart: the host's, or a fresh one that the log keeps.
@@ -209,72 +209,6 @@ impl EffectRequest<'_> {
             EffectRequestBody::Choose { partner, labels } => pair(partner, labels.get(0).unwrap_or_default()),
             EffectRequestBody::InvokeStep { effect, .. } => u32::from(effect.0),
         }
-    }
-}
-
-/// A host's decision about a send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SendDecision {
-    /// Send the payload as it is.
-    Deliver,
-    /// Send this payload instead; it must be of the label's sort.
-    Replace(Value),
-    /// Do not send. Where the types cannot bear that, the session faults.
-    Drop,
-    /// Ask again at the coroutine's next turn, after the session's others.
-    Defer,
-}
-
-/// An answer, one for each kind of request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EffectResponse {
-    /// To `SendDecision`.
-    SendDecision(SendDecision),
-    /// To `Receive`: the value to keep instead of the one that came, of the same sort.
-    Receive(Option<Value>),
-    /// To `Choose`: the position of the chosen label among those offered.
-    Choose(usize),
-    /// To `InvokeStep`: the answer, of the sort that the effect declares.
-    InvokeStep(Value),
-}
-
-/// A failure, as the host reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EffectFailure {
-    /// Its class.
-    pub kind: EffectFailureKind,
-    /// For people.
-    pub message: String,
-}
-
-/// How an effect turned out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum EffectOutcome {
-    /// Done.
-    Success(EffectResponse),
-    /// Not yet possible: ask again at a later turn. Only effects that may block may say so.
-    Blocked,
-    /// Taken on; the answer will come through `complete`. Only effects that may block may say so.
-    Pending,
-    /// It failed.
-    Failure(EffectFailure),
-}
-
-impl EffectOutcome {
-    /// The plain answer: deliver, accept, the first label, unit.
-    pub fn accept(kind: EffectKind) -> Self {
-        EffectOutcome::Success(match kind {
-            EffectKind::SendDecision => EffectResponse::SendDecision(SendDecision::Deliver),
-            EffectKind::Receive => EffectResponse::Receive(None),
-            EffectKind::Choose => EffectResponse::Choose(0),
-            _ => EffectResponse::InvokeStep(Value::Unit),
-        })
-    }
-
-    /// A failure.
-    pub fn failure(kind: EffectFailureKind, message: impl Into<String>) -> Self {
-        EffectOutcome::Failure(EffectFailure { kind, message: message.into() })
     }
 }
 

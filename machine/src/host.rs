@@ -1,12 +1,12 @@
 //! Asking the host from inside a burst: `Decide`, `Invoke`, and the questions of sends and receives.
 
-use crate::effect::{
-    EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, Labels, Registers,
-};
+use crate::effect::{EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Labels, Registers};
+use crate::ext::{store, view};
+use crate::frame::{Frame, Outcome, Step};
 use crate::op::Arms;
 use crate::outbox::Ask;
-use crate::session::{Gate, store, view};
-use crate::step::{Frame, Outcome, Step};
+use crate::outcome::{EffectOutcome, EffectResponse};
+use crate::session::Gate;
 use crate::tape::encode_effect;
 use alloc::boxed::Box;
 use alloc::format;

@@ -2,7 +2,6 @@
 
 use crate::layout::Layout;
 use crate::op::{Arms, Comm, Op};
-use crate::verify::{VerifyError, verify};
 use alloc::boxed::Box;
 use motet_types::{
     Action, Digest, EdgeId, EdgePart, EffectPart, ImageParts, Instr, LabelId, Pc, RoleId, SortId, SortTable, Value,
@@ -22,17 +21,6 @@ pub struct CodeImage {
 }
 
 impl CodeImage {
-    /// Verifies parts and makes them an image: tables, register bounds, jump targets, the automata against the
-    /// global type, and the type flow of every path against the automata.
-    pub fn verify(parts: ImageParts) -> Result<Self, VerifyError> {
-        verify(parts)
-    }
-
-    /// Reads and verifies an image file. A file from a stranger takes this same way.
-    pub fn load(bytes: &[u8]) -> Result<Self, VerifyError> {
-        verify(ImageParts::from_bytes(bytes)?)
-    }
-
     /// The content digest.
     pub const fn digest(&self) -> Digest {
         self.digest

@@ -11,12 +11,15 @@ mod comm;
 mod config;
 mod edge;
 mod effect;
+mod ext;
+mod frame;
 mod host;
 mod image;
 mod layout;
 mod machine;
 mod op;
 mod outbox;
+mod outcome;
 mod root;
 mod session;
 mod step;
@@ -25,19 +28,19 @@ mod trace;
 mod verify;
 mod wave;
 
-pub use burst::BurstEnd;
 pub use config::{ConfigError, ProtocolMachineConfig};
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};
 pub use effect::{
-    EffectCoordinate, EffectFailure, EffectHandler, EffectId, EffectOutcome, EffectRequest, EffectRequestBody,
-    EffectResponse, Labels, NoHost, Registers, RunId, SendDecision,
+    EffectCoordinate, EffectHandler, EffectId, EffectRequest, EffectRequestBody, Labels, NoHost, Registers, RunId,
 };
+pub use ext::ValueRef;
 pub use image::CodeImage;
 pub use machine::{AnswerError, CommitReport, ImageId, OpenError, ProtocolMachine, Tally};
 pub use outbox::{Ask, FaultReport};
-pub use session::{Gate, ValueRef};
+pub use outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
+pub use session::Gate;
 pub use tape::RecordedEffect;
-pub use trace::{BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
+pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
 pub use verify::VerifyError;
 pub use wave::{
     CertifiedWave, FinishedChunk, FinishedWave, IslandId, LostChunk, Refusal, WaveCertificate, WaveChunk, WaveFrame,

@@ -4,15 +4,15 @@
 //! long as something is ready: plan (elsewhere), [`ProtocolMachine::certify`], run, [`ProtocolMachine::commit`], and
 //! [`ProtocolMachine::answer`] what the commit reported as asked.
 
-use crate::burst::{BurstEnd, MAX_FUEL};
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::edge::BufferMode;
-use crate::effect::{EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, Registers};
+use crate::effect::{EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Registers};
+use crate::frame::BurstContext;
 use crate::image::CodeImage;
 use crate::outbox::{Ask, FaultReport, Outbox};
+use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Session};
-use crate::step::BurstContext;
-use crate::trace::{Trace, TraceEvent};
+use crate::trace::{BurstEnd, MAX_FUEL, Trace, TraceEvent};
 use crate::wave::{CertifiedWave, FinishedWave, Island, IslandId, Refusal, WaveCertificate, WaveChunk, WavePlan};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;

@@ -8,10 +8,9 @@
 //! Jumps are folded into the instruction before them: an operation names the position where execution goes on. A jump
 //! is therefore no step, unless it is a loop of jumps alone.
 
-use crate::verify::Checked;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use motet_types::{Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, SortId, StatePart, ValType};
+use motet_types::{Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, SortId, SortTable, StatePart, ValType};
 
 /// The payload is a product, whose components must be checked too.
 const COMPOUND: u8 = 1;
@@ -119,14 +118,15 @@ pub(crate) struct Ops {
 
 struct Build<'a> {
     parts: &'a ImageParts,
-    checked: &'a Checked,
+    code: &'a [Instr],
+    sorts: &'a SortTable,
     /// Labels on edges that lead some receiver's state elsewhere: messages that matter one by one.
     rigid: BTreeSet<(u16, u16)>,
     arms: Vec<Comm>,
 }
 
 /// Builds the operations; `states` has the verified state of every instruction that a path reaches.
-pub(crate) fn build(parts: &ImageParts, checked: &Checked, states: &[Option<u32>]) -> Ops {
+pub(crate) fn build(parts: &ImageParts, code: &[Instr], sorts: &SortTable, states: &[Option<u32>]) -> Ops {
     let mut rigid = BTreeSet::new();
     for (at, state) in parts.states.iter().enumerate() {
         if let Action::Recv(edge) = state.action {
@@ -134,7 +134,7 @@ pub(crate) fn build(parts: &ImageParts, checked: &Checked, states: &[Option<u32>
             rigid.extend(moving.map(|branch| (edge, branch.label)));
         }
     }
-    let mut build = Build { parts, checked, rigid, arms: Vec::new() };
+    let mut build = Build { parts, code, sorts, rigid, arms: Vec::new() };
     let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, states[pc])).collect();
     Ops { ops, arms: build.arms }
 }
@@ -143,8 +143,8 @@ impl Build<'_> {
     /// Where execution goes on when it goes on at `pc`: through jumps, but not round a loop of them.
     fn thread(&self, pc: u32) -> u32 {
         let mut at = pc;
-        for _ in 0..self.checked.code.len() {
-            match self.checked.code.get(at as usize) {
+        for _ in 0..self.code.len() {
+            match self.code.get(at as usize) {
                 Some(Instr::Jump { target }) => at = *target,
                 _ => return at,
             }
@@ -157,7 +157,7 @@ impl Build<'_> {
         let edge = edge(row);
         let branch = row.branches[branch];
         let sort = SortId(self.parts.labels[usize::from(branch.label)].sort);
-        let payload = self.checked.sorts.val_type(sort).unwrap_or(ValType::Unit);
+        let payload = self.sorts.val_type(sort).unwrap_or(ValType::Unit);
         let mut flags = 0;
         if payload == ValType::Prod {
             flags |= COMPOUND;
@@ -187,7 +187,7 @@ impl Build<'_> {
         let Some(state) = state else { return Op::Unreachable };
         let next = self.thread(pc + 1);
         let row = &self.parts.states[state as usize];
-        match self.checked.code[pc as usize] {
+        match self.code[pc as usize] {
             Instr::Send { val, .. } if !row.branches.is_empty() => Op::Send(self.comm(state, 0, val, pc + 1, false)),
             Instr::Offer { val, label, .. } => {
                 match row.branches.iter().position(|branch| u32::from(branch.label) == label) {

@@ -1,7 +1,7 @@
 //! What the bursts of one chunk leave behind: events, inputs, asks, faults. One arena a chunk, recycled.
 
-use crate::burst::BurstEnd;
 use crate::effect::EffectCoordinate;
+use crate::trace::BurstEnd;
 use alloc::vec::Vec;
 use motet_types::{CoroutineId, EffectRow, Event, Fault, Pc, RoleId, SessionId, Tick, Value};
 

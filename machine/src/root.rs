@@ -4,10 +4,11 @@
 //! spilled, never enters.
 
 use crate::edge::{Header, Message, slot};
+use crate::ext::{Ext, view};
 use crate::image::CodeImage;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS};
 use crate::machine::ProtocolMachine;
-use crate::session::{Ext, Session, view};
+use crate::session::Session;
 use crate::tape::encode_effect;
 use motet_types::{Digest, Digester, EffectKind, Planted, planted};
 

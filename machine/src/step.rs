@@ -5,69 +5,13 @@
 //! before it asks, so that nobody is asked twice about one message.
 
 use crate::comm::{choose, receive, send};
-use crate::edge::BackpressurePolicy;
-use crate::effect::{EffectHandler, RunId};
+use crate::effect::EffectHandler;
+use crate::ext::store;
+use crate::frame::{Frame, Outcome, Step};
 use crate::host::{decide, invoke};
-use crate::image::CodeImage;
-use crate::layout::{EDGE_WORDS, HEAD_READY};
 use crate::op::Op;
-use crate::outbox::Outbox;
-use crate::session::{Ext, FIRST_OWNED_TAG, Gate, store};
 use alloc::boxed::Box;
-use motet_types::{CoroutineId, EdgeId, EffectKinds, Event, EventKind, Fault, LabelId, Pc, RoleId, SessionId, Tick};
-
-/// What a burst needs to know besides its session: the same for a whole wave.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BurstContext {
-    pub(crate) policy: BackpressurePolicy,
-    /// How many messages an edge holds before its policy applies.
-    pub(crate) capacity: u16,
-    /// Whether the mode is `LatestValue`.
-    pub(crate) latest: bool,
-    pub(crate) max_payload: usize,
-    pub(crate) wants: EffectKinds,
-    pub(crate) run: RunId,
-    pub(crate) tick: Tick,
-    pub(crate) fuel: u32,
-    pub(crate) trace: bool,
-    pub(crate) record: bool,
-}
-
-/// The verdict of a step. The burst acts on it; the step never switches coroutines itself.
-#[must_use]
-pub(crate) enum Outcome {
-    /// Go on.
-    Ran,
-    /// Wait at the gate; the instruction will run again.
-    Blocked(Gate),
-    /// Go on, after the others.
-    Yielded,
-    /// The coroutine has ended.
-    Done,
-}
-
-/// A coroutine that runs, its session's parts borrowed apart.
-pub(crate) struct Frame<'a> {
-    pub(crate) image: &'a CodeImage,
-    pub(crate) context: &'a BurstContext,
-    pub(crate) session: SessionId,
-    pub(crate) coroutine: u16,
-    pub(crate) pc: u32,
-    pub(crate) counter: u32,
-    /// Where the coroutine's tags and registers start in `coros`, and how many registers it has.
-    pub(crate) tags_at: usize,
-    pub(crate) regs_at: usize,
-    pub(crate) registers: u16,
-    pub(crate) head: &'a mut [u64],
-    pub(crate) coros: &'a mut [u64],
-    pub(crate) roles: &'a mut [u64],
-    pub(crate) edges: &'a mut [[u64; EDGE_WORDS]],
-    pub(crate) ext: &'a mut Option<Box<Ext>>,
-    pub(crate) out: &'a mut Outbox,
-    pub(crate) received: u32,
-}
-
-pub(crate) type Step = Result<Outcome, Box<Fault>>;
+use motet_types::{CoroutineId, Event, EventKind, Fault, Pc};
 
 /// Executes one instruction.
 #[inline(always)]
@@ -108,96 +52,6 @@ pub(crate) fn step<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H) -
         Op::Unreachable => return Err(Box::new(Fault::Action)),
     };
     Ok(Outcome::Ran)
-}
-
-impl Frame<'_> {
-    /// Position and effect counter, as the coroutine keeps them.
-    pub(crate) fn position(&self) -> u64 {
-        u64::from(self.pc) | u64::from(self.counter) << 32
-    }
-
-    #[inline(always)]
-    pub(crate) fn tag(&self, register: u16) -> u8 {
-        (self.coros[self.tags_at + usize::from(register >> 3)] >> ((register & 7) * 8)) as u8
-    }
-
-    #[inline(always)]
-    pub(crate) fn read(&self, register: u16) -> (u8, u64) {
-        (self.tag(register), self.coros[self.regs_at + usize::from(register)])
-    }
-
-    /// Writes a register and lets go of what it held.
-    #[inline(always)]
-    pub(crate) fn write(&mut self, register: u16, tag: u8, word: u64) {
-        let old = self.tag(register);
-        if old >= FIRST_OWNED_TAG {
-            self.release(old, self.coros[self.regs_at + usize::from(register)]);
-        }
-        if old != tag {
-            let shift = (register & 7) * 8;
-            let tags = &mut self.coros[self.tags_at + usize::from(register >> 3)];
-            *tags = *tags & !(0xff << shift) | u64::from(tag) << shift;
-        }
-        self.coros[self.regs_at + usize::from(register)] = word;
-    }
-
-    #[inline(always)]
-    pub(crate) fn retain(&mut self, tag: u8, word: u64) {
-        if tag >= FIRST_OWNED_TAG
-            && let Some(ext) = self.ext.as_mut()
-        {
-            ext.owned.retain(word);
-        }
-    }
-
-    pub(crate) fn release(&mut self, tag: u8, word: u64) {
-        if tag >= FIRST_OWNED_TAG
-            && let Some(ext) = self.ext.as_mut()
-        {
-            ext.owned.release(word);
-        }
-    }
-
-    /// The monitor: this coroutine owns its role's endpoint, and its type is in the state in which the instruction
-    /// was verified.
-    #[inline(always)]
-    pub(crate) fn monitor(&self, state: u32) -> Result<RoleId, Box<Fault>> {
-        let role = RoleId(self.coroutine);
-        match self.roles.get(role.index()) {
-            Some(cell) if *cell == u64::from(state) | u64::from(self.coroutine) << 32 => Ok(role),
-            cell => Err(violation(cell.copied(), role, self.coroutine)),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn advance(&mut self, role: RoleId, next: u32) {
-        let cell = &mut self.roles[role.index()];
-        *cell = *cell & !0xffff_ffff | u64::from(next);
-    }
-
-    /// Makes a coroutine that waited ready again; `woken` is its number plus one, or zero.
-    #[inline(always)]
-    pub(crate) fn wake(&mut self, woken: u16) {
-        if woken != 0 {
-            let coroutine = usize::from(woken - 1);
-            self.head[HEAD_READY + coroutine / 64] |= 1 << (coroutine % 64);
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn event(&mut self, kind: EventKind, edge: EdgeId, label: LabelId) {
-        if self.context.trace {
-            self.out.event(Event::message(kind, CoroutineId(self.coroutine), edge, label));
-        }
-    }
-}
-
-#[cold]
-fn violation(cell: Option<u64>, role: RoleId, coroutine: u16) -> Box<Fault> {
-    Box::new(match cell {
-        Some(cell) if (cell >> 32) as u16 == coroutine => Fault::Action,
-        _ => Fault::ChannelClosed { role },
-    })
 }
 
 /// Ends the coroutine; its type is at its end, as it was verified to be.

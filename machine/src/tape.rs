@@ -2,7 +2,8 @@
 //!
 //! A machine is deterministic given its inputs, so these records and the schedule are all that a replay needs.
 
-use crate::effect::{EffectCoordinate, EffectFailure, EffectOutcome, EffectResponse, SendDecision};
+use crate::effect::EffectCoordinate;
+use crate::outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
 use alloc::boxed::Box;
 use motet_types::{
     CoroutineId, Digester, EffectFailureKind, EffectKind, MAX_VALUE_DEPTH, Reader, RoleId, SessionId, Value,

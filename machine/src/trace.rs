@@ -3,10 +3,9 @@
 //! A chunk that is large by itself is hashed by whoever ran it; small ones gather until there are
 //! [`ARENA_BYTES`] of them. Where the boundaries fall depends on the chunks alone, so on the schedule alone.
 
-use crate::burst::BurstEnd;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use motet_types::{Digest, Event, Planted, Reader, SessionId, Tick, planted};
+use motet_types::{Digest, Event, Planted, Reader, SessionId, Terminal, Tick, planted};
 
 /// How many bytes of events are hashed at a time, at least. BLAKE3 is slow on less.
 pub(crate) const ARENA_BYTES: usize = 16 * 1024;
@@ -146,6 +145,41 @@ pub struct TraceError {
     pub offset: usize,
     /// What is wrong there.
     pub what: &'static str,
+}
+
+/// The most steps a burst may take: its record keeps the count in 30 bits.
+pub(crate) const MAX_FUEL: u32 = (1 << 30) - 1;
+
+/// How a burst ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BurstEnd {
+    /// The fuel was gone, or a deferred send wants another burst: something is ready.
+    Ready,
+    /// Every coroutine waits.
+    Waiting,
+    /// The session has ended.
+    Ended(Terminal),
+}
+
+impl BurstEnd {
+    /// The code in a burst's record: 0 waiting, 1 ready, 2 closed, 3 ended otherwise.
+    pub(crate) const fn code(self) -> u64 {
+        match self {
+            BurstEnd::Waiting => 0,
+            BurstEnd::Ready => 1,
+            BurstEnd::Ended(Terminal::Closed) => 2,
+            BurstEnd::Ended(_) => 3,
+        }
+    }
+
+    pub(crate) const fn from_code(code: u32) -> Self {
+        match code {
+            0 => BurstEnd::Waiting,
+            1 => BurstEnd::Ready,
+            2 => BurstEnd::Ended(Terminal::Closed),
+            _ => BurstEnd::Ended(Terminal::Faulted),
+        }
+    }
 }
 
 /// One burst as the trace has it.

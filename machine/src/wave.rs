@@ -9,10 +9,10 @@
 
 use crate::burst::{BurstReport, burst};
 use crate::effect::EffectHandler;
+use crate::frame::BurstContext;
 use crate::image::CodeImage;
 use crate::outbox::Outbox;
 use crate::session::Session;
-use crate::step::BurstContext;
 use crate::trace::{ARENA_BYTES, arena_digest};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -137,11 +137,24 @@ pub enum VerifyError {
     },
 }
 
-pub(crate) fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
+impl CodeImage {
+    /// Verifies parts and makes them an image: tables, register bounds, jump targets, the automata against the
+    /// global type, and the type flow of every path against the automata.
+    pub fn verify(parts: ImageParts) -> Result<Self, VerifyError> {
+        verify(parts)
+    }
+
+    /// Reads and verifies an image file. A file from a stranger takes this same way.
+    pub fn load(bytes: &[u8]) -> Result<Self, VerifyError> {
+        verify(ImageParts::from_bytes(bytes)?)
+    }
+}
+
+fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
     let checked = tables::check(&parts)?;
     fit::check(&parts)?;
     let states = flow::check(&parts, &checked.code, &checked.sorts)?;
-    let ops = op::build(&parts, &checked, &states);
+    let ops = op::build(&parts, &checked.code, &checked.sorts, &states);
     Ok(CodeImage {
         digest: parts.digest(),
         layout: Layout::of(&parts),
@@ -154,8 +167,8 @@ pub(crate) fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
 }
 
 /// What the table check has decoded on its way.
-pub(crate) struct Checked {
-    pub(crate) sorts: SortTable,
-    pub(crate) code: Vec<Instr>,
-    pub(crate) constants: Vec<Value>,
+struct Checked {
+    sorts: SortTable,
+    code: Vec<Instr>,
+    constants: Vec<Value>,
 }
