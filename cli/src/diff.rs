@@ -112,7 +112,7 @@ fn side_by_side(
     at: usize,
     out: &mut Out,
 ) -> Outcome<()> {
-    let mut rows = vec![(' ', args.left.display().to_string(), args.right.display().to_string())];
+    let mut rows = Vec::new();
     for row in at.saturating_sub(CONTEXT)..at + CONTEXT {
         let (a, b) = (left.words(session, row)?, right.words(session, row)?);
         if a.is_none() && b.is_none() {
@@ -122,7 +122,7 @@ fn side_by_side(
         rows.push((mark, a.unwrap_or_default(), b.unwrap_or_default()));
     }
     let width = rows.iter().map(|(_, a, _)| a.chars().count()).max().unwrap_or(0);
-    out.line(session)?;
+    out.line(format_args!("{session}, {} beside {}", args.left.display(), args.right.display()))?;
     for (mark, a, b) in rows {
         out.line(format!("{mark} {a:width$}  {b}").trim_end())?;
     }

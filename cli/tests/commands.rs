@@ -433,16 +433,15 @@ fn diff_shows_both_sides() {
         &["diff", &helped, &refused],
         expect![[r#"
             exit 3
-            session0
-              $TMP:a.trc  $TMP:b.trc
-              offered Bob -> Alice AskCarol           offered Bob -> Alice AskCarol
-              sent Bob -> Carol Missing               sent Bob -> Carol Missing
-              received Bob -> Carol Missing           received Bob -> Carol Missing
-              chose Bob -> Carol Missing              chose Bob -> Carol Missing
-            ! sent Carol -> Bob Help                  sent Carol -> Bob Refuse
-            ! offered Carol -> Bob Help               offered Carol -> Bob Refuse
-            ! sent Carol -> Alice Help                sent Carol -> Alice Refuse
-              halted Carol                            halted Carol
+            session0, $TMP:a.trc beside $TMP:b.trc
+              offered Bob -> Alice AskCarol  offered Bob -> Alice AskCarol
+              sent Bob -> Carol Missing      sent Bob -> Carol Missing
+              received Bob -> Carol Missing  received Bob -> Carol Missing
+              chose Bob -> Carol Missing     chose Bob -> Carol Missing
+            ! sent Carol -> Bob Help         sent Carol -> Bob Refuse
+            ! offered Carol -> Bob Help      offered Carol -> Bob Refuse
+            ! sent Carol -> Alice Help       sent Carol -> Alice Refuse
+              halted Carol                   halted Carol
             --- error
             error[different]: session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`
         "#]],
