@@ -147,8 +147,8 @@ pub enum EffectRequestBody<'a> {
     },
 }
 
-/// A request, borrowed from the session that asks.
-pub struct EffectRequest<'a> {
+/// What a request says, borrowed from the session that asks.
+pub struct Asked<'a> {
     /// Where it was asked for.
     pub coordinate: EffectCoordinate,
     /// The asking role.
@@ -165,7 +165,20 @@ pub struct EffectRequest<'a> {
     pub run: &'a RunId,
 }
 
-impl EffectRequest<'_> {
+/// A request: one reference, so that handing it on costs nothing. Read it like an [`Asked`].
+#[derive(Clone, Copy)]
+pub struct EffectRequest<'a>(pub(crate) &'a Asked<'a>);
+
+impl<'a> core::ops::Deref for EffectRequest<'a> {
+    type Target = Asked<'a>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Asked<'a> {
+        self.0
+    }
+}
+
+impl Asked<'_> {
     /// The kind of effect.
     pub const fn kind(&self) -> EffectKind {
         match self.body {

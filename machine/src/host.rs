@@ -1,6 +1,6 @@
 //! Asking the host from inside a burst: `Decide`, `Invoke`, and the questions of sends and receives.
 
-use crate::effect::{EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Labels, Registers};
+use crate::effect::{Asked, EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Labels, Registers};
 use crate::ext::{store, view};
 use crate::frame::{Frame, Outcome, Step};
 use crate::op::Arms;
@@ -48,7 +48,8 @@ impl Frame<'_> {
         EffectCoordinate { session: self.session, coroutine: CoroutineId(self.coroutine), counter: self.counter }
     }
 
-    /// Asks, counts, and records the answer.
+    /// Asks, counts, and records the answer. Inlined, because question and answer are larger than registers.
+    #[inline(always)]
     pub(crate) fn ask<H: EffectHandler + ?Sized>(
         &mut self,
         host: &H,
@@ -72,7 +73,7 @@ impl Frame<'_> {
                 EffectRequestBody::InvokeStep { effect, argument: view(ext, session, tag, word) }
             }
         };
-        let request = EffectRequest {
+        let asked = Asked {
             coordinate,
             role,
             tick: self.context.tick,
@@ -86,12 +87,12 @@ impl Frame<'_> {
             image: self.image,
             run: &self.context.run,
         };
-        let (kind, subject) = (request.kind(), request.subject());
-        let outcome = host.handle_effect(request);
+        let outcome = host.handle_effect(EffectRequest(&asked));
+        let recorded = self.context.record.then(|| (asked.kind(), asked.subject()));
         if !planted(Planted::StepCounterStays) {
             self.counter += 1;
         }
-        if self.context.record {
+        if let Some((kind, subject)) = recorded {
             encode_effect(&mut self.out.inputs, coordinate, kind, subject, &outcome);
         }
         outcome

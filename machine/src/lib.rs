@@ -31,7 +31,8 @@ mod wave;
 pub use config::{ConfigError, ProtocolMachineConfig};
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};
 pub use effect::{
-    EffectCoordinate, EffectHandler, EffectId, EffectRequest, EffectRequestBody, Labels, NoHost, Registers, RunId,
+    Asked, EffectCoordinate, EffectHandler, EffectId, EffectRequest, EffectRequestBody, Labels, NoHost, Registers,
+    RunId,
 };
 pub use ext::ValueRef;
 pub use image::CodeImage;

@@ -6,7 +6,7 @@
 
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::edge::BufferMode;
-use crate::effect::{EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Registers};
+use crate::effect::{Asked, EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Registers};
 use crate::frame::BurstContext;
 use crate::image::CodeImage;
 use crate::outbox::{Ask, FaultReport, Outbox};
@@ -389,7 +389,7 @@ impl ProtocolMachine {
     /// [`ProtocolMachine::answer`].
     pub fn ask<H: EffectHandler + ?Sized>(&self, ask: &Ask, host: &H) -> Option<EffectOutcome> {
         let (_, image) = self.live(ask.coordinate.session)?;
-        Some(host.handle_effect(EffectRequest {
+        Some(host.handle_effect(EffectRequest(&Asked {
             coordinate: ask.coordinate,
             role: ask.role,
             tick: self.tick,
@@ -397,7 +397,7 @@ impl ProtocolMachine {
             state: Registers { session: ask.coordinate.session, tags: &[], words: &[], ext: None },
             image,
             run: &self.config.run_id,
-        }))
+        })))
     }
 
     /// Takes the answer to a pending effect and opens its gate; the island is then ready. Answers the island if it

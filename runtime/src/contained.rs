@@ -2,6 +2,7 @@
 
 use motet_machine::{EffectHandler, EffectOutcome, EffectRequest};
 use motet_types::{EffectFailureKind, EffectKinds};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A handler whose panics are answers.
@@ -17,13 +18,21 @@ impl<H: EffectHandler + ?Sized> EffectHandler for Contained<'_, H> {
         self.0.wants()
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        // The request only borrows what the step does not change before it has the answer.
-        catch_unwind(AssertUnwindSafe(|| self.0.handle_effect(request))).unwrap_or_else(|panic| {
-            let said = panic.downcast_ref::<&str>().copied();
-            let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-            EffectOutcome::failure(EffectFailureKind::ContractViolation, format!("the handler panicked: {said}"))
-        })
+        // The request only borrows what the step does not change before it has the answer. The answer is written in
+        // place: it is larger than registers, and copying it would cost more than the call.
+        let mut outcome = EffectOutcome::Blocked;
+        match catch_unwind(AssertUnwindSafe(|| outcome = self.0.handle_effect(request))) {
+            Ok(()) => outcome,
+            Err(panic) => panicked(&*panic),
+        }
     }
+}
+
+#[cold]
+fn panicked(panic: &(dyn Any + Send)) -> EffectOutcome {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    EffectOutcome::failure(EffectFailureKind::ContractViolation, format!("the handler panicked: {said}"))
 }
