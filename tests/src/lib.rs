@@ -17,8 +17,10 @@ pub mod dice;
 pub mod draft;
 pub mod generate;
 pub mod lane;
+pub mod monitor;
 pub mod script;
 pub mod walk;
+pub mod witness;
 
 /// What a check is: it answers what it found broken.
 pub type Check = fn() -> Result<(), String>;

@@ -2,6 +2,7 @@
 
 pub mod buffers;
 pub mod invoking;
+pub mod protocols;
 pub mod scheduling;
 pub mod steps;
 pub mod verifier;
