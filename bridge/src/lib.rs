@@ -3,6 +3,7 @@
 //! Nothing below imports this crate. Names stand where the machine has numbers: a reader of this JSON needs no image.
 
 mod effect_json;
+mod envelope_json;
 mod event_json;
 mod exec_host;
 mod heap_json;
@@ -12,6 +13,7 @@ mod schema;
 mod value_json;
 
 pub use effect_json::{OutcomeError, outcome_from_json, request_json};
+pub use envelope_json::envelope_json;
 pub use event_json::{edge_names, event_json};
 pub use exec_host::{DEFAULT_DEADLINE, ExecHost, ExecOptions};
 pub use heap_json::{OperationsError, operations_from_json};

@@ -5,9 +5,10 @@ use crate::names::{SessionImages, words};
 use crate::out::Out;
 use crate::record;
 use crate::summary::plural;
-use motet_runtime::{Normalised, RunRecord, normalise};
+use motet_bridge::envelope_json;
+use motet_runtime::{Normalised, RunRecord, envelope_diff, normalise};
 use motet_types::{Event, SessionId};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -73,23 +74,41 @@ fn first_difference(left: &Side<'_>, right: &Side<'_>) -> Outcome<Option<(Sessio
     Ok(None)
 }
 
+/// How far the schedules differ; none for traces of different protocols, which no schedule makes comparable.
+fn envelope(left: &RunRecord, right: &RunRecord) -> Outcome<Option<Json>> {
+    if !left.images.iter().map(|image| image.digest()).eq(right.images.iter().map(|image| image.digest())) {
+        return Ok(None);
+    }
+    match envelope_diff(left, right) {
+        Ok(diff) => Ok(Some(envelope_json(&diff))),
+        Err(error) => Err(Failure::refused("bad_record", error.to_string())),
+    }
+}
+
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
-    let (left, right) = (record::load(&args.left)?, record::load(&args.right)?);
-    let (left, right) = (Side::of(&args.left, &left)?, Side::of(&args.right, &right)?);
+    let (left_record, right_record) = (record::load(&args.left)?, record::load(&args.right)?);
+    let (left, right) = (Side::of(&args.left, &left_record)?, Side::of(&args.right, &right_record)?);
     let difference = first_difference(&left, &right)?;
+    let envelope = envelope(&left_record, &right_record)?;
     let sessions = left.normal.sessions.len().max(right.normal.sessions.len());
     let Some((session, at)) = difference else {
         let events: usize = left.normal.sessions.values().map(Vec::len).sum();
         if out.json {
-            return out.document(&json!({"equal": true, "sessions": sessions, "events": events}));
+            return out.document(&json!({"equal": true, "sessions": sessions, "events": events, "envelope": envelope}));
         }
         let (sessions, events) = (plural(sessions as u64, "session"), plural(events as u64, "event"));
-        return out.line(format_args!("equal: {sessions}, {events}"));
+        out.line(format_args!("equal: {sessions}, {events}"))?;
+        let class = envelope.as_ref().and_then(|it| it["envelope_diff"]["scheduler_permutation_class"].as_str());
+        return match class {
+            Some("exact") | None => Ok(()),
+            Some(_) => out.line("the schedules put the sessions in another order; each session did the same"),
+        };
     };
     let (in_left, in_right) = (left.words(session, at)?, right.words(session, at)?);
     if out.json {
         let difference = json!({"session": session.0, "position": at, "left": in_left, "right": in_right});
-        out.document(&json!({"equal": false, "sessions": sessions, "difference": difference}))?;
+        out.document(&json!({"equal": false, "sessions": sessions, "difference": difference,
+            "envelope": envelope}))?;
     } else {
         side_by_side(args, &left, &right, session, at, out)?;
     }

@@ -347,7 +347,11 @@ fn every_policy_does_the_same() {
             let args = ["run", "examples/meal_service.tell", "--sessions", "20", "--seed", "7", "--trace", &other];
             let said = motet(&[&args[..], &["--policy", policy, "--wave", wave, "--fuel", fuel]].concat());
             assert_eq!(said.status, 0, "{}", said.err);
-            assert_eq!(json(&["diff", &first, &other])["equal"], true, "{policy} {wave} {fuel}");
+            let diff = json(&["diff", &first, &other]);
+            assert_eq!(diff["equal"], true, "{policy} {wave} {fuel}");
+            let envelope = &diff["envelope"]["envelope_diff"];
+            let classes = [&envelope["scheduler_permutation_class"], &envelope["effect_ordering_class"]];
+            assert!(classes.iter().all(|class| **class != "envelope_bounded"), "{policy} {wave} {fuel}: {diff}");
         }
     }
 }
@@ -449,11 +453,11 @@ fn diff_shows_both_sides() {
     says(
         &["diff", &helped, &refused, "--json"],
         expect![[r#"
-        exit 3
-        {"difference":{"left":"sent Carol -> Bob Help","position":14,"right":"sent Carol -> Bob Refuse","session":0},"equal":false,"sessions":1}
-        --- error
-        {"error":{"code":"different","message":"session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`","position":14,"session":0}}
-    "#]],
+            exit 3
+            {"difference":{"left":"sent Carol -> Bob Help","position":14,"right":"sent Carol -> Bob Refuse","session":0},"envelope":{"baseline_fragment_hash":"DIGEST","candidate_fragment_hash":"DIGEST","envelope_diff":{"baseline_engine":"Cooperative wave 256 fuel 256 chunk 64","candidate_engine":"Cooperative wave 256 fuel 256 chunk 64","effect_ordering_class":"envelope_bounded","failure_visible_diff_class":"exact","scheduler_permutation_class":"envelope_bounded","wave_width_bound":{"baseline_max":1,"candidate_max":1,"declared_upper_bound":256}},"envelope_diff_hash":"DIGEST","schema_version":"protocol_machine.envelope_diff.v1"},"equal":false,"sessions":1}
+            --- error
+            {"error":{"code":"different","message":"session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`","position":14,"session":0}}
+        "#]],
     );
 }
 

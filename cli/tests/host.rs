@@ -107,9 +107,12 @@ fn one_process_serves_all_sessions() {
     let scratch = Scratch::new();
     let starts = scratch.path("starts");
     let host = scratch.file("host.sh", format!("echo started >> {starts}\n{PLAIN}"));
-    let summary = json(&["run", PING, "--sessions", "50", "--host", &format!("exec:sh {host}")]);
-    assert_eq!((&summary["status"], &summary["messages"]), (&"completed".into(), &100.into()));
-    assert_eq!(std::fs::read_to_string(&starts).unwrap().lines().count(), 1);
+    let host = format!("exec:sh {host}");
+    for (runs, threads) in ["1", "4"].into_iter().enumerate() {
+        let summary = json(&["run", PING, "--sessions", "500", "--threads", threads, "--host", &host]);
+        assert_eq!((&summary["status"], &summary["messages"]), (&"completed".into(), &1000.into()));
+        assert_eq!(std::fs::read_to_string(&starts).unwrap().lines().count(), runs + 1);
+    }
 }
 
 /// Status, code and message when this script is the host.
