@@ -159,3 +159,48 @@ fn a_session_of_no_image() {
     });
     assert_eq!((status, code.as_str()), (1, "bad_record"));
 }
+
+#[test]
+fn sealed_nonsense_is_refused_or_found() {
+    let scratch = Scratch::new();
+    let trace = scratch.path("three.trc");
+    motet(&["run", "examples/three_buyer.tell", "--sessions", "2", "--trace", &trace]);
+    let bytes = std::fs::read(&trace).unwrap();
+    let whole = frames(&bytes);
+    for (number, frame) in whole.iter().enumerate() {
+        for at in 0..frame.1.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut all = whole.clone();
+                all[number].1[at] ^= change;
+                let Ok(record) = motet_runtime::RunRecord::from_bytes(&sealed(&bytes, &all)) else { continue };
+                // Whatever comes of it, it comes to an end and does not panic.
+                let replayed = motet_runtime::replay(&record, None, |_| {}).is_ok();
+                if frame.0 == EVENTS || frame.0 == END {
+                    assert!(!replayed, "frame {number}, byte {at}, {change:#x}");
+                }
+                motet_runtime::envelope_diff(&record, &record).ok();
+            }
+        }
+    }
+}
+
+#[test]
+fn sealed_nonsense_through_the_binary() {
+    let scratch = Scratch::new();
+    let trace = scratch.path("three.trc");
+    motet(&["run", "examples/three_buyer.tell", "--trace", &trace]);
+    let bytes = std::fs::read(&trace).unwrap();
+    let whole = frames(&bytes);
+    for (number, frame) in whole.iter().enumerate().filter(|(_, frame)| frame.0 != 2) {
+        for at in (0..frame.1.len()).step_by(7) {
+            let mut all = whole.clone();
+            all[number].1[at] ^= 0xff;
+            let file = scratch.file("changed.trc", sealed(&bytes, &all));
+            // `motet` checks that nothing panics.
+            for args in [&["replay", &file][..], &["trace", &file], &["diff", &file, &trace]] {
+                let said = motet(args);
+                assert!((0..=3).contains(&said.status), "{args:?}: {}", said.status);
+            }
+        }
+    }
+}
