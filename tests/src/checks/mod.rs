@@ -1,8 +1,10 @@
 //! The promises, one function each. A function answers `Err` with what it found when the promise is broken.
 
 pub mod buffers;
+pub mod compiling;
 pub mod invoking;
 pub mod protocols;
+pub mod records;
 pub mod scheduling;
 pub mod steps;
 pub mod verifier;
