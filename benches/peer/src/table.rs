@@ -100,7 +100,7 @@ impl Report {
         }
         push_line(
             &mut text,
-            "\ngrowth: time ~ size ^ exponent, least squares on logarithms over the upper half of the sizes",
+            "\ngrowth: time ~ size ^ exponent, least squares on logarithms, upper half of the sizes, fastest turns",
         );
         self.growth.iter().for_each(|growth| push_line(&mut text, growth));
         if !self.ratios.is_empty() {
