@@ -24,6 +24,7 @@ mod run;
 mod settings;
 mod summary;
 mod trace;
+mod verify_waves;
 
 use clap::{Parser, Subcommand};
 use failure::{Failure, Outcome};
@@ -62,6 +63,8 @@ enum Command {
     Diff(diff::Args),
     /// Print the events of a trace.
     Trace(trace::Args),
+    /// Check a trace's schedule: could every wave have been certified?
+    VerifyWaves(verify_waves::Args),
     /// Measure the built-in workloads.
     Bench(bench::Args),
     /// Resources, commitments and proofs.
@@ -78,6 +81,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Replay(args) => replay::run(args, out),
         Command::Diff(args) => diff::run(args, out),
         Command::Trace(args) => trace::run(args, out),
+        Command::VerifyWaves(args) => verify_waves::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Heap(args) => heap::run(args, out),
     }

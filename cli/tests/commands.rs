@@ -416,6 +416,20 @@ fn trace_text() {
     "#]],
     );
     says(
+        &["verify-waves", &trace],
+        expect![[r#"
+            exit 0
+            every wave could be certified: 1 wave, 1 pick, at most 1 in a wave, 9 steps
+        "#]],
+    );
+    says(
+        &["verify-waves", &trace, "--json"],
+        expect![[r#"
+            exit 0
+            {"certifiable":true,"max_width":1,"picks":1,"steps":N,"waves":1}
+        "#]],
+    );
+    says(
         &["replay", &trace, "--json"],
         expect![[r#"
         exit 0
