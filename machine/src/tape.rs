@@ -16,7 +16,7 @@ pub struct RecordedEffect {
     pub coordinate: EffectCoordinate,
     /// The kind of effect.
     pub kind: EffectKind,
-    /// What it was about; see [`EffectRequest::subject`](crate::EffectRequest::subject).
+    /// What it was about; see [`Asked::subject`](crate::Asked::subject).
     pub subject: u32,
     /// The answer.
     pub outcome: EffectOutcome,
