@@ -12,6 +12,7 @@ macro_rules! ensure {
     };
 }
 
+pub mod catches;
 pub mod checks;
 pub mod dice;
 pub mod draft;

@@ -4,7 +4,7 @@ use crate::draft::{letters, stream};
 use crate::script::{Script, accept, choose, decision};
 use crate::walk::{Run, Setup};
 use motet_machine::{EffectRequest, EffectRequestBody, NoHost, SendDecision};
-use motet_runtime::{Input, RecordError, ReplayError, RunRecord, RunStatus, replay};
+use motet_runtime::{Input, RecordError, ReplayError, RunRecord, RunStatus, WaveError, replay, verify_waves};
 use motet_types::{Digest, EffectKind, SessionId, Value};
 
 /// Six numbers and a last word, with everything asked of the host.
@@ -221,5 +221,36 @@ pub fn damage_is_placed() -> Result<(), String> {
     ensure!(refused(&|bytes| bytes.truncate(16)).is_some(), "a record of no frames was read");
     let session = SessionId(1);
     ensure!(session.0 == 1, "sessions are numbered");
+    Ok(())
+}
+
+/// A record in which a wave picks a session twice, or one that waits, has ended or was never opened, is refused by
+/// the offline check of waves, and a true record is not.
+pub fn forged_waves_are_refused() -> Result<(), String> {
+    let setup = Setup::default().sessions(3).schedule(3, 2);
+    let sound = setup.run(&letters(4).image()?, &NoHost)?.read_record()?;
+    let summary = verify_waves(&sound).map_err(|error| error.to_string())?;
+    let tally = sound.end.ok_or("the record has no end")?.tally;
+    ensure!((summary.waves, summary.picks) == (tally.waves, tally.bursts), "{summary:?} {tally:?}");
+    // Three chunks of one opened session each, then the first wave's chunk with its three bursts. A burst's header is
+    // its session, its number of events, and its steps with how it ended in the two highest bits.
+    let number = |at: usize| u32::from_le_bytes(sound.events[at..at + 4].try_into().expect("four bytes")) as usize;
+    let first = 3 * (16 + 16 + 8) + 16;
+    let second = first + 16 + 8 * number(first + 8);
+    let forged = |change: &dyn Fn(&mut RunRecord)| {
+        let mut forged = sound.clone();
+        change(&mut forged);
+        verify_waves(&forged).err()
+    };
+    let twice = forged(&|record| record.events.copy_within(first..first + 8, second));
+    ensure!(matches!(twice, Some(WaveError::Twice { session: SessionId(0), .. })), "{twice:?}");
+    let ends = [(0, "waits"), (0xc0, "has ended")];
+    for (bits, told) in ends {
+        let found = forged(&|record| record.events[first + 15] = record.events[first + 15] & 0x3f | bits);
+        let right = matches!(found, Some(WaveError::NotReady { why, session: SessionId(0), .. }) if why == told);
+        ensure!(right, "{told}: {found:?}");
+    }
+    let unopened = forged(&|record| record.events[first] = 99);
+    ensure!(matches!(unopened, Some(WaveError::NotReady { why: "is not open", .. })), "{unopened:?}");
     Ok(())
 }

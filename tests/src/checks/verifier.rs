@@ -238,11 +238,25 @@ pub fn paths_meet_with_what_both_know() -> Result<(), String> {
     refused(draft, HELD, |parts| parts.code[0] = unit)
 }
 
-/// `Receive` may only stand where one label can come, and `Send` where one can go.
+/// `Receive` may only stand where one label can come, and `Send` where one can go, also when all labels lead to the
+/// same place.
 pub fn receive_needs_one_label() -> Result<(), String> {
-    let at = stream().parts.roles[1].code_start as usize;
-    refused(stream(), TYPE, |parts| parts.code[at] = Instr::Receive { chan: 0, dst: 1 }.encode())?;
-    refused(stream(), TYPE, |parts| parts.code[2] = Instr::Send { chan: 0, val: 1 }.encode())
+    let mut draft = Draft::new();
+    let (left, right) = (draft.label("L", UNIT), draft.label("R", UNIT));
+    let edge = draft.edge(0, 1);
+    draft.comm(edge, &[(left, 1), (right, 1)]);
+    draft.end();
+    for role in 0..2u16 {
+        let end = draft.state(role, Action::End, &[]);
+        let action = if role == 0 { Action::Send(edge) } else { Action::Recv(edge) };
+        draft.state(role, action, &[(left, end), (right, end)]);
+    }
+    let offer = Instr::Offer { chan: 0, val: 1, label: u32::from(left) };
+    draft.role("A", 1, 2, &[offer, Instr::Halt {}]);
+    let table = draft.table(&[(3, 1), (3, 1)]);
+    draft.role("B", 3, 2, &[Instr::Choose { chan: 0, table }, Instr::Halt {}]);
+    refused(draft.clone(), TYPE, |parts| parts.code[0] = Instr::Send { chan: 0, val: 1 }.encode())?;
+    refused(draft, TYPE, |parts| parts.code[2] = Instr::Receive { chan: 0, dst: 1 }.encode())
 }
 
 /// A jump table has a row for every label, and no other.

@@ -1,0 +1,79 @@
+//! Which check catches which planted fault. The mutation test walks this table.
+
+use crate::{Check, checks};
+use motet_types::Planted;
+
+/// A planted fault and the check that must fail with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Catch {
+    /// The fault.
+    pub fault: Planted,
+    /// The check's name: module and function in [`checks`].
+    pub name: &'static str,
+    /// The check.
+    pub check: Check,
+}
+
+macro_rules! catches {
+    ($($fault:ident => $module:ident::$check:ident,)*) => {
+        /// The table: every fault, in the order in which they are declared.
+        pub const CATCHES: &[Catch] = &[$(Catch {
+            fault: Planted::$fault,
+            name: concat!(stringify!($module), "::", stringify!($check)),
+            check: checks::$module::$check,
+        },)*];
+    };
+}
+
+catches! {
+    ImageDigestSkipsCode => verifier::digest_covers_everything,
+    VerifyRegisterBound => verifier::registers_in_range,
+    VerifyJumpRange => verifier::jumps_stay_inside,
+    VerifyOperandRange => verifier::operands_in_range,
+    VerifyFitReceiver => verifier::receivers_fit,
+    VerifyFitFirstBranchOnly => verifier::every_branch_is_followed,
+    VerifyFitTurns => verifier::bystanders_of_loops_do_nothing,
+    VerifyJoinState => verifier::paths_meet_in_one_state,
+    VerifyJoinRegisters => verifier::paths_meet_with_what_both_know,
+    VerifyReceiveManyBranches => verifier::receive_needs_one_label,
+    VerifyTableComplete => verifier::jump_tables_are_complete,
+    VerifyHaltEarly => verifier::halt_stands_at_the_end,
+    VerifyTableRegister => verifier::jump_tables_write_to_registers,
+    VerifyEndpoint => verifier::messages_need_the_endpoint,
+    VerifyPayloadSort => verifier::payloads_have_their_sort,
+    StepOverflowFront => buffers::order_is_kept,
+    StepNoWake => steps::messages_wake_their_receiver,
+    StepDropAdvances => buffers::drop_leaves_out_what_types_cannot_tell,
+    StepSendKeepsState => buffers::order_is_kept,
+    StepWrongArm => steps::labels_choose_the_way,
+    StepCounterStays => steps::effect_ids_tell_effects_apart,
+    StepHostSort => steps::host_values_have_their_sort,
+    BurstForgetsCurrent => steps::order_does_not_depend_on_fuel,
+    TraceChainSkipsArena => records::digests_tell_runs_apart,
+    CommitFaultUncounted => steps::faults_end_their_session_only,
+    RootSkipsPayloads => records::payloads_in_flight_are_state,
+    PlannerTwice => scheduling::plans_are_certified_as_they_are,
+    TapeForgetsOpen => records::replays_are_equal,
+    ReplayTrustsQuestions => invoking::replay_asks_the_recorded_questions,
+    ReplayTrustsEvents => records::changed_events_are_found,
+    ReplayTrustsRoot => records::changed_ends_are_found,
+    WavesTwice => records::forged_waves_are_refused,
+    WavesWaiting => records::forged_waves_are_refused,
+    RecordUnchecked => records::changed_bytes_are_found,
+    CheckAllowsLabelTwice => compiling::labels_stand_once,
+    CheckAllowsSharedRole => compiling::parts_share_no_role,
+    MergeUnionDropsBranch => compiling::receives_merge_to_all_labels,
+    MergeSendIgnoresLabels => compiling::sends_need_one_label,
+    MergeEndAbsorbed => compiling::ends_merge_with_ends_only,
+    MergeIgnoresSort => compiling::shared_labels_carry_one_sort,
+    MergeIgnoresPartner => compiling::merged_messages_have_one_partner,
+    ProjectReceiverAsOther => compiling::messages_have_two_ends,
+    ProjectFirstBranchOnly => compiling::sends_need_one_label,
+    ProjectParDropsNext => compiling::parts_are_followed,
+    ProjectRecDropsBinder => compiling::loops_go_back_to_their_binder,
+    EmitWrongLabel => compiling::labels_and_payloads_belong_together,
+    EmitSwapsRows => compiling::labels_and_payloads_belong_together,
+    EmitWrongRegister => compiling::labels_and_payloads_belong_together,
+    EmitSkipsPrologue => compiling::first_payloads_are_plain,
+    EmitJumpsToEntry => compiling::jumps_go_to_their_loop,
+}
