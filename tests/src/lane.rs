@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// How often a long lane says how far it is.
 const PROGRESS: Duration = Duration::from_secs(5);
 /// Lanes below this many cases stay on one thread: other tests run beside them.
-const ALONE: u64 = 5_000;
+const ALONE: u64 = 2_000;
 
 /// A number of random cases.
 #[derive(Debug)]
@@ -42,6 +42,12 @@ impl Lane {
     /// How many cases there are.
     pub const fn cases(&self) -> u64 {
         self.cases
+    }
+
+    /// The lane whose every case stands for `share` of this one's.
+    #[must_use]
+    pub const fn per(&self, share: u64) -> Self {
+        Self { name: self.name, first: self.first, cases: self.cases.div_ceil(share) }
     }
 
     /// Runs every case, large lanes on all processors; answers the first refusal with the seed that repeats it.

@@ -19,6 +19,8 @@ pub mod draft;
 pub mod generate;
 pub mod lane;
 pub mod monitor;
+pub mod mutant;
+pub mod scribble;
 pub mod script;
 pub mod walk;
 pub mod witness;

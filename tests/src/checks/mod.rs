@@ -6,5 +6,6 @@ pub mod invoking;
 pub mod protocols;
 pub mod records;
 pub mod scheduling;
+pub mod soundness;
 pub mod steps;
 pub mod verifier;
