@@ -3,6 +3,9 @@
 //! [`GuestRuntime`] is the cooperative runtime; everything it does between a plan and a commit is the same whoever
 //! executes the wave.
 
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+#[doc(hidden)]
+pub mod checked;
 mod contained;
 mod diff;
 mod envelope;
@@ -13,6 +16,7 @@ mod replay;
 mod rounds;
 mod schedule;
 mod seeded;
+mod sync;
 mod tape;
 mod threads;
 mod waves;

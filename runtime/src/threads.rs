@@ -4,81 +4,41 @@
 //! end. Nothing about the result depends on who ran what: chunks come back with their index and are put together in
 //! pick order. Only *where* work runs may look at the clock, because it changes no result.
 //!
-//! Sleeping. A worker that finds nothing spins for [`SPIN`], then says that it sleeps and looks once more before it
-//! parks; the leader pushes its chunks before it looks who sleeps. Whatever the interleaving, one of the two sees the
-//! other, so no chunk waits for a sleeper. An idle runtime's workers are all parked.
+//! How jobs are handed over, how workers sleep and how results come back is in `threads/pool.rs`, which knows neither
+//! machine nor clock; here is which waves are worth it. A wave is shared when running it alone is expected to take
+//! longer than sharing costs. The expectation is what bursts took on the thread that ran them, whether they were
+//! shared or not, so a wrong one is corrected by the very waves that it sends the wrong way.
 //!
 //! Panics. A handler's panic is contained by the runtime and faults its session. Any other panic inside a chunk is a
 //! bug: the chunk is lost, and the runtime says so and refuses to go on.
 
+#[allow(unreachable_pub, reason = "the checkers' copies of this module are driven from the tests")]
+mod pool;
+
 use crate::contained::Contained;
 use crate::executor::Executor;
-use crossbeam_deque::{Steal, Stealer, Worker};
-use crossbeam_utils::sync::{Parker, Unparker};
+use crate::sync;
 use motet_machine::{CertifiedWave, EffectHandler, FinishedChunk, FinishedWave, LostChunk, WaveChunk};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use pool::Pool;
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long an idle worker, or a leader that waits for the last chunk, looks before it parks.
-const SPIN: Duration = Duration::from_micros(50);
 /// Waves that are expected to take less than this are run by the leader alone while the workers sleep: waking one
 /// costs about as much.
 const WORTH_WAKING: Duration = Duration::from_micros(150);
 /// The same while a worker is awake.
 const WORTH_SHARING: Duration = Duration::from_micros(20);
 
-type Job = Box<dyn FnOnce() + Send>;
-
-/// What leader and workers share.
-struct Shared {
-    stealer: Stealer<Job>,
-    sleeping: Vec<AtomicBool>,
-    unparkers: Vec<Unparker>,
-    stop: AtomicBool,
-}
-
-impl Shared {
-    fn steal(&self) -> Option<Job> {
-        loop {
-            match self.stealer.steal() {
-                Steal::Success(job) => return Some(job),
-                Steal::Empty => return None,
-                Steal::Retry => std::hint::spin_loop(),
-            }
-        }
-    }
-}
-
-/// A wave's chunks on their way back.
-struct Returns {
-    finished: Mutex<Vec<FinishedChunk>>,
-    missing: AtomicUsize,
-    leader: Unparker,
-}
-
-impl Returns {
-    fn done(&self, chunk: Option<FinishedChunk>) {
-        if let Some(chunk) = chunk {
-            self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
-        }
-        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.leader.unpark();
-        }
-    }
-}
-
 /// The work-stealing executor.
 pub struct Threads {
     workers: usize,
-    deque: Worker<Job>,
-    parker: Parker,
-    shared: Option<Arc<Shared>>,
-    threads: Vec<JoinHandle<()>>,
-    /// The expected time of one burst, from the waves before.
-    burst_ns: f64,
+    /// Whether every wave is shared that can be, and with every worker.
+    eager: bool,
+    /// How many workers are woken for one wave; more than there are processors would only stand in each other's way.
+    wake: usize,
+    pool: Option<Pool<WaveChunk, Timed>>,
+    pace: Pace,
     /// How many waves were shared with workers.
     shared_waves: u64,
 }
@@ -108,15 +68,13 @@ impl Threads {
         if workers == 0 || workers > Self::LIMIT {
             return Err(WorkersError { workers, limit: Self::LIMIT });
         }
-        Ok(Self {
-            workers,
-            deque: Worker::new_fifo(),
-            parker: Parker::new(),
-            shared: None,
-            threads: Vec::new(),
-            burst_ns: 0.0,
-            shared_waves: 0,
-        })
+        Ok(Self { workers, eager: false, wake: 0, pool: None, pace: Pace::default(), shared_waves: 0 })
+    }
+
+    /// The same, but every wave of more than one chunk is shared, worth it or not. For tests: nobody's coming may change
+    /// a result.
+    pub fn eager(workers: usize) -> Result<Self, WorkersError> {
+        Ok(Self { eager: true, ..Self::new(workers)? })
     }
 
     /// How many workers carry out a wave, the leading thread included.
@@ -129,135 +87,108 @@ impl Threads {
         self.shared_waves
     }
 
-    /// Starts the threads. When the system gives fewer than asked for, those there are carry on.
-    fn start(&mut self) -> Arc<Shared> {
-        if let Some(shared) = &self.shared {
-            return Arc::clone(shared);
+    /// Whether a wave of that many bursts is worth sharing, as far as the waves before tell.
+    fn worth_sharing(&self, bursts: usize) -> bool {
+        if self.eager {
+            return true;
         }
-        let parkers: Vec<Parker> = (1..self.workers).map(|_| Parker::new()).collect();
-        let shared = Arc::new(Shared {
-            stealer: self.deque.stealer(),
-            sleeping: parkers.iter().map(|_| AtomicBool::new(false)).collect(),
-            unparkers: parkers.iter().map(|parker| parker.unparker().clone()).collect(),
-            stop: AtomicBool::new(false),
+        let awake = self.pool.as_ref().is_some_and(Pool::is_awake);
+        self.pace.expected(bursts).is_none_or(|time| time >= if awake { WORTH_SHARING } else { WORTH_WAKING })
+    }
+
+    fn share<H: EffectHandler + ?Sized + 'static>(&mut self, chunks: Vec<WaveChunk>, host: &Arc<H>) -> Vec<Timed> {
+        self.shared_waves += 1;
+        let pool = self.pool.get_or_insert_with(|| {
+            let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let busy = if self.eager { self.workers } else { self.workers.min(processors) };
+            self.wake = busy.saturating_sub(1).max(1);
+            Pool::start(self.workers - 1)
         });
-        for (at, parker) in parkers.into_iter().enumerate() {
-            let of = Arc::clone(&shared);
-            let thread = thread::Builder::new().name(format!("motet-{at}")).spawn(move || work(&of, at, &parker));
-            self.threads.extend(thread);
-        }
-        self.shared = Some(Arc::clone(&shared));
-        shared
-    }
-
-    /// Whether a wave is worth sharing, as far as the waves before tell.
-    fn worth_sharing(&self, chunks: usize, bursts: usize) -> bool {
-        if self.workers == 1 || chunks < 2 {
-            return false;
-        }
-        let awake = self
-            .shared
-            .as_ref()
-            .is_some_and(|shared| shared.sleeping.iter().any(|sleeping| !sleeping.load(Ordering::Relaxed)));
-        let expected = Duration::from_nanos((self.burst_ns * bursts as f64) as u64);
-        // Nothing is known before the first wave: share it.
-        self.burst_ns == 0.0 || expected >= if awake { WORTH_SHARING } else { WORTH_WAKING }
-    }
-}
-
-fn work(shared: &Shared, at: usize, parker: &Parker) {
-    let mut idle_since = Instant::now();
-    loop {
-        if let Some(job) = shared.steal() {
-            job();
-            idle_since = Instant::now();
-            continue;
-        }
-        if shared.stop.load(Ordering::Acquire) {
-            return;
-        }
-        if idle_since.elapsed() < SPIN {
-            std::hint::spin_loop();
-            continue;
-        }
-        shared.sleeping[at].store(true, Ordering::SeqCst);
-        std::sync::atomic::fence(Ordering::SeqCst);
-        if shared.stealer.is_empty() && !shared.stop.load(Ordering::SeqCst) {
-            parker.park();
-        }
-        shared.sleeping[at].store(false, Ordering::SeqCst);
-        idle_since = Instant::now();
+        let (wake, host) = (self.wake.min(chunks.len() - 1), Arc::clone(host));
+        pool.share(chunks.into_iter(), wake, move |chunk| timed(|| chunk.run(&Contained(&*host))))
     }
 }
 
 impl<H: EffectHandler + ?Sized + 'static> Executor<Arc<H>> for Threads {
     fn execute(&mut self, wave: CertifiedWave, host: &Arc<H>) -> Result<FinishedWave, LostChunk> {
         let (frame, chunks) = wave.split();
+        let run = |chunk: WaveChunk| chunk.run(&Contained(&**host));
+        if self.workers == 1 || chunks.len() < 2 {
+            // Nothing to share and nothing to learn: the clock alone would cost a tenth of the smallest waves.
+            return frame.join(chunks.into_iter().filter_map(|chunk| sync::contain(|| run(chunk))).collect());
+        }
         let bursts: usize = chunks.iter().map(WaveChunk::len).sum();
-        let started = Instant::now();
-        let finished = if self.worth_sharing(chunks.len(), bursts) {
-            self.share(chunks, host)
+        if self.worth_sharing(bursts) {
+            let (finished, took): (Vec<_>, Vec<_>) = self.share(chunks, host).into_iter().unzip();
+            self.pace.learn(bursts, took.into_iter().sum());
+            frame.join(finished)
         } else {
-            chunks.into_iter().filter_map(|chunk| run(chunk, host)).collect()
-        };
-        let burst_ns = started.elapsed().as_nanos() as f64 / bursts.max(1) as f64;
-        self.burst_ns = if self.burst_ns == 0.0 { burst_ns } else { self.burst_ns * 0.75 + burst_ns * 0.25 };
-        frame.join(finished)
+            let (finished, took) =
+                timed(|| chunks.into_iter().filter_map(|chunk| sync::contain(|| run(chunk))).collect());
+            self.pace.learn(bursts, took);
+            frame.join(finished)
+        }
     }
 }
 
-/// Runs a chunk; none when it panicked, which no handler can cause.
-fn run<H: EffectHandler + ?Sized>(chunk: WaveChunk, host: &Arc<H>) -> Option<FinishedChunk> {
-    catch_unwind(AssertUnwindSafe(|| chunk.run(&Contained(&**host)))).ok()
+/// A chunk that has run, and how long that took on the thread that ran it.
+type Timed = (FinishedChunk, Duration);
+
+fn timed<R>(body: impl FnOnce() -> R) -> (R, Duration) {
+    let since = Instant::now();
+    let result = body();
+    (result, since.elapsed())
 }
 
-impl Threads {
-    fn share<H: EffectHandler + ?Sized + 'static>(&mut self, chunks: Vec<WaveChunk>, host: &Arc<H>) -> Vec<FinishedChunk> {
-        let shared = self.start();
-        self.shared_waves += 1;
-        let count = chunks.len();
-        let returns = Arc::new(Returns {
-            finished: Mutex::new(Vec::with_capacity(count)),
-            missing: AtomicUsize::new(count),
-            leader: self.parker.unparker().clone(),
-        });
-        for chunk in chunks {
-            let (returns, host) = (Arc::clone(&returns), Arc::clone(host));
-            self.deque.push(Box::new(move || returns.done(run(chunk, &host))));
-        }
-        std::sync::atomic::fence(Ordering::SeqCst);
-        let mut to_wake = count - 1;
-        for (sleeping, unparker) in shared.sleeping.iter().zip(&shared.unparkers) {
-            if to_wake > 0 && sleeping.swap(false, Ordering::SeqCst) {
-                unparker.unpark();
-                to_wake -= 1;
-            }
-        }
-        while let Some(job) = self.deque.pop() {
-            job();
-        }
-        let waiting = Instant::now();
-        while returns.missing.load(Ordering::Acquire) > 0 {
-            if waiting.elapsed() < SPIN {
-                std::hint::spin_loop();
-            } else {
-                // The last chunk's worker unparks; a token from an earlier wave only makes this look once more.
-                self.parker.park();
-            }
-        }
-        std::mem::take(&mut *returns.finished.lock().unwrap_or_else(PoisonError::into_inner))
+/// How long a burst takes on one thread, from the waves before; the latest counts a quarter.
+///
+/// A wave's time is the sum over its chunks, each on its own thread. The time that a shared wave took by the clock
+/// would say more about how many workers came, and how late, than about the work in it.
+#[derive(Debug, Default)]
+struct Pace {
+    burst_ns: Option<f64>,
+}
+
+impl Pace {
+    /// What that many bursts are expected to take on one thread; none before anything was learnt.
+    fn expected(&self, bursts: usize) -> Option<Duration> {
+        self.burst_ns.map(|burst_ns| Duration::from_nanos((burst_ns * bursts as f64) as u64))
+    }
+
+    fn learn(&mut self, bursts: usize, took: Duration) {
+        let latest = took.as_nanos() as f64 / bursts.max(1) as f64;
+        self.burst_ns = Some(self.burst_ns.map_or(latest, |before| before * 0.75 + latest * 0.25));
     }
 }
 
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(shared) = &self.shared {
-            shared.stop.store(true, Ordering::SeqCst);
-            shared.unparkers.iter().for_each(Unparker::unpark);
-        }
-        for thread in self.threads.drain(..) {
-            // A worker's own panic has been turned into a lost chunk; there is nothing left to report.
-            drop(thread.join());
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_micros(1);
+    const LONG: Duration = Duration::from_millis(10);
+
+    fn threads_that_saw(waves: &[Duration]) -> Threads {
+        let mut threads = Threads::new(4).unwrap();
+        waves.iter().for_each(|took| threads.pace.learn(16, *took));
+        threads
+    }
+
+    #[test]
+    fn the_first_wave_is_shared() {
+        assert!(threads_that_saw(&[]).worth_sharing(2));
+    }
+
+    #[test]
+    fn an_unlucky_measurement_keeps_nobody_from_work_for_ever() {
+        assert!(!threads_that_saw(&[SHORT]).worth_sharing(16));
+        assert!(threads_that_saw(&[SHORT, LONG]).worth_sharing(16));
+        assert!(!threads_that_saw(&[LONG].into_iter().chain([SHORT; 20]).collect::<Vec<_>>()).worth_sharing(16));
+    }
+
+    #[test]
+    fn wide_waves_are_shared_where_narrow_ones_are_not() {
+        let threads = threads_that_saw(&[SHORT; 4]);
+        assert!(!threads.worth_sharing(16) && threads.worth_sharing(16 * 1000));
     }
 }

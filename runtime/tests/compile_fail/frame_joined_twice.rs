@@ -1,0 +1,9 @@
+//! A frame takes back one set of chunks.
+use motet_runtime::machine::{FinishedChunk, FinishedWave, LostChunk, WaveFrame};
+
+fn again(frame: WaveFrame, chunks: Vec<FinishedChunk>) -> Result<FinishedWave, LostChunk> {
+    frame.join(chunks)?;
+    frame.join(Vec::new())
+}
+
+fn main() {}
