@@ -1,6 +1,7 @@
 //! The promises, one function each. A function answers `Err` with what it found when the promise is broken.
 
 pub mod buffers;
+pub mod bytes;
 pub mod compiling;
 pub mod invoking;
 pub mod protocols;

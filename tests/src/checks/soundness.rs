@@ -153,3 +153,8 @@ pub fn verified_programs_do_not_fault() -> Result<(), String> {
 pub fn verified_programs_do_not_fault_in_small() -> Result<(), String> {
     lane(&Lane::fixed("soundness", 5_000))
 }
+
+/// Runs a verified image of unknown origin as the lane does.
+pub fn runs_soundly(dice: &mut Dice, image: &Arc<CodeImage>) -> Result<(), String> {
+    sound(dice, image, &Seen::default())
+}
