@@ -6,8 +6,11 @@
 
 extern crate alloc;
 
+mod answer;
 mod burst;
+mod certify;
 mod comm;
+mod commit;
 mod config;
 mod edge;
 mod effect;
@@ -28,6 +31,8 @@ mod trace;
 mod verify;
 mod wave;
 
+pub use answer::AnswerError;
+pub use commit::CommitReport;
 pub use config::{ConfigError, ProtocolMachineConfig};
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};
 pub use effect::{
@@ -36,7 +41,7 @@ pub use effect::{
 };
 pub use ext::ValueRef;
 pub use image::CodeImage;
-pub use machine::{AnswerError, CommitReport, ImageId, OpenError, ProtocolMachine, Tally};
+pub use machine::{ImageId, OpenError, ProtocolMachine, Tally};
 pub use outbox::{Ask, FaultReport};
 pub use outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
 pub use session::Gate;

@@ -1,24 +1,20 @@
-//! The machine: images, sessions, the heap, the trace; certify, commit, answer.
+//! The machine: images, sessions, the trace. Certifying, committing and answering stand in files of their own.
 //!
 //! Calls come in this order: [`ProtocolMachine::load`] an image and [`ProtocolMachine::open`] sessions of it; then, as
 //! long as something is ready: plan (elsewhere), [`ProtocolMachine::certify`], run, [`ProtocolMachine::commit`], and
 //! [`ProtocolMachine::answer`] what the commit reported as asked.
 
 use crate::config::{ConfigError, ProtocolMachineConfig};
-use crate::edge::BufferMode;
-use crate::effect::{Asked, EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Registers};
-use crate::frame::BurstContext;
+use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
-use crate::outbox::{Ask, FaultReport, Outbox};
-use crate::outcome::EffectOutcome;
+use crate::outbox::{Ask, Outbox};
 use crate::session::{Gate, Session};
-use crate::trace::{BurstEnd, MAX_FUEL, Trace, TraceEvent};
-use crate::wave::{CertifiedWave, FinishedWave, Island, IslandId, Refusal, WaveCertificate, WaveChunk, WavePlan};
+use crate::trace::{BurstEnd, Trace, TraceEvent};
+use crate::wave::{IslandId, WaveChunk};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::mem;
-use motet_types::{CoroutineId, Digest, EffectKinds, Event, EventKind, Planted, SessionId, Terminal, Tick, planted};
+use motet_types::{CoroutineId, Digest, Event, EventKind, SessionId, Tick};
 
 /// A loaded image's place in its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,19 +42,8 @@ pub enum OpenError {
     },
 }
 
-/// Why an answer is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// Nobody waits for it: it was never asked, has been answered, or its session has ended.
-    #[error("no effect {0} is waiting for an answer")]
-    NotPending(EffectCoordinate),
-    /// `Blocked` and `Pending` are no answers.
-    #[error("effect {0} can only be answered by success or failure")]
-    NotAnAnswer(EffectCoordinate),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     Free,
     Ready,
     Waiting,
@@ -66,9 +51,9 @@ enum Place {
 }
 
 #[derive(Debug)]
-struct Slot {
-    session: Session,
-    place: Place,
+pub(crate) struct Slot {
+    pub(crate) session: Session,
+    pub(crate) place: Place,
 }
 
 /// Counters of a machine: part of its state root, so equal in equal runs.
@@ -92,41 +77,26 @@ pub struct Tally {
     pub bursts: u64,
 }
 
-/// What a commit made known.
-#[derive(Debug, Default)]
-pub struct CommitReport {
-    /// Islands that are ready now, in commit order.
-    pub ready: Vec<IslandId>,
-    /// Effects that may be asked now.
-    pub asks: Vec<Ask>,
-    /// Faults, in commit order.
-    pub faults: Vec<FaultReport>,
-    /// Recorded answers, in commit order; see [`RecordedEffect`](crate::RecordedEffect).
-    pub inputs: Vec<u8>,
-    /// Steps that the wave took.
-    pub steps: u64,
-}
-
 /// The protocol machine.
 #[derive(Debug)]
 pub struct ProtocolMachine {
-    config: ProtocolMachineConfig,
-    images: Arc<Vec<Arc<CodeImage>>>,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    pub(crate) config: ProtocolMachineConfig,
+    pub(crate) images: Arc<Vec<Arc<CodeImage>>>,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) free: Vec<u32>,
     /// Slot by session id, from the oldest session alive; `GONE` for ended ones.
-    index: VecDeque<u32>,
-    index_base: u64,
+    pub(crate) index: VecDeque<u32>,
+    pub(crate) index_base: u64,
     pub(crate) tally: Tally,
     pub(crate) tick: Tick,
-    planner_step: u64,
-    trace: Trace,
-    pending: BTreeMap<EffectCoordinate, Ask>,
+    pub(crate) planner_step: u64,
+    pub(crate) trace: Trace,
+    pub(crate) pending: BTreeMap<EffectCoordinate, Ask>,
     /// Chunks' buffers, for reuse.
-    pool: Vec<WaveChunk>,
+    pub(crate) pool: Vec<WaveChunk>,
 }
 
-const GONE: u32 = u32::MAX;
+pub(crate) const GONE: u32 = u32::MAX;
 
 impl ProtocolMachine {
     /// A machine without images or sessions.
@@ -239,183 +209,14 @@ impl ProtocolMachine {
         self.tick
     }
 
-    /// Checks a plan and moves its islands out. This is the only place where a session leaves the machine.
-    ///
-    /// It is independent of the planner: it looks at the machine alone. A refused plan changes nothing.
-    pub fn certify(&mut self, plan: &WavePlan, wants: EffectKinds) -> Result<CertifiedWave, Refusal> {
-        if plan.planner_step != self.planner_step {
-            return Err(Refusal::Stale { planned: plan.planner_step, current: self.planner_step });
-        }
-        if plan.picks.is_empty() || !(1..=MAX_FUEL).contains(&plan.fuel) || plan.chunk == 0 {
-            return Err(Refusal::Empty);
-        }
-        for (at, pick) in plan.picks.iter().enumerate() {
-            let refusal = match self.slots.get_mut(pick.0 as usize) {
-                None => Refusal::Unknown(*pick),
-                Some(slot) if slot.place == Place::Ready => {
-                    // Marked as it is checked, so a second pick of the same island is not ready any more.
-                    slot.place = Place::Out;
-                    continue;
-                }
-                Some(_) => Refusal::NotReady(*pick),
-            };
-            for pick in &plan.picks[..at] {
-                self.slots[pick.0 as usize].place = Place::Ready;
-            }
-            return Err(refusal);
-        }
-        let context = BurstContext {
-            policy: self.config.buffer.policy,
-            capacity: self.config.buffer.holds(),
-            latest: self.config.buffer.mode == BufferMode::LatestValue,
-            max_payload: self.config.max_payload_bytes,
-            wants,
-            run: self.config.run_id,
-            tick: self.tick,
-            fuel: plan.fuel,
-            trace: self.trace.is_on(),
-            record: self.config.record,
-        };
-        let wave = self.tally.waves;
-        let mut chunks = Vec::with_capacity(plan.picks.len().div_ceil(plan.chunk as usize));
-        for (index, picks) in plan.picks.chunks(plan.chunk as usize).enumerate() {
-            let mut chunk = self.pool.pop().unwrap_or_else(|| WaveChunk {
-                wave,
-                index,
-                islands: Vec::new(),
-                reports: Vec::new(),
-                outbox: Outbox::default(),
-                digest: None,
-                images: Arc::clone(&self.images),
-                context,
-            });
-            (chunk.wave, chunk.index, chunk.context) = (wave, index, context);
-            if !Arc::ptr_eq(&chunk.images, &self.images) {
-                chunk.images = Arc::clone(&self.images);
-            }
-            for pick in picks {
-                let session = mem::take(&mut self.slots[pick.0 as usize].session);
-                chunk.islands.push(Island { slot: pick.0, session });
-            }
-            chunks.push(chunk);
-        }
-        let certificate = WaveCertificate { wave, planner_step: plan.planner_step, picks: plan.picks.len() };
-        Ok(CertifiedWave { certificate, chunks })
-    }
-
-    /// Takes a finished wave back, in pick order.
-    ///
-    /// # Panics
-    /// When the wave is another machine's: only a bug in an executor can mix them up, and going on would mix up
-    /// sessions.
-    pub fn commit(&mut self, wave: FinishedWave) -> CommitReport {
-        assert_eq!(wave.certificate.planner_step, self.planner_step, "a wave is committed to the machine it came from");
-        let mut report = CommitReport::default();
-        for chunk in wave.chunks {
-            let mut chunk = chunk.0;
-            if chunk.context.trace {
-                self.trace.add(&chunk.outbox.events, chunk.digest);
-            }
-            for (island, burst) in chunk.islands.drain(..).zip(chunk.reports.drain(..)) {
-                self.tally.bursts += 1;
-                self.tally.steps += u64::from(burst.steps);
-                self.tally.messages += u64::from(burst.received);
-                report.steps += u64::from(burst.steps);
-                let slot = &mut self.slots[island.slot as usize];
-                match burst.end {
-                    BurstEnd::Ready => {
-                        *slot = Slot { session: island.session, place: Place::Ready };
-                        report.ready.push(IslandId(island.slot));
-                    }
-                    BurstEnd::Waiting => *slot = Slot { session: island.session, place: Place::Waiting },
-                    BurstEnd::Ended(terminal) => {
-                        slot.place = Place::Free;
-                        self.free.push(island.slot);
-                        self.end(island.session.id(), terminal);
-                    }
-                }
-            }
-            report.asks.append(&mut chunk.outbox.asks);
-            report.faults.append(&mut chunk.outbox.faults);
-            report.inputs.append(&mut chunk.outbox.inputs);
-            self.tally.dropped += chunk.outbox.dropped;
-            chunk.outbox.clear();
-            chunk.digest = None;
-            self.pool.push(chunk);
-        }
-        for ask in &report.asks {
-            if self.slot_of(ask.coordinate.session).is_some() {
-                self.pending.insert(ask.coordinate, ask.clone());
-            }
-        }
-        self.tally.waves += 1;
-        self.planner_step += 1;
-        self.tick.0 += 1;
-        report
-    }
-
-    fn end(&mut self, session: SessionId, terminal: Terminal) {
-        match terminal {
-            Terminal::Faulted if !planted(Planted::CommitFaultUncounted) => self.tally.faulted += 1,
-            _ => self.tally.closed += 1,
-        }
-        if let Some(at) = session.0.checked_sub(self.index_base) {
-            self.index[at as usize] = GONE;
-        }
-        while self.index.front() == Some(&GONE) {
-            self.index.pop_front();
-            self.index_base += 1;
-        }
-        let first = EffectCoordinate { session, coroutine: CoroutineId(0), counter: 0 };
-        while let Some((at, _)) = self.pending.range(first..).next()
-            && at.session == session
-        {
-            let at = *at;
-            self.pending.remove(&at);
-        }
-    }
-
-    fn slot_of(&self, session: SessionId) -> Option<u32> {
+    pub(crate) fn slot_of(&self, session: SessionId) -> Option<u32> {
         let at = session.0.checked_sub(self.index_base)?;
         self.index.get(usize::try_from(at).ok()?).copied().filter(|slot| *slot != GONE)
     }
 
-    fn live(&self, session: SessionId) -> Option<(&Session, &Arc<CodeImage>)> {
+    pub(crate) fn live(&self, session: SessionId) -> Option<(&Session, &Arc<CodeImage>)> {
         let session = &self.slots[self.slot_of(session)? as usize].session;
         Some((session, self.images.get(session.image as usize)?))
-    }
-
-    /// Asks the host about an effect that may block. The caller acts on the outcome: an answer goes to
-    /// [`ProtocolMachine::answer`].
-    pub fn ask<H: EffectHandler + ?Sized>(&self, ask: &Ask, host: &H) -> Option<EffectOutcome> {
-        let (_, image) = self.live(ask.coordinate.session)?;
-        Some(host.handle_effect(EffectRequest(&Asked {
-            coordinate: ask.coordinate,
-            role: ask.role,
-            tick: self.tick,
-            body: EffectRequestBody::InvokeStep { effect: ask.effect, argument: (&ask.argument).into() },
-            state: Registers { session: ask.coordinate.session, tags: &[], words: &[], ext: None },
-            image,
-            run: &self.config.run_id,
-        })))
-    }
-
-    /// Takes the answer to a pending effect and opens its gate; the island is then ready. Answers the island if it
-    /// was not ready before, so that it is planned once. Must not be called while a wave runs.
-    pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<IslandId>, AnswerError> {
-        if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
-            return Err(AnswerError::NotAnAnswer(at));
-        }
-        let slot = self.slot_of(at.session).ok_or(AnswerError::NotPending(at))?;
-        let slot_at = slot as usize;
-        if self.slots[slot_at].place == Place::Out || self.pending.remove(&at).is_none() {
-            return Err(AnswerError::NotPending(at));
-        }
-        let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
-        let slot_state = &mut self.slots[slot_at];
-        slot_state.session.answer(&image.layout, at.coroutine, outcome);
-        let before = mem::replace(&mut slot_state.place, Place::Ready);
-        Ok((before != Place::Ready).then_some(IslandId(slot)))
     }
 
     /// Whether an island is ready: for planners, and for those who doubt them.

@@ -1,0 +1,55 @@
+//! Effects that may block: asked between waves, and answered whenever the host has an answer.
+
+use crate::effect::{Asked, EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Registers};
+use crate::machine::{Place, ProtocolMachine};
+use crate::outbox::Ask;
+use crate::outcome::EffectOutcome;
+use crate::wave::IslandId;
+use alloc::sync::Arc;
+use core::mem;
+
+/// Why an answer is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Nobody waits for it: it was never asked, has been answered, or its session has ended.
+    #[error("no effect {0} is waiting for an answer")]
+    NotPending(EffectCoordinate),
+    /// `Blocked` and `Pending` are no answers.
+    #[error("effect {0} can only be answered by success or failure")]
+    NotAnAnswer(EffectCoordinate),
+}
+
+impl ProtocolMachine {
+    /// Asks the host about an effect that may block. The caller acts on the outcome: an answer goes to
+    /// [`ProtocolMachine::answer`].
+    pub fn ask<H: EffectHandler + ?Sized>(&self, ask: &Ask, host: &H) -> Option<EffectOutcome> {
+        let (_, image) = self.live(ask.coordinate.session)?;
+        Some(host.handle_effect(EffectRequest(&Asked {
+            coordinate: ask.coordinate,
+            role: ask.role,
+            tick: self.tick,
+            body: EffectRequestBody::InvokeStep { effect: ask.effect, argument: (&ask.argument).into() },
+            state: Registers { session: ask.coordinate.session, tags: &[], words: &[], ext: None },
+            image,
+            run: &self.config.run_id,
+        })))
+    }
+
+    /// Takes the answer to a pending effect and opens its gate; the island is then ready. Answers the island if it
+    /// was not ready before, so that it is planned once. Must not be called while a wave runs.
+    pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<IslandId>, AnswerError> {
+        if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
+            return Err(AnswerError::NotAnAnswer(at));
+        }
+        let slot = self.slot_of(at.session).ok_or(AnswerError::NotPending(at))?;
+        let slot_at = slot as usize;
+        if self.slots[slot_at].place == Place::Out || self.pending.remove(&at).is_none() {
+            return Err(AnswerError::NotPending(at));
+        }
+        let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
+        let slot_state = &mut self.slots[slot_at];
+        slot_state.session.answer(&image.layout, at.coroutine, outcome);
+        let before = mem::replace(&mut slot_state.place, Place::Ready);
+        Ok((before != Place::Ready).then_some(IslandId(slot)))
+    }
+}
