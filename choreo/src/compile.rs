@@ -40,6 +40,6 @@ pub fn compile(global: &GlobalType) -> Result<ImageParts, CompileError> {
 pub fn compile_with(global: &GlobalType, options: EmitOptions) -> Result<ImageParts, CompileError> {
     let projection = check_and_project(global)?;
     let mut parts = emit_with(&projection, options)?;
-    parts.global = global_parts(global, &parts.edges)?;
+    parts.global = global_parts(global, &mut parts.edges)?;
     Ok(parts)
 }

@@ -129,5 +129,5 @@ fn loops_that_are_over_leave_no_copies() {
     let global = b.finish(root);
     let image = emit(&project(&global).expect("projectable")).expect("small");
     assert_eq!(image.states.len(), 2 * 3 * 16);
-    assert_eq!(motet_types::global_parts(&global, &image.edges).expect("well-formed").len(), 3 * 16);
+    assert_eq!(motet_types::global_parts(&global, &mut image.edges.clone()).expect("well-formed").len(), 3 * 16);
 }

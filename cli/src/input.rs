@@ -103,7 +103,7 @@ pub(crate) fn compile(source: &Source) -> Outcome<(Projection, CodeImage)> {
     let (global, projection) = project(source)?;
     let sealed = || -> Result<ImageParts, CompileError> {
         let mut parts = emit(&projection)?;
-        parts.global = global_parts(&global, &parts.edges)?;
+        parts.global = global_parts(&global, &mut parts.edges)?;
         Ok(parts)
     };
     let parts = sealed().map_err(|error| refuse_compile(source, &error).field("tier", "session_projectable"))?;

@@ -67,11 +67,17 @@ impl Walk<'_> {
 }
 
 /// The global type as image parts, over the given edges. Node 0 is the start.
-pub fn global_parts(global: &GlobalType, edges: &[EdgePart]) -> Result<Vec<GlobalPart>, AutomatonError> {
-    let index: BTreeMap<(u16, u16), usize> =
+///
+/// An edge that no role's automaton uses, because it stands behind something that never ends, is added.
+pub fn global_parts(global: &GlobalType, edges: &mut Vec<EdgePart>) -> Result<Vec<GlobalPart>, AutomatonError> {
+    let mut index: BTreeMap<(u16, u16), usize> =
         edges.iter().enumerate().map(|(at, edge)| ((edge.sender, edge.receiver), at)).collect();
-    let edge = |from: RoleId, to: RoleId| {
-        index.get(&(from.0, to.0)).and_then(|at| u16::try_from(*at).ok()).ok_or(AutomatonError::TooLarge)
+    let mut edge = |from: RoleId, to: RoleId| {
+        let at = *index.entry((from.0, to.0)).or_insert_with(|| {
+            edges.push(EdgePart { sender: from.0, receiver: to.0 });
+            edges.len() - 1
+        });
+        u16::try_from(at).map_err(|_| AutomatonError::TooLarge)
     };
     let arena = Arena { global, free: free_vars(global) };
     let mut walk = Walk { unfold: Unfolder::new(&arena), parts: Vec::new(), seen: BTreeMap::new(), todo: Vec::new() };

@@ -16,8 +16,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use motet_types::{Action, BranchPart, GlobalPart, ImageParts, Planted, planted};
 
-/// The most (node, state) pairs that are looked at, over all roles.
-const MAX_PAIRS: usize = 50_000_000;
+/// The most (node, state) pairs that are looked at, over all roles: some for every image, and more for larger ones. A
+/// role sees a node of an honest image in a few states; parallel parts inside each other can make an image of a few
+/// kilobytes have more pairs than there is memory.
+fn limit(parts: &ImageParts) -> usize {
+    (1 << 18) + parts.global.len().saturating_mul(parts.roles.len()).saturating_mul(16)
+}
 
 /// What follows a part of a `Par`: interned, so that a loop around it ends. Row 0 is the end of everything.
 #[derive(Default)]
@@ -42,7 +46,7 @@ impl Continuations {
 
 pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
     let part_of = pars(parts)?;
-    let mut pairs = 0usize;
+    let (mut pairs, limit) = (0usize, limit(parts));
     for (role, row) in parts.roles.iter().enumerate() {
         let mut continuations = Continuations::default();
         let mut seen = BTreeSet::new();
@@ -54,8 +58,8 @@ pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
             }
             let (node, state, after) = at;
             pairs += 1;
-            if pairs > MAX_PAIRS {
-                return Err(VerifyError::TooLarge { limit: MAX_PAIRS });
+            if pairs > limit {
+                return Err(VerifyError::TooLarge { limit });
             }
             let refuse = |why| VerifyError::Fit { role: row.name.clone(), node, state, why };
             let local = &parts.states[state as usize];
