@@ -221,6 +221,21 @@ pub fn parts_are_followed() -> Result<(), String> {
     works(&sketch.finish(root)).map(drop)
 }
 
+/// What stands behind parts that never end is never said, and is no reason to refuse the protocol.
+pub fn endless_parts_are_followed_by_nothing() -> Result<(), String> {
+    let mut sketch = Sketch::new(&["A", "B", "C", "D"]);
+    let end = sketch.end();
+    let endless = |sketch: &mut Sketch, name: &str, from, to| {
+        let (var, again) = sketch.var(name);
+        let body = sketch.comm(from, to, &[("More", UNIT, again)]);
+        sketch.rec(var, body)
+    };
+    let (left, right) = (endless(&mut sketch, "X", 0, 1), endless(&mut sketch, "Y", 2, 3));
+    let next = sketch.comm(0, 3, &[("Never", NAT, end)]);
+    let root = sketch.push(GlobalNode::Par { parts: vec![left, right], next });
+    works(&sketch.finish(root)).map(drop)
+}
+
 /// Loops inside loops: the inner one goes back to either, and the outer one is left through the inner.
 pub fn loops_go_back_to_their_binder() -> Result<(), String> {
     let mut sketch = Sketch::new(&["A", "B", "C"]);

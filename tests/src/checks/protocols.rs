@@ -34,7 +34,7 @@ fn add(count: &AtomicU64, more: u64) {
 
 /// A case's protocol: from two roles and four messages to seven roles, forty messages and loops in loops. One in four
 /// is a well-formed type that nobody has thought about, if one of a few happens to project.
-fn global(dice: &mut Dice) -> GlobalType {
+pub fn global(dice: &mut Dice) -> GlobalType {
     let size = Size {
         min_roles: 2,
         max_roles: 2 + dice.below(6) as u16,

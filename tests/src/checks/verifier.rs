@@ -214,6 +214,47 @@ pub fn bystanders_of_loops_do_nothing() -> Result<(), String> {
     draft.image().map(drop)
 }
 
+/// Parallel parts inside each other can make a small image have more ways through it than anybody can follow. It is
+/// refused for that, before it has taken much memory.
+pub fn small_images_stay_small() -> Result<(), String> {
+    let nested = |levels: u32| {
+        let mut draft = Draft::new();
+        let (left, right) = (draft.label("L", UNIT), draft.label("R", UNIT));
+        let edge = draft.edge(0, 1);
+        // On each level a choice leads into one of two compositions that differ in what follows them.
+        for level in 0..levels {
+            let at = 3 * level;
+            draft.comm(edge, &[(left, at + 1), (right, at + 2)]);
+            for next in [3 * levels, 3 * levels + 1] {
+                draft.parts.global.push(GlobalPart::Par { parts: vec![at + 3], next });
+            }
+        }
+        draft.parts.global.extend([GlobalPart::End, GlobalPart::End]);
+        for role in 0..2u16 {
+            let first = u32::from(role) * (levels + 1);
+            let action = if role == 0 { Action::Send(edge) } else { Action::Recv(edge) };
+            for next in first + 1..=first + levels {
+                draft.state(role, action, &[(left, next), (right, next)]);
+            }
+            draft.state(role, Action::End, &[]);
+        }
+        let mut code = vec![Instr::Offer { chan: 0, val: 1, label: 0 }; levels as usize];
+        code.push(Instr::Halt {});
+        draft.role("A", 0, 2, &code);
+        let here = draft.here();
+        let tables: Vec<u32> = (here + 1..=here + levels).map(|to| draft.table(&[(to, 1), (to, 1)])).collect();
+        let mut code: Vec<Instr> = tables.into_iter().map(|table| Instr::Choose { chan: 0, table }).collect();
+        code.push(Instr::Halt {});
+        draft.role("B", levels + 1, 2, &code);
+        draft
+    };
+    nested(8).image()?;
+    match nested(60).verify() {
+        Err(VerifyError::TooLarge { .. }) => Ok(()),
+        other => Err(format!("sixty levels: {other:?}")),
+    }
+}
+
 /// Two paths that meet must be in the same state of the type.
 pub fn paths_meet_in_one_state() -> Result<(), String> {
     let mut draft = letters(2);
