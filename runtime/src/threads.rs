@@ -24,11 +24,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waves that are expected to take less than this are run by the leader alone while the workers sleep: waking one
-/// costs about as much.
-const WORTH_WAKING: Duration = Duration::from_micros(150);
-/// The same while a worker is awake.
+/// Waves that are expected to take less than this are run by the leader alone, even while a worker is awake.
 const WORTH_SHARING: Duration = Duration::from_micros(20);
+/// Work after which a sleeping worker is woken, in the hope of more: waking one costs about as much.
+const WORTH_WAKING: Duration = Duration::from_micros(150);
+/// Waves that take this long gain from waking a worker, whatever follows.
+const LONG: Duration = Duration::from_micros(300);
+/// The most work that goes by before a worker that never stays awake is woken again.
+const SELDOM: Duration = Duration::from_millis(10);
+/// Waves that are expected to take less than this are timed only now and then: the clock would cost more than it tells.
+const TINY: Duration = Duration::from_micros(5);
 
 /// The work-stealing executor.
 pub struct Threads {
@@ -39,6 +44,7 @@ pub struct Threads {
     wake: usize,
     pool: Option<Pool<WaveChunk, Timed>>,
     pace: Pace,
+    alarm: Alarm,
     /// How many waves were shared with workers.
     shared_waves: u64,
 }
@@ -68,7 +74,15 @@ impl Threads {
         if workers == 0 || workers > Self::LIMIT {
             return Err(WorkersError { workers, limit: Self::LIMIT });
         }
-        Ok(Self { workers, eager: false, wake: 0, pool: None, pace: Pace::default(), shared_waves: 0 })
+        Ok(Self {
+            workers,
+            eager: false,
+            wake: 0,
+            pool: None,
+            pace: Pace::default(),
+            alarm: Alarm::default(),
+            shared_waves: 0,
+        })
     }
 
     /// The same, but every wave of more than one chunk is shared, worth it or not. For tests: nobody's coming may change
@@ -87,13 +101,18 @@ impl Threads {
         self.shared_waves
     }
 
-    /// Whether a wave of that many bursts is worth sharing, as far as the waves before tell.
-    fn worth_sharing(&self, bursts: usize) -> bool {
-        if self.eager {
-            return true;
+    /// Whether a wave that is expected to take that long is worth sharing.
+    fn worth_sharing(&mut self, expected: Option<Duration>) -> bool {
+        match expected {
+            // Nothing is known before the first wave.
+            None => true,
+            Some(_) if self.eager => true,
+            Some(expected) if expected < WORTH_SHARING => false,
+            Some(expected) => {
+                let awake = self.pool.as_ref().is_some_and(Pool::is_awake);
+                expected >= LONG || self.alarm.rings(awake, expected)
+            }
         }
-        let awake = self.pool.as_ref().is_some_and(Pool::is_awake);
-        self.pace.expected(bursts).is_none_or(|time| time >= if awake { WORTH_SHARING } else { WORTH_WAKING })
     }
 
     fn share<H: EffectHandler + ?Sized + 'static>(&mut self, chunks: Vec<WaveChunk>, host: &Arc<H>) -> Vec<Timed> {
@@ -112,23 +131,30 @@ impl Threads {
 impl<H: EffectHandler + ?Sized + 'static> Executor<Arc<H>> for Threads {
     fn execute(&mut self, wave: CertifiedWave, host: &Arc<H>) -> Result<FinishedWave, LostChunk> {
         let (frame, chunks) = wave.split();
-        let run = |chunk: WaveChunk| chunk.run(&Contained(&**host));
+        // One chunk, or nobody to share with: there is nothing to learn either.
         if self.workers == 1 || chunks.len() < 2 {
-            // Nothing to share and nothing to learn: the clock alone would cost a tenth of the smallest waves.
-            return frame.join(chunks.into_iter().filter_map(|chunk| sync::contain(|| run(chunk))).collect());
+            return frame.join(alone(chunks, &**host));
         }
         let bursts: usize = chunks.iter().map(WaveChunk::len).sum();
-        if self.worth_sharing(bursts) {
+        let expected = self.pace.expected(bursts);
+        let finished = if self.worth_sharing(expected) {
             let (finished, took): (Vec<_>, Vec<_>) = self.share(chunks, host).into_iter().unzip();
             self.pace.learn(bursts, took.into_iter().sum());
-            frame.join(finished)
+            finished
+        } else if expected.is_some_and(|expected| expected < TINY) && !self.pace.is_due() {
+            alone(chunks, &**host)
         } else {
-            let (finished, took) =
-                timed(|| chunks.into_iter().filter_map(|chunk| sync::contain(|| run(chunk))).collect());
+            let (finished, took) = timed(|| alone(chunks, &**host));
             self.pace.learn(bursts, took);
-            frame.join(finished)
-        }
+            finished
+        };
+        frame.join(finished)
     }
+}
+
+/// Runs a wave on the calling thread; nothing comes back when it panicked, which no handler can cause.
+fn alone<H: EffectHandler + ?Sized>(chunks: Vec<WaveChunk>, host: &H) -> Vec<FinishedChunk> {
+    sync::contain(|| chunks.into_iter().map(|chunk| chunk.run(&Contained(host))).collect()).unwrap_or_default()
 }
 
 /// A chunk that has run, and how long that took on the thread that ran it.
@@ -147,6 +173,8 @@ fn timed<R>(body: impl FnOnce() -> R) -> (R, Duration) {
 #[derive(Debug, Default)]
 struct Pace {
     burst_ns: Option<f64>,
+    /// Waves since the last one that was timed.
+    untimed: u32,
 }
 
 impl Pace {
@@ -155,9 +183,50 @@ impl Pace {
         self.burst_ns.map(|burst_ns| Duration::from_nanos((burst_ns * bursts as f64) as u64))
     }
 
+    /// Whether one more wave untimed would be too many.
+    fn is_due(&mut self) -> bool {
+        self.untimed += 1;
+        self.untimed >= 8
+    }
+
     fn learn(&mut self, bursts: usize, took: Duration) {
+        self.untimed = 0;
         let latest = took.as_nanos() as f64 / bursts.max(1) as f64;
         self.burst_ns = Some(self.burst_ns.map_or(latest, |before| before * 0.75 + latest * 0.25));
+    }
+}
+
+/// When to wake workers for waves that are not worth it one by one.
+///
+/// A worker that is awake stays so while waves follow each other closely, so waking it once pays for all of them; but
+/// nobody knows whether more will follow. As with skis, hire until hiring has cost what buying would: the worker is
+/// woken once as much work has gone by unshared as waking it is worth. If it is asleep again at the next wave, the
+/// price doubles.
+#[derive(Debug)]
+struct Alarm {
+    unshared: Duration,
+    price: Duration,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { unshared: Duration::ZERO, price: WORTH_WAKING }
+    }
+}
+
+impl Alarm {
+    /// Whether to share a wave that is expected to take that long.
+    fn rings(&mut self, awake: bool, expected: Duration) -> bool {
+        if awake {
+            *self = Self::default();
+            return true;
+        }
+        self.unshared += expected;
+        if self.unshared < self.price {
+            return false;
+        }
+        *self = Self { unshared: Duration::ZERO, price: (self.price * 2).min(SELDOM) };
+        true
     }
 }
 
@@ -166,29 +235,48 @@ mod tests {
     use super::*;
 
     const SHORT: Duration = Duration::from_micros(1);
-    const LONG: Duration = Duration::from_millis(10);
+    const SLOW: Duration = Duration::from_millis(10);
 
-    fn threads_that_saw(waves: &[Duration]) -> Threads {
+    /// Whether a wave of that many bursts is shared after waves of 16 bursts that took so long.
+    fn shares(waves: impl IntoIterator<Item = Duration>, bursts: usize) -> bool {
         let mut threads = Threads::new(4).unwrap();
-        waves.iter().for_each(|took| threads.pace.learn(16, *took));
-        threads
+        waves.into_iter().for_each(|took| threads.pace.learn(16, took));
+        let expected = threads.pace.expected(bursts);
+        threads.worth_sharing(expected)
     }
 
     #[test]
     fn the_first_wave_is_shared() {
-        assert!(threads_that_saw(&[]).worth_sharing(2));
+        assert!(shares([], 2));
     }
 
     #[test]
     fn an_unlucky_measurement_keeps_nobody_from_work_for_ever() {
-        assert!(!threads_that_saw(&[SHORT]).worth_sharing(16));
-        assert!(threads_that_saw(&[SHORT, LONG]).worth_sharing(16));
-        assert!(!threads_that_saw(&[LONG].into_iter().chain([SHORT; 20]).collect::<Vec<_>>()).worth_sharing(16));
+        assert!(!shares([SHORT], 16));
+        assert!(shares([SHORT, SLOW], 16));
+        assert!(!shares([SLOW].into_iter().chain([SHORT; 40]), 16));
+        // A wave that is too short to be timed each time is timed now and then all the same.
+        let mut pace = Pace::default();
+        assert!((0..8).any(|_| pace.is_due()));
     }
 
     #[test]
     fn wide_waves_are_shared_where_narrow_ones_are_not() {
-        let threads = threads_that_saw(&[SHORT; 4]);
-        assert!(!threads.worth_sharing(16) && threads.worth_sharing(16 * 1000));
+        assert!(!shares([SHORT; 4], 16) && shares([SHORT; 4], 16 * 1000));
+    }
+
+    #[test]
+    fn a_worker_is_woken_for_waves_that_follow_each_other() {
+        let mut alarm = Alarm::default();
+        let until_it_rings = |alarm: &mut Alarm| (1..).find(|_| alarm.rings(false, WORTH_SHARING)).unwrap();
+        let first = until_it_rings(&mut alarm);
+        assert!(WORTH_SHARING * first >= WORTH_WAKING);
+        // It stayed awake: share.
+        assert!(alarm.rings(true, WORTH_SHARING));
+        assert_eq!(until_it_rings(&mut alarm), first);
+        // It did not: wait for longer, but not for ever.
+        assert!(until_it_rings(&mut alarm) >= 2 * first - 1);
+        assert!((0..20).all(|_| until_it_rings(&mut alarm) > 0));
+        assert!(WORTH_SHARING * until_it_rings(&mut alarm) <= SELDOM + WORTH_SHARING);
     }
 }
