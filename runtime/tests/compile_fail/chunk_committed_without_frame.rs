@@ -1,8 +1,9 @@
 //! Finished chunks are committed through their frame.
-use motet_runtime::machine::{CommitReport, FinishedChunk, ProtocolMachine};
+use motet_runtime::machine::{CommitReport, FinishedChunk, FinishedWave, ProtocolMachine};
 
 fn hurry(machine: &mut ProtocolMachine, chunks: Vec<FinishedChunk>) -> CommitReport {
-    machine.commit(chunks)
+    let wave: FinishedWave = chunks;
+    machine.commit(wave)
 }
 
 fn main() {}

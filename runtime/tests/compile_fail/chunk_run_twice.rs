@@ -3,7 +3,8 @@ use motet_runtime::SeededHost;
 use motet_runtime::machine::{FinishedChunk, WaveChunk};
 
 fn again(chunk: WaveChunk, host: &SeededHost) -> [FinishedChunk; 2] {
-    [chunk.run(host), chunk.run(host)]
+    let run = WaveChunk::run::<SeededHost>;
+    [run(chunk, host), run(chunk, host)]
 }
 
 fn main() {}

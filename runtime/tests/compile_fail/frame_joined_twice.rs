@@ -2,8 +2,9 @@
 use motet_runtime::machine::{FinishedChunk, FinishedWave, LostChunk, WaveFrame};
 
 fn again(frame: WaveFrame, chunks: Vec<FinishedChunk>) -> Result<FinishedWave, LostChunk> {
-    frame.join(chunks)?;
-    frame.join(Vec::new())
+    let join = WaveFrame::join;
+    join(frame, chunks)?;
+    join(frame, Vec::new())
 }
 
 fn main() {}

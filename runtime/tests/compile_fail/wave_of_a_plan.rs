@@ -1,9 +1,10 @@
 //! A plan is not a wave.
-use motet_runtime::machine::{FinishedWave, LostChunk, WavePlan};
+use motet_runtime::machine::{CertifiedWave, FinishedWave, LostChunk, WavePlan};
 use motet_runtime::{Executor, Inline, SeededHost};
 
 fn hurry(plan: WavePlan, host: &SeededHost) -> Result<FinishedWave, LostChunk> {
-    Inline.execute(plan, host)
+    let wave: CertifiedWave = plan;
+    Inline.execute(wave, host)
 }
 
 fn main() {}
