@@ -27,6 +27,9 @@ struct Act {
 /// A place in the global type: a node, and what follows the parallel parts around it, the nearest last.
 type Place = (NodeId, Vec<NodeId>);
 
+/// For a role and a place the places where the role acts next, or ends.
+type Known = BTreeMap<(RoleId, Place), Rc<Vec<Place>>>;
+
 /// Where a role is that the others leave out for ever: it has nothing more to do.
 const LEFT: NodeId = NodeId(u32::MAX);
 
@@ -38,7 +41,7 @@ pub struct Monitor<'a> {
     /// For each node the roles that occur in it.
     roles: Vec<BTreeSet<RoleId>>,
     /// For a role and a place the places where the role acts next, or ends.
-    next: RefCell<BTreeMap<(RoleId, Place), Rc<Vec<Place>>>>,
+    next: RefCell<Known>,
 }
 
 /// What a judged session came to.

@@ -100,11 +100,11 @@ impl<H: EffectHandler> EffectHandler for Moody<H> {
         let sends = request.kind() == EffectKind::SendDecision;
         let decide = |decision| EffectOutcome::Success(EffectResponse::SendDecision(decision));
         match self.mood {
-            Mood::Failing(n) if place % n == 0 => {
+            Mood::Failing(n) if place.is_multiple_of(n) => {
                 EffectOutcome::failure(motet_types::EffectFailureKind::Unavailable, "in no mood")
             }
-            Mood::Deferring(n) if sends && place % n == 0 => decide(SendDecision::Defer),
-            Mood::Dropping(n) if sends && place % n == 0 => decide(SendDecision::Drop),
+            Mood::Deferring(n) if sends && place.is_multiple_of(n) => decide(SendDecision::Defer),
+            Mood::Dropping(n) if sends && place.is_multiple_of(n) => decide(SendDecision::Drop),
             _ => self.inner.handle_effect(request),
         }
     }

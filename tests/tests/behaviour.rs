@@ -4,6 +4,7 @@ motet_tests::promises! {
     buffers: order_is_kept, block_waits_for_room, error_faults_when_full, resize_grows,
         drop_leaves_out_what_types_cannot_tell, latest_value_overwrites, host_drops_advance_nothing,
         wakes_go_by_edge, room_goes_by_edge, owned_payloads_arrive, owned_payloads_are_let_go, numbers_arrive;
+    hosts: choices_are_on_offer, host_values_have_their_sort, effect_ids_tell_effects_apart, requests_tell_the_truth;
     invoking: immediate_answers_are_used, pending_answers_come_later, blocked_questions_are_asked_again,
         failures_are_faults, answered_sessions_are_planned_once, answers_for_the_dead_are_refused,
         somebody_must_choose, somebody_must_answer, the_handler_stays, replay_asks_the_recorded_questions;
@@ -11,8 +12,8 @@ motet_tests::promises! {
         plans_are_certified_as_they_are, cooperative_takes_turns, priorities_are_kept,
         aging_lets_nobody_wait_for_ever, messages_in_flight_go_first, random_orders_have_seeds, limits_are_exact,
         senseless_settings_are_refused, empty_protocols_end;
-    steps: messages_wake_their_receiver, labels_choose_the_way, choices_are_on_offer, host_values_have_their_sort,
+    steps: messages_wake_their_receiver, labels_choose_the_way,
         faults_end_their_session_only, failed_steps_leave_nothing_behind, deferred_sends_change_nothing,
         deferral_does_not_depend_on_fuel, order_does_not_depend_on_fuel, control_instructions_do_as_they_say,
-        yield_lets_others_run, effect_ids_tell_effects_apart, requests_tell_the_truth;
+        yield_lets_others_run;
 }

@@ -1,2 +1,40 @@
-//! Project tasks.
-fn main() {}
+//! The command line of the project tasks.
+
+use std::process::ExitCode;
+use xtask::{isa, lanes, tidy, top};
+
+const USAGE: &str = "\
+cargo xtask full NAME     run a full lane, or `all`; without a name, list them
+cargo xtask planted       the mutation test: every planted fault is caught
+cargo xtask isa [--check] write docs/isa.md, or say whether it is stale
+cargo xtask tidy          hold the tree against the rules of the house";
+
+fn run(words: &[&str]) -> Result<(), String> {
+    match words {
+        ["full"] => {
+            print!("{}", lanes::list());
+            Ok(())
+        }
+        ["full", name] => lanes::run(name),
+        ["planted"] => lanes::run("planted"),
+        ["isa"] => isa::write(&top()),
+        ["isa", "--check"] => isa::check(&top()),
+        ["tidy"] => {
+            let broken = tidy::check(&top())?;
+            if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
+        }
+        _ => Err(format!("usage:\n{USAGE}")),
+    }
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}

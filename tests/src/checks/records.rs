@@ -74,7 +74,7 @@ pub fn changed_events_are_found() -> Result<(), String> {
     let last = last.ok_or("no message was received")?;
     let mut record = run.read_record()?;
     let word = trace[last].event.pack().to_le_bytes();
-    let at = (0..events.len()).step_by(8).filter(|at| events[*at..*at + 8] == word).next_back();
+    let at = (0..events.len()).step_by(8).rfind(|at| events[*at..*at + 8] == word);
     record.events[at.ok_or("the event is not in the record")? + 6] ^= 1;
     let Err(ReplayError::Diverged(divergence)) = replay(&record, None, |_| {}) else {
         return Err("another label was not found".into());
@@ -92,7 +92,8 @@ pub fn changed_events_are_found() -> Result<(), String> {
 /// A changed end is found: status, trace digest, state root and counters, each by its name.
 pub fn changed_ends_are_found() -> Result<(), String> {
     let run = recorded()?;
-    let changes: [(&str, fn(&mut motet_runtime::RecordEnd)); 7] = [
+    type Change = fn(&mut motet_runtime::RecordEnd);
+    let changes: [(&str, Change); 7] = [
         ("status", |end| end.status = RunStatus::Faulted),
         ("trace digest", |end| end.trace_digest.0[31] ^= 1),
         ("trace digest", |end| end.trace_digest = Digest::default()),

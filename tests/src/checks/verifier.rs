@@ -7,6 +7,7 @@ use motet_machine::VerifyError;
 use motet_types::{Action, GlobalPart, ImageParts, Instr, ScalarPart};
 
 type By = fn(&VerifyError) -> bool;
+type Flaw = fn(&mut ImageParts);
 
 const JUMP: By = |error| matches!(error, VerifyError::Jump { .. });
 const REGISTER: By = |error| matches!(error, VerifyError::Register { .. });
@@ -358,7 +359,7 @@ pub fn digest_covers_everything() -> Result<(), String> {
     draft.effect("ask", UNIT, UNIT, false);
     draft.parts.lines = vec![1; draft.parts.code.len()];
     let plain = draft.parts.digest();
-    let changes: [(&str, fn(&mut ImageParts)); 15] = [
+    let changes: [(&str, Flaw); 15] = [
         ("name", |parts| parts.name.push('x')),
         ("role", |parts| parts.roles[0].name.push('x')),
         ("registers", |parts| parts.roles[0].registers += 1),

@@ -1,0 +1,12 @@
+//! The rules of the house, and documents that are written by a program.
+
+#[test]
+fn the_tree_is_tidy() {
+    let broken = xtask::tidy::check(&xtask::top()).unwrap();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_instruction_page_is_fresh() {
+    xtask::isa::check(&xtask::top()).unwrap();
+}

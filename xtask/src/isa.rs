@@ -1,0 +1,90 @@
+//! `docs/isa.md`, from the one table of instructions.
+
+use motet_types::{Family, MAX_OPERAND_C, OPCODES, Operand, Row};
+use std::path::Path;
+
+const PLACE: &str = "docs/isa.md";
+
+const FAMILIES: [(Family, &str, &str); 7] = [
+    (Family::Communication, "Communication", "Messages on edges."),
+    (Family::Invoke, "Invoke", "Effects of the host."),
+    (Family::Control, "Control", "Registers and jumps."),
+    (Family::Session, "Session", "Sessions that open and close others."),
+    (Family::Guard, "Guard", "Guards and their evidence."),
+    (Family::Speculation, "Speculation", "Doing something and undoing it."),
+    (Family::Ownership, "Ownership", "Endpoints that change hands, and knowledge."),
+];
+
+const fn kind(operand: Operand) -> &'static str {
+    match operand {
+        Operand::Read => "register, read",
+        Operand::Write => "register, written",
+        Operand::Endpoint => "register, holds the endpoint",
+        Operand::Target => "position in the role's code",
+        Operand::Table => "row of the jump tables",
+        Operand::Label => "row of the labels",
+        Operand::Constant => "row of the constants",
+        Operand::Effect => "row of the effects",
+        Operand::Number => "number",
+    }
+}
+
+/// The slot of an operand: what is left of the word when all other slots are zero tells which bits it has.
+fn slot(code: u8, row: &Row, at: usize) -> &'static str {
+    // An instruction decodes only if every bit outside its operands is zero, so one bit in a slot that it has is let
+    // through, and operands stand in the order of their slots.
+    let slots: Vec<&'static str> = [("a", 8), ("b", 24), ("c", 40)]
+        .into_iter()
+        .filter(|(_, bit)| motet_types::Instr::decode(u64::from(code) | 1 << bit).is_ok())
+        .map(|(slot, _)| slot)
+        .collect();
+    debug_assert_eq!(slots.len(), row.operands.len());
+    slots.get(at).copied().unwrap_or("?")
+}
+
+/// The page.
+pub fn page() -> String {
+    let mut text = String::from(
+        "# Instructions\n\n\
+         Written by `cargo xtask isa` from the table in `types/src/instr.rs`; a test says when it is stale.\n\n",
+    );
+    let later = OPCODES.iter().filter(|(_, row)| !row.executable).count();
+    let now = OPCODES.len() - later;
+    text += &format!(
+        "An instruction is one 64-bit word: opcode in bits 0..8, operand slot `a` in 8..24, `b` in 24..40, `c` in \
+         40..64. Slots `a` and `b` hold numbers up to {}, slot `c` up to {MAX_OPERAND_C}. Bits of slots that an \
+         opcode does not use are zero. {now} opcodes are executed by this version; {later} have their place and are \
+         refused by name.\n\n",
+        u16::MAX
+    );
+    for (family, name, about) in FAMILIES {
+        text += &format!("## {name}\n\n{about}\n\n");
+        text.push_str("| opcode | instruction | operands | executed | what it does |\n|---|---|---|---|---|\n");
+        for (code, row) in OPCODES.iter().filter(|(_, row)| row.family == family) {
+            let operands: Vec<String> = row
+                .operands
+                .iter()
+                .enumerate()
+                .map(|(at, (name, operand))| format!("`{name}` ({}: {})", slot(*code, row, at), kind(*operand)))
+                .collect();
+            let operands = if operands.is_empty() { String::from("none") } else { operands.join("; ") };
+            let executed = if row.executable { "yes" } else { "later" };
+            text += &format!("| `{code:#04x}` | `{}` | {operands} | {executed} | {} |\n", row.name, row.doc);
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// Writes the page.
+pub fn write(top: &Path) -> Result<(), String> {
+    std::fs::write(top.join(PLACE), page()).map_err(|error| format!("{PLACE}: {error}"))
+}
+
+/// Whether the page that is there is the one that would be written.
+pub fn check(top: &Path) -> Result<(), String> {
+    let found = std::fs::read_to_string(top.join(PLACE)).map_err(|error| format!("{PLACE}: {error}"))?;
+    if found == page() { Ok(()) } else { Err(format!("{PLACE} is stale: run `cargo xtask isa`")) }
+}

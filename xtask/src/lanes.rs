@@ -1,0 +1,106 @@
+//! Full lanes: the random tests with as many cases as a release is worth. `docs/EVIDENCE.md` keeps what they said.
+
+use std::process::Command;
+use std::time::Instant;
+
+/// One lane: a test binary, which of its tests, and how many cases.
+struct Lane {
+    name: &'static str,
+    package: &'static str,
+    test: &'static str,
+    /// Tests whose names contain it; empty for all.
+    only: &'static str,
+    features: &'static str,
+    /// 0 where the test itself knows how many there are.
+    cases: u64,
+    what: &'static str,
+}
+
+const TESTS: Lane = Lane { name: "", package: "motet-tests", test: "", only: "", features: "", cases: 0, what: "" };
+
+/// All lanes, in the order in which `all` runs them.
+const LANES: &[Lane] = &[
+    Lane {
+        name: "planted",
+        test: "planted",
+        features: "planted",
+        what: "every planted fault is caught by its check",
+        ..TESTS
+    },
+    Lane {
+        name: "protocols",
+        test: "protocols",
+        cases: 10_000,
+        what: "random protocols follow their global type, in every schedule, and replay",
+        ..TESTS
+    },
+    Lane {
+        name: "soundness",
+        test: "soundness",
+        only: "verified_programs_do_not_fault",
+        cases: 1_000_000,
+        what: "random and mutated programs that verify do not fault",
+        ..TESTS
+    },
+    Lane {
+        name: "bytes",
+        test: "soundness",
+        only: "read_or_refused",
+        cases: 500_000,
+        what: "changed images and records are read or refused",
+        ..TESTS
+    },
+];
+
+/// The lanes, for people.
+pub fn list() -> String {
+    let mut text = String::new();
+    for lane in LANES {
+        let cases = if lane.cases == 0 { String::from("all") } else { lane.cases.to_string() };
+        text += &format!("{:12} {cases:>10}  {}\n", lane.name, lane.what);
+    }
+    text
+}
+
+fn one(lane: &Lane) -> Result<(), String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| String::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(["test", "--release", "-p", lane.package, "--test", lane.test]);
+    if !lane.features.is_empty() {
+        command.args(["--features", lane.features]);
+    }
+    // Compiling is not the lane's time.
+    let built = command.args(["--no-run", "--quiet"]).status().map_err(|error| error.to_string())?;
+    if !built.success() {
+        return Err(format!("{}: the tests do not build", lane.name));
+    }
+    let arguments: Vec<String> = command
+        .get_args()
+        .map(|word| word.to_string_lossy().into_owned())
+        .filter(|word| word != "--no-run" && word != "--quiet")
+        .collect();
+    let mut command = Command::new(command.get_program());
+    command.args(arguments).args(["--", "--nocapture"]);
+    if !lane.only.is_empty() {
+        command.arg(lane.only);
+    }
+    if lane.cases > 0 {
+        command.env("MOTET_CASES", lane.cases.to_string());
+    }
+    println!("== {}: {}", lane.name, lane.what);
+    let began = Instant::now();
+    let ended = command.status().map_err(|error| error.to_string())?;
+    let seconds = began.elapsed().as_secs_f64();
+    println!("== {}: {} in {seconds:.1} s", lane.name, if ended.success() { "kept" } else { "BROKEN" });
+    if ended.success() { Ok(()) } else { Err(format!("{}: broken", lane.name)) }
+}
+
+/// Runs the lane of that name, or all of them. The environment may set another seed by `MOTET_SEED`.
+pub fn run(name: &str) -> Result<(), String> {
+    let chosen: Vec<&Lane> = LANES.iter().filter(|lane| name == "all" || lane.name == name).collect();
+    if chosen.is_empty() {
+        return Err(format!("there is no lane `{name}`:\n{}", list()));
+    }
+    let broken: Vec<String> = chosen.into_iter().filter_map(|lane| one(lane).err()).collect();
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
+}
