@@ -279,4 +279,19 @@ mod tests {
         assert!((0..20).all(|_| until_it_rings(&mut alarm) > 0));
         assert!(WORTH_SHARING * until_it_rings(&mut alarm) <= SELDOM + WORTH_SHARING);
     }
+
+    #[test]
+    fn workers_come_when_jobs_end_only_together() {
+        // The checkers step a model of the deque; this is the real one. A lost wake-up hangs.
+        let mut pool = Pool::start(3);
+        for wave in 0..2_000_u32 {
+            let all = std::sync::Barrier::new(4);
+            let leaders = pool.share(0..4_u32, 3, move |_| all.wait().is_leader());
+            assert_eq!(leaders.into_iter().filter(|leader| *leader).count(), 1);
+            if wave % 16 == 0 {
+                // Time to lose patience: the next wave finds them parked, or on their way.
+                thread::sleep(Duration::from_micros(u64::from(wave % 128)));
+            }
+        }
+    }
 }

@@ -116,13 +116,13 @@ impl EffectHandler for Saboteur {
 }
 
 #[test]
-fn a_lost_chunk_poisons_the_runtime_and_hangs_nobody() {
+fn a_panic_that_panics_once_more_hangs_nobody() {
     let image = image();
     for workers in 1..=8 {
         let host = Arc::new(Saboteur(SeededHost::new(1)));
         let mut runtime = runtime(Threads::eager(workers).unwrap(), &image, 20);
         match runtime.run(&host) {
-            // Whoever contains what the panic carries as well has contained the host.
+            // What the panic carries was contained too: the session has faulted.
             Ok(_) => assert!(!runtime.faults().is_empty()),
             Err(error) => {
                 assert!(matches!(error, RuntimeError::Poisoned(_)), "{error}");
