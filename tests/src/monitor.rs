@@ -30,7 +30,7 @@ type Place = (NodeId, Vec<NodeId>);
 /// For a role and a place the places where the role acts next, or ends.
 type Known = BTreeMap<(RoleId, Place), Rc<Vec<Place>>>;
 
-/// Where a role is that the others leave out for ever: it has nothing more to do.
+/// Where a role is that has nothing more to do: at the end, or left out by the others for ever.
 const LEFT: NodeId = NodeId(u32::MAX);
 
 /// Judges runs of one protocol.
@@ -82,6 +82,34 @@ impl<'a> Monitor<'a> {
         Ok(Self { global, binders, roles, next: RefCell::default() })
     }
 
+    /// Whether `role` can ever act from a node before the part of a parallel composition around it ends.
+    fn has_turn(&self, role: RoleId, from: NodeId) -> bool {
+        let (mut seen, mut todo) = (BTreeSet::new(), vec![from]);
+        while let Some(node) = todo.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            match self.global.node(node) {
+                GlobalNode::End => {}
+                GlobalNode::Rec { body, .. } => todo.push(*body),
+                GlobalNode::Var(var) => todo.push(self.binders[&var.0]),
+                GlobalNode::Comm { sender, receiver, branches } => {
+                    if *sender == role || *receiver == role {
+                        return true;
+                    }
+                    todo.extend(branches.iter().map(|branch| branch.next));
+                }
+                GlobalNode::Par { parts, next } => {
+                    if parts.iter().any(|part| self.roles[part.index()].contains(&role)) {
+                        return true;
+                    }
+                    todo.push(*next);
+                }
+            }
+        }
+        false
+    }
+
     /// Where `role` acts next from a place, or ends: through loops, and through every branch of the others' choices.
     fn settle(&self, role: RoleId, from: Place) -> Rc<Vec<Place>> {
         if let Some(known) = self.next.borrow().get(&(role, from.clone())) {
@@ -92,11 +120,14 @@ impl<'a> Monitor<'a> {
             if !seen.insert((node, after.clone())) {
                 continue;
             }
+            // Whoever the others leave out for ever has nothing more to do there, and goes on behind the part.
+            let over = !self.has_turn(role, node);
             match self.global.node(node) {
-                GlobalNode::End => match after.split_last() {
-                    None => found.push((node, after)),
+                node if over || *node == GlobalNode::End => match after.split_last() {
+                    None => found.push((LEFT, after)),
                     Some((next, rest)) => todo.push((*next, rest.to_vec())),
                 },
+                GlobalNode::End => {}
                 GlobalNode::Rec { body, .. } => todo.push((*body, after)),
                 GlobalNode::Var(var) => todo.push((self.binders[&var.0], after)),
                 GlobalNode::Comm { sender, receiver, .. } if *sender == role || *receiver == role => {
@@ -113,9 +144,6 @@ impl<'a> Monitor<'a> {
                     });
                 }
             }
-        }
-        if found.is_empty() {
-            found.push((LEFT, Vec::new()));
         }
         let found = Rc::new(found);
         self.next.borrow_mut().insert((role, from), Rc::clone(&found));
@@ -144,7 +172,7 @@ impl<'a> Monitor<'a> {
             ensure!(!after.is_empty(), "act {at} of {role}, {act:?}, is on no path of the protocol");
             places = after;
         }
-        let can_end = places.iter().any(|(node, _)| *node == LEFT || *self.global.node(*node) == GlobalNode::End);
+        let can_end = places.iter().any(|(node, _)| *node == LEFT);
         ensure!(!ended || can_end, "{role} ended after {} acts, where the protocol goes on for it", acts.len());
         Ok(())
     }
