@@ -118,7 +118,7 @@ fn arguments() {
     let huge = u64::MAX.to_string();
     expect![[r#"
         2 usage: 'motet' requires a subcommand but one was not provided
-          [subcommands: check, project, compile, inspect, run, replay, diff, trace, bench, heap, help]
+          [subcommands: check, project, compile, inspect, run, replay, diff, trace, verify-waves, bench, heap, help]
             help: `motet help` lists the commands
         2 usage: unrecognized subcommand 'fly'
             help: `motet help` lists the commands

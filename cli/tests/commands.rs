@@ -331,7 +331,9 @@ fn every_example_runs_replays_and_has_its_trace() {
         assert_eq!(text.out.lines().count(), events.len() + 1, "{name}");
         assert_eq!(json(&["diff", &trace, &trace])["equal"], true, "{name}");
         let until = json(&["replay", &trace, "--until", "5"]);
-        assert_eq!((&until["equal"], &until["complete"], &until["steps"]), (&true.into(), &false.into(), &5.into()));
+        // It stops at the end of the wave in which the fifth step was taken.
+        assert_eq!((&until["equal"], &until["complete"]), (&true.into(), &false.into()), "{name}");
+        assert!(until["steps"].as_u64() >= Some(5), "{name}");
     }
 }
 
@@ -409,11 +411,11 @@ fn trace_text() {
     says(
         &["replay", &trace, "--until", "3"],
         expect![[r#"
-        exit 0
-        equal as far as it was replayed: 1 session, 0 messages, 3 steps
-        trace digest DIGEST
-        state root   DIGEST
-    "#]],
+            exit 0
+            equal as far as it was replayed: 1 session, 2 messages, 9 steps
+            trace digest DIGEST
+            state root   DIGEST
+        "#]],
     );
     says(
         &["verify-waves", &trace],

@@ -36,7 +36,8 @@ impl ProtocolMachine {
     }
 
     /// Takes the answer to a pending effect and opens its gate; the island is then ready. Answers the island if it
-    /// was not ready before, so that it is planned once. Must not be called while a wave runs.
+    /// was not ready before, so that it is planned once. Must not be called while a wave runs. The outcome must be
+    /// [bounded](EffectOutcome::bounded), or no record of it can be read.
     pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<IslandId>, AnswerError> {
         if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
             return Err(AnswerError::NotAnAnswer(at));

@@ -47,7 +47,8 @@ impl Frame<'_> {
         }
         self.out.dropped += 1;
         self.pc = comm.pc;
-        Ok(Outcome::Ran)
+        // The others first: a sender whose messages go nowhere would never let its receiver run.
+        Ok(Outcome::Yielded)
     }
 
     /// What a full edge does with the message: nothing has been changed or asked yet.
@@ -111,7 +112,8 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, c
         frame.retain(tag, word);
     }
     let message = Message { label, tag, word };
-    if !(overwrites && frame.overwrite(comm, message)) {
+    let overwrote = overwrites && frame.overwrite(comm, message);
+    if !overwrote {
         let woken = Edge::of(frame.edges, edge).push(message, frame.ext);
         if !planted(Planted::StepNoWake) {
             frame.wake(woken);
@@ -125,7 +127,8 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, c
     if comm.offered() {
         frame.event(EventKind::Offered, edge, label);
     }
-    Ok(Outcome::Ran)
+    // As with a message that is dropped, the receiver must have its turn.
+    Ok(if overwrote { Outcome::Yielded } else { Outcome::Ran })
 }
 
 /// `Receive`: the one label that may come.

@@ -87,10 +87,14 @@ impl Frame<'_> {
             image: self.image,
             run: &self.context.run,
         };
-        let outcome = host.handle_effect(EffectRequest(&asked));
+        // Ids must not repeat: a coroutine that has asked that often may not ask again.
+        let outcome = match self.counter {
+            u32::MAX => EffectOutcome::failure(EffectFailureKind::ContractViolation, "it has asked 2^32 times"),
+            _ => host.handle_effect(EffectRequest(&asked)).bounded(),
+        };
         let recorded = self.context.record.then(|| (asked.kind(), asked.subject()));
         if !planted(Planted::StepCounterStays) {
-            self.counter += 1;
+            self.counter = self.counter.saturating_add(1);
         }
         if let Some((kind, subject)) = recorded {
             encode_effect(&mut self.out.inputs, coordinate, kind, subject, &outcome);
@@ -170,6 +174,9 @@ pub(crate) fn invoke<H: EffectHandler + ?Sized>(
             Some(outcome) => outcome,
             None => {
                 let coordinate = frame.coordinate();
+                if frame.counter == u32::MAX {
+                    return Err(broken(kind, String::from("it has asked 2^32 times")));
+                }
                 frame.counter += 1;
                 let argument = view(frame.ext.as_deref(), frame.session, tag, word).to_value();
                 frame.out.asks.push(Ask { coordinate, role, effect, argument });

@@ -56,6 +56,14 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// How many words a session of the image takes.
+    pub(crate) fn words(parts: &ImageParts) -> u64 {
+        let registers = parts.roles.iter().map(|role| u64::from(role.registers));
+        let coroutines: u64 = registers.map(|count| CORO_TAGS as u64 + count.div_ceil(8) + count).sum();
+        let roles = parts.roles.len() as u64;
+        HEAD_READY as u64 + roles.div_ceil(64) + roles + coroutines + (parts.edges.len() * EDGE_WORDS) as u64
+    }
+
     pub(crate) fn of(parts: &ImageParts) -> Self {
         let roles = parts.roles.len();
         let ready_words = roles.div_ceil(64);

@@ -56,7 +56,7 @@ pub(crate) struct Slot {
     pub(crate) place: Place,
 }
 
-/// Counters of a machine: part of its state root, so equal in equal runs.
+/// Counters of a machine: equal in equal runs. The state root has all but waves and bursts, which are the schedule's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Tally {
     /// Sessions opened.
@@ -215,7 +215,9 @@ impl ProtocolMachine {
     }
 
     pub(crate) fn live(&self, session: SessionId) -> Option<(&Session, &Arc<CodeImage>)> {
-        let session = &self.slots[self.slot_of(session)? as usize].session;
+        let slot = &self.slots[self.slot_of(session)? as usize];
+        // A session that is out, or was lost with its wave, is not here to be looked at.
+        let session = (slot.place != Place::Out).then_some(&slot.session)?;
         Some((session, self.images.get(session.image as usize)?))
     }
 

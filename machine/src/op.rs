@@ -8,7 +8,8 @@
 //! Jumps are folded into the instruction before them: an operation names the position where execution goes on. A jump
 //! is therefore no step, unless it is a loop of jumps alone.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, SortId, SortTable, StatePart, ValType};
 
@@ -122,7 +123,37 @@ struct Build<'a> {
     sorts: &'a SortTable,
     /// Labels on edges that lead some receiver's state elsewhere: messages that matter one by one.
     rigid: BTreeSet<(u16, u16)>,
+    /// Where execution goes on when it goes on at each position.
+    targets: Vec<u32>,
+    /// Arms by state and table, so that code that shares a table shares its arms.
+    choices: BTreeMap<(u32, u32), Arms>,
+    branches: BTreeMap<u32, Arms>,
     arms: Vec<Comm>,
+}
+
+/// For every position, where execution goes on: through jumps, but not round a loop of them. Each jump is followed
+/// once.
+fn threads(code: &[Instr]) -> Vec<u32> {
+    let mut targets: Vec<Option<u32>> = vec![None; code.len()];
+    let mut met = vec![usize::MAX; code.len()];
+    for start in 0..code.len() {
+        let mut path = Vec::new();
+        let mut at = start;
+        let end = loop {
+            match (targets[at], code[at]) {
+                (Some(end), _) => break end,
+                (None, Instr::Jump { target }) if (target as usize) < code.len() && met[at] != start => {
+                    met[at] = start;
+                    path.push(at);
+                    at = target as usize;
+                }
+                // Another instruction, or a loop of jumps alone, which stays a jump.
+                _ => break at as u32,
+            }
+        };
+        path.into_iter().chain([start]).for_each(|at| targets[at] = Some(end));
+    }
+    targets.into_iter().map(Option::unwrap_or_default).collect()
 }
 
 /// Builds the operations; `states` has the verified state of every instruction that a path reaches.
@@ -134,22 +165,15 @@ pub(crate) fn build(parts: &ImageParts, code: &[Instr], sorts: &SortTable, state
             rigid.extend(moving.map(|branch| (edge, branch.label)));
         }
     }
-    let mut build = Build { parts, code, sorts, rigid, arms: Vec::new() };
+    let (targets, choices, branches) = (threads(code), BTreeMap::new(), BTreeMap::new());
+    let mut build = Build { parts, code, sorts, rigid, targets, choices, branches, arms: Vec::new() };
     let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, states[pc])).collect();
     Ops { ops, arms: build.arms }
 }
 
 impl Build<'_> {
-    /// Where execution goes on when it goes on at `pc`: through jumps, but not round a loop of them.
     fn thread(&self, pc: u32) -> u32 {
-        let mut at = pc;
-        for _ in 0..self.code.len() {
-            match self.code.get(at as usize) {
-                Some(Instr::Jump { target }) => at = *target,
-                _ => return at,
-            }
-        }
-        pc
+        self.targets.get(pc as usize).copied().unwrap_or(pc)
     }
 
     fn comm(&self, state: u32, branch: usize, reg: u16, pc: u32, offered: bool) -> Comm {
@@ -174,13 +198,33 @@ impl Build<'_> {
 
     /// The arms of a jump table, one for each branch of the state.
     fn choice(&mut self, state: u32, table: u32) -> Arms {
+        if let Some(arms) = self.choices.get(&(state, table)) {
+            return *arms;
+        }
         let first = self.arms.len() as u32;
         let rows = &self.parts.tables[table as usize];
         let branches = self.parts.states[state as usize].branches.len();
         for (branch, row) in rows.iter().enumerate().take(branches) {
             self.arms.push(self.comm(state, branch, row.dst, row.target, true));
         }
-        Arms { first, count: self.arms.len() as u32 - first }
+        let arms = Arms { first, count: self.arms.len() as u32 - first };
+        self.choices.insert((state, table), arms);
+        arms
+    }
+
+    /// The arms of a `Branch`: only where each leads matters, since it says nothing about a message.
+    fn branch(&mut self, table: u32) -> Arms {
+        if let Some(arms) = self.branches.get(&table) {
+            return *arms;
+        }
+        let first = self.arms.len() as u32;
+        for row in &self.parts.tables[table as usize] {
+            let (edge, label, pc) = (EdgeId(0), LabelId(0), self.thread(row.target));
+            self.arms.push(Comm { state: 0, next: 0, pc, edge, label, reg: 0, tag: 0, flags: 0 });
+        }
+        let arms = Arms { first, count: self.arms.len() as u32 - first };
+        self.branches.insert(table, arms);
+        arms
     }
 
     fn op(&mut self, pc: u32, state: Option<u32>) -> Op {
@@ -210,16 +254,7 @@ impl Build<'_> {
             Instr::Set { dst, constant } => Op::Set { dst, constant, pc: next },
             Instr::Move { dst, src } => Op::Move { dst, src, pc: next },
             Instr::Jump { target } => Op::Jump { pc: self.thread(target) },
-            Instr::Branch { on, table } => {
-                let first = self.arms.len() as u32;
-                for row in &self.parts.tables[table as usize] {
-                    // Only the position matters: the arm of a branch says nothing about a message.
-                    let (edge, label) = (EdgeId(0), LabelId(0));
-                    let pc = self.thread(row.target);
-                    self.arms.push(Comm { state, next: state, pc, edge, label, reg: 0, tag: 0, flags: 0 });
-                }
-                Op::Branch { on, arms: Arms { first, count: self.arms.len() as u32 - first }, pc: next }
-            }
+            Instr::Branch { on, table } => Op::Branch { on, arms: self.branch(table), pc: next },
             Instr::Yield {} => Op::Yield { pc: next },
             Instr::Halt {} => Op::Halt { state },
             _ => Op::Unreachable,

@@ -1,7 +1,7 @@
 //! Outcomes: what a host answers.
 
 use alloc::string::String;
-use motet_types::{EffectFailureKind, EffectKind, Value};
+use motet_types::{EffectFailureKind, EffectKind, MAX_VALUE_DEPTH, Value};
 
 /// A host's decision about a send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,21 @@ pub enum EffectOutcome {
 }
 
 impl EffectOutcome {
+    /// The outcome, unless it holds a value that no record could be read back with.
+    #[inline(always)]
+    pub fn bounded(self) -> Self {
+        match &self {
+            EffectOutcome::Success(
+                EffectResponse::SendDecision(SendDecision::Replace(value))
+                | EffectResponse::Receive(Some(value))
+                | EffectResponse::InvokeStep(value),
+            ) if value.is_deeper_than(MAX_VALUE_DEPTH) => {
+                Self::failure(EffectFailureKind::ContractViolation, "a product nested too deep")
+            }
+            _ => self,
+        }
+    }
+
     /// The plain answer: deliver, accept, the first label, unit.
     pub fn accept(kind: EffectKind) -> Self {
         EffectOutcome::Success(match kind {

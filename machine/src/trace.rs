@@ -31,13 +31,12 @@ pub(crate) struct Trace {
     /// What has been hashed and is kept.
     kept: VecDeque<Vec<u8>>,
     kept_bytes: usize,
-    drained: usize,
 }
 
 impl Trace {
     pub(crate) fn new(mode: TraceMode) -> Self {
         let chain = Digest(*blake3::hash(b"motet.trace.1").as_bytes());
-        Self { mode, chain, pending: Vec::new(), kept: VecDeque::new(), kept_bytes: 0, drained: 0 }
+        Self { mode, chain, pending: Vec::new(), kept: VecDeque::new(), kept_bytes: 0 }
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -100,7 +99,7 @@ impl Trace {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.kept_bytes + self.pending.len());
         self.kept.iter().for_each(|arena| all.extend_from_slice(arena));
-        all.extend_from_slice(&self.pending[self.drained.min(self.pending.len())..]);
+        all.extend_from_slice(&self.pending);
         all
     }
 

@@ -1,8 +1,9 @@
 //! Containing a host: a panic in a handler ends the session that asked, not the runtime.
 
-use motet_machine::{EffectHandler, EffectOutcome, EffectRequest};
+use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, FinishedChunk, WaveChunk};
 use motet_types::{EffectFailureKind, EffectKinds};
 use std::any::Any;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A handler whose panics are answers.
@@ -25,14 +26,24 @@ impl<H: EffectHandler + ?Sized> EffectHandler for Contained<'_, H> {
         let mut outcome = EffectOutcome::Blocked;
         match catch_unwind(AssertUnwindSafe(|| outcome = self.0.handle_effect(request))) {
             Ok(()) => outcome,
-            Err(panic) => panicked(&*panic),
+            Err(panic) => panicked(panic),
         }
     }
 }
 
 #[cold]
-fn panicked(panic: &(dyn Any + Send)) -> EffectOutcome {
+fn panicked(panic: Box<dyn Any + Send>) -> EffectOutcome {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    EffectOutcome::failure(EffectFailureKind::ContractViolation, format!("the handler panicked: {said}"))
+    let message = format!("the handler panicked: {said}");
+    // What was thrown may itself panic when it is dropped; that would be thrown past us.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
+    }
+    EffectOutcome::failure(EffectFailureKind::ContractViolation, message)
+}
+
+/// Runs a chunk; none when it panicked, which no handler can cause: a bug, and the wave is lost.
+pub(crate) fn run<H: EffectHandler + ?Sized>(chunk: WaveChunk, host: &H) -> Option<FinishedChunk> {
+    catch_unwind(AssertUnwindSafe(|| chunk.run(&Contained(host)))).ok()
 }

@@ -1,6 +1,6 @@
 //! Executors: who carries a certified wave out. Planning, certifying, committing and recording do not know which.
 
-use crate::contained::Contained;
+use crate::contained::run;
 use crate::seeded::mix;
 use motet_machine::{CertifiedWave, EffectHandler, FinishedWave, LostChunk};
 
@@ -17,7 +17,7 @@ pub struct Inline;
 impl<H: EffectHandler + ?Sized> Executor<H> for Inline {
     fn execute(&mut self, wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk> {
         let (frame, chunks) = wave.split();
-        frame.join(chunks.into_iter().map(|chunk| chunk.run(&Contained(host))).collect())
+        frame.join(chunks.into_iter().filter_map(|chunk| run(chunk, host)).collect())
     }
 }
 
@@ -41,7 +41,7 @@ impl<H: EffectHandler + ?Sized> Executor<H> for Seeded {
         while !chunks.is_empty() {
             self.state = mix(self.state.wrapping_add(1));
             let at = (self.state % chunks.len() as u64) as usize;
-            finished.push(chunks.swap_remove(at).run(&Contained(host)));
+            finished.extend(run(chunks.swap_remove(at), host));
         }
         frame.join(finished)
     }

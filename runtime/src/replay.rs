@@ -4,8 +4,8 @@ use crate::record::{RecordEnd, RunRecord};
 use crate::rounds::{GuestRuntime, RunStatus, RuntimeError, Turn};
 use crate::tape::Input;
 use motet_machine::{
-    CodeImage, EffectHandler, EffectOutcome, EffectRequest, ProtocolMachineConfig, RecordedEffect, TraceEvent,
-    TraceMode, TraceReader,
+    CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, ProtocolMachineConfig, RecordedEffect,
+    TraceEvent, TraceMode, TraceReader,
 };
 use motet_types::{
     CoroutineId, Digest, EdgeId, EffectFailureKind, EffectKind, EffectKinds, EffectRow, EventKind, LabelId, Planted,
@@ -134,12 +134,21 @@ impl EffectHandler for ReplayHost {
                     || String::from("no further question of this session"),
                     |recorded| question(image, recorded.kind, recorded.subject),
                 );
+                let edge = match request.body {
+                    EffectRequestBody::SendDecision { partner, .. } | EffectRequestBody::Choose { partner, .. } => {
+                        Some(format!("{} -> {}", request.role_name(), image.role_name(partner)))
+                    }
+                    EffectRequestBody::Receive { partner, .. } => {
+                        Some(format!("{} -> {}", image.role_name(partner), request.role_name()))
+                    }
+                    EffectRequestBody::InvokeStep { .. } => None,
+                };
                 let mut diverged = self.diverged.lock().unwrap_or_else(PoisonError::into_inner);
                 diverged.get_or_insert(Box::new(Divergence {
                     position: 0,
                     session: at.session,
                     role: request.role_name().into(),
-                    edge: None,
+                    edge,
                     expected,
                     found: question(image, kind, subject),
                 }));
@@ -149,15 +158,13 @@ impl EffectHandler for ReplayHost {
     }
 }
 
-/// Runs a record again, to its end or until that many steps have been taken.
+/// Runs a record again, to its end, or to the end of the wave in which that many steps have been taken.
 ///
-/// `progress` is told the steps taken, now and then.
+/// A record that stopped before its run did is replayed as far as its events go. `progress` is told the steps taken,
+/// now and then.
 pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u64)) -> Result<Replayed, ReplayError> {
     let config = ProtocolMachineConfig { trace: TraceMode::Full, record: false, ..record.config.clone() };
     let mut runtime = GuestRuntime::new(config, record.schedule.clone())?;
-    for image in &record.images {
-        runtime.load(Arc::clone(image))?;
-    }
     let mut between = VecDeque::new();
     let mut answers: BTreeMap<SessionId, VecDeque<RecordedEffect>> = BTreeMap::new();
     for (step, input) in &record.inputs {
@@ -172,24 +179,17 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
         answers: Mutex::new(answers),
         diverged: Mutex::new(None),
     };
-    let mut compare = Comparison { record, images: &record.images, checked: 0 };
-    let mut recorded_limit = u64::MAX;
+    let mut compare = Comparison::new(record);
+    let mut stopped = false;
     loop {
-        let step = runtime.machine().planner_step();
-        while between.front().is_some_and(|(at, _)| *at <= step) {
-            let Some((at, input)) = between.pop_front() else { break };
-            let given = match input {
-                Input::Open { image } => runtime.open(image).map(drop),
-                Input::Limit { steps } => {
-                    recorded_limit = steps;
-                    Ok(())
-                }
-                Input::Answer { at, outcome } => runtime.answer(at, outcome),
-                Input::Effect(_) => Ok(()),
-            };
-            given.map_err(|error| ReplayError::Input { step: at, error })?;
+        stopped |= until.is_some_and(|until| runtime.machine().tally().steps >= until);
+        if stopped || record.end.is_none() && compare.is_past(&runtime) {
+            break;
         }
-        runtime.limit_steps(recorded_limit.min(until.unwrap_or(u64::MAX)));
+        let step = runtime.machine().planner_step();
+        while let Some((at, input)) = between.pop_front_if(|(at, _)| *at <= step) {
+            give(&mut runtime, record, input).map_err(|error| ReplayError::Input { step: at, error })?;
+        }
         if record.end.is_some_and(|end| step >= end.tally.waves) {
             break;
         }
@@ -206,21 +206,41 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
             break;
         }
     }
-    let tail = runtime.machine().trace_bytes();
-    let stopped = until.is_some_and(|until| runtime.machine().tally().steps >= until);
-    compare.tail(&tail, stopped || record.end.is_none())?;
     let end = if stopped { None } else { record.end };
+    compare.tail(&runtime.machine().trace_bytes(), end.is_some())?;
     if let Some(end) = &end {
-        check_end(&runtime, end)?;
+        let unused: usize =
+            host.answers.lock().unwrap_or_else(PoisonError::into_inner).values().map(VecDeque::len).sum();
+        check_end(&runtime, end, between.len() + unused)?;
     }
     Ok(Replayed { runtime, end })
 }
 
-fn check_end(runtime: &GuestRuntime, end: &RecordEnd) -> Result<(), ReplayError> {
+/// Gives an input that came between waves. An image is loaded when its first session is opened, as it was.
+fn give(runtime: &mut GuestRuntime, record: &RunRecord, input: Input) -> Result<(), RuntimeError> {
+    match input {
+        Input::Open { image } => {
+            let loaded = runtime.machine().images().len();
+            for image in record.images.iter().take(image.0 as usize + 1).skip(loaded) {
+                runtime.load(Arc::clone(image))?;
+            }
+            runtime.open(image).map(drop)
+        }
+        Input::Limit { steps } => {
+            runtime.limit_steps(steps);
+            Ok(())
+        }
+        Input::Answer { at, outcome } => runtime.answer(at, outcome),
+        Input::Effect(_) => Ok(()),
+    }
+}
+
+fn check_end(runtime: &GuestRuntime, end: &RecordEnd, unused: usize) -> Result<(), ReplayError> {
     let differs = |what, expected: String, found: String| match expected == found {
         true => Ok(()),
         false => Err(ReplayError::End { what, expected, found }),
     };
+    differs("number of unused inputs", 0.to_string(), unused.to_string())?;
     let status = |status: RunStatus| status.name().to_owned();
     differs("status", status(end.status), status(runtime.status()))?;
     let digest = |digest: Option<Digest>| digest.unwrap_or_default().to_string();
@@ -235,53 +255,62 @@ fn check_end(runtime: &GuestRuntime, end: &RecordEnd) -> Result<(), ReplayError>
 /// Holds the replay's events against the record's.
 struct Comparison<'a> {
     record: &'a RunRecord,
-    images: &'a [Arc<CodeImage>],
+    /// The image of every session, in order of their ids.
+    images: Vec<Option<&'a CodeImage>>,
     checked: usize,
 }
 
-impl Comparison<'_> {
-    fn rest(&self) -> &[u8] {
+impl<'a> Comparison<'a> {
+    fn new(record: &'a RunRecord) -> Self {
+        let image = |(_, input): &(u64, Input)| match input {
+            Input::Open { image } => Some(record.images.get(image.0 as usize).map(|image| &**image)),
+            _ => None,
+        };
+        Self { record, images: record.inputs.iter().filter_map(image).collect(), checked: 0 }
+    }
+
+    fn rest(&self) -> &'a [u8] {
         &self.record.events[self.checked.min(self.record.events.len())..]
     }
 
+    /// Whether the replay has made as many events as the record holds.
+    fn is_past(&self, runtime: &GuestRuntime) -> bool {
+        runtime.machine().trace_bytes().len() >= self.rest().len()
+    }
+
     fn drained(&mut self, events: &[u8]) -> Result<(), ReplayError> {
-        if self.rest().get(..events.len()) != Some(events) && !planted(Planted::ReplayTrustsEvents) {
-            return Err(self.first_difference(events, self.rest()));
-        }
+        self.common(events, self.record.end.is_none())?;
         self.checked += events.len();
         Ok(())
     }
 
-    fn tail(&self, events: &[u8], prefix_is_enough: bool) -> Result<(), ReplayError> {
+    /// The last events: all that remains when the replay is `whole`, and otherwise as far as both go.
+    fn tail(&self, events: &[u8], whole: bool) -> Result<(), ReplayError> {
+        if whole && events.len() < self.rest().len() && !planted(Planted::ReplayTrustsEvents) {
+            return Err(self.first_difference(events, self.rest()));
+        }
+        self.common(events, self.record.end.is_none())
+    }
+
+    /// The replay's next events must be the record's; only a record that stopped early may have fewer.
+    fn common(&self, events: &[u8], may_end: bool) -> Result<(), ReplayError> {
         let rest = self.rest();
-        if events == rest || planted(Planted::ReplayTrustsEvents) {
+        let common = if may_end { events.len().min(rest.len()) } else { events.len() };
+        if rest.get(..common) == events.get(..common) || planted(Planted::ReplayTrustsEvents) {
             return Ok(());
         }
-        if !prefix_is_enough {
-            return Err(self.first_difference(events, rest));
-        }
-        // The last chunk may have been cut by the stop: event by event, as far as both go.
-        let both = TraceReader::new(events).zip(TraceReader::new(rest));
-        for (position, (found, expected)) in both.enumerate() {
-            if found.ok().map(|event| event.event) != expected.ok().map(|event| event.event) {
-                return match position {
-                    _ if self.record.end.is_none() => Ok(()),
-                    _ => Err(self.first_difference(events, rest)),
-                };
-            }
-        }
-        Ok(())
+        Err(self.first_difference(events, rest))
     }
 
     fn events_before(&self, runtime: &GuestRuntime) -> u64 {
-        let done = TraceReader::new(&self.record.events[..self.checked]).count();
+        let done = TraceReader::new(&self.record.events[..self.checked.min(self.record.events.len())]).count();
         let tail = runtime.machine().trace_bytes();
         let both = TraceReader::new(&tail).zip(TraceReader::new(self.rest()));
         (done + both.take_while(|(a, b)| a == b).count()) as u64
     }
 
     fn first_difference(&self, found: &[u8], expected: &[u8]) -> ReplayError {
-        let before = TraceReader::new(&self.record.events[..self.checked]).count();
+        let before = TraceReader::new(&self.record.events[..self.checked.min(self.record.events.len())]).count();
         let mut found = TraceReader::new(found);
         let mut expected = TraceReader::new(expected);
         let mut position = before as u64;
@@ -293,7 +322,13 @@ impl Comparison<'_> {
             }
             let event = |side: &Option<Result<TraceEvent, _>>| side.as_ref().and_then(|e| e.as_ref().ok()).copied();
             let (found, expected) = (event(&found), event(&expected));
-            return ReplayError::Diverged(Box::new(divergence(self.images, position, expected, found)));
+            let session = expected.or(found).map_or(SessionId(u64::MAX), |event| event.session);
+            let image = usize::try_from(session.0).ok().and_then(|at| self.images.get(at).copied().flatten());
+            let mut divergence = divergence(image, position, expected, found);
+            if expected.is_none() && found.is_none() {
+                divergence.found = String::from("the same events in bursts of other lengths");
+            }
+            return ReplayError::Diverged(Box::new(divergence));
         }
     }
 }
@@ -312,16 +347,11 @@ fn words(image: Option<&CodeImage>, event: Option<TraceEvent>) -> String {
 }
 
 fn divergence(
-    images: &[Arc<CodeImage>],
+    image: Option<&CodeImage>,
     position: u64,
     expected: Option<TraceEvent>,
     found: Option<TraceEvent>,
 ) -> Divergence {
-    // With several images a session's image is not known from the event alone; names are then left out.
-    let image = match images {
-        [only] => Some(&**only),
-        _ => None,
-    };
     let about = expected.or(found);
     let coroutine = about.map_or(CoroutineId(0), |event| event.event.coroutine);
     let role = image.map_or_else(|| coroutine.to_string(), |image| image.role_name(RoleId(coroutine.0)).into());

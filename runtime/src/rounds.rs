@@ -58,6 +58,12 @@ pub enum RuntimeError {
         /// The other one.
         now: String,
     },
+    /// The handler wants other kinds of effects than when the run began.
+    #[error("the handler `{handler}` wants other kinds of effects than when the run began; that must not change")]
+    WantsChanged {
+        /// The handler.
+        handler: String,
+    },
     /// That many workers cannot be had.
     #[error(transparent)]
     Workers(#[from] WorkersError),
@@ -196,10 +202,16 @@ impl<E> Runtime<E> {
 
     /// Opens a session of the image.
     pub fn open(&mut self, image: ImageId) -> Result<SessionId, RuntimeError> {
+        self.sound()?;
         let (session, island) = self.machine.open(image)?;
         self.record(|| Input::Open { image });
         self.planner.ready(island, self.machine.planner_step());
         Ok(session)
+    }
+
+    /// Whether no wave has been lost.
+    fn sound(&self) -> Result<(), RuntimeError> {
+        self.poisoned.map_or(Ok(()), |lost| Err(RuntimeError::Poisoned(lost)))
     }
 
     /// Lets the machine take at most this many steps in all, from its beginning.
@@ -222,8 +234,12 @@ impl<E> Runtime<E> {
             return Err(RuntimeError::HandlerChanged { began: began.clone(), now: host.identity().into() });
         }
         let now = (self.machine.images().len(), host.wants());
-        if self.admitted == Some(now) {
-            return Ok(now.1);
+        match self.admitted {
+            Some(admitted) if admitted == now => return Ok(now.1),
+            Some((_, wants)) if wants != now.1 => {
+                return Err(RuntimeError::WantsChanged { handler: host.identity().into() });
+            }
+            _ => {}
         }
         for image in self.machine.images() {
             if !now.1.contains(EffectKind::Choose)
@@ -251,9 +267,7 @@ impl<E> Runtime<E> {
     where
         E: Executor<H>,
     {
-        if let Some(lost) = self.poisoned {
-            return Err(RuntimeError::Poisoned(lost));
-        }
+        self.sound()?;
         let wants = self.admit(host)?;
         self.ask(host)?;
         let left = self.limit.saturating_sub(self.machine.tally().steps);
@@ -330,6 +344,7 @@ impl<E> Runtime<E> {
     }
 
     pub(crate) fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<(), RuntimeError> {
+        let outcome = outcome.bounded();
         let recorded = self.tape.is_some().then(|| outcome.clone());
         let island = self.machine.answer(at, outcome)?;
         if let Some(outcome) = recorded {
@@ -344,9 +359,12 @@ impl<E> Runtime<E> {
     /// Hands in the answer to an effect that the host had taken on.
     pub fn complete(&mut self, effect: EffectId, outcome: EffectOutcome) -> Result<(), RuntimeError> {
         let at = *self.asked.get(&effect).ok_or(RuntimeError::UnknownEffect(effect))?;
-        self.answer(at, outcome)?;
-        self.asked.remove(&effect);
-        Ok(())
+        let taken = self.answer(at, outcome);
+        if !self.machine.is_pending(&at) {
+            // Answered now, or its session ended before: nobody waits for it any more.
+            self.asked.remove(&effect);
+        }
+        taken
     }
 
     /// Effects that the host has taken on and not answered.

@@ -52,6 +52,8 @@ faults! {
     VerifyHaltEarly = "verify.halt_early",
     /// The verifier lets a jump table write to a register that does not exist.
     VerifyTableRegister = "verify.table_register",
+    /// The verifier lets the code send another label than the host decided on.
+    VerifyDecision = "verify.decision",
     /// The verifier takes any register for the endpoint.
     VerifyEndpoint = "verify.endpoint",
     /// The verifier lets a payload of another sort pass.

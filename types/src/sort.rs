@@ -1,12 +1,13 @@
 //! Payload sorts: what the messages of a protocol carry.
 
 use crate::{SortId, ValType};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt;
 use rkyv::{Archive, Deserialize, Serialize};
 
 /// One sort. Compound sorts name earlier rows of their [`SortTable`], so a sort never contains itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Archive, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Archive, Serialize, Deserialize)]
 pub enum Sort {
     /// No payload.
     Unit,
@@ -53,15 +54,22 @@ impl SortTable {
         u16::try_from(at).ok().map(SortId)
     }
 
-    /// Rows as given, checked: compound rows name earlier rows, and no row stands twice.
+    /// Rows as given, checked: compound rows name earlier rows, no row stands twice, and every row has an id.
     pub fn from_rows(rows: Vec<Sort>) -> Option<Self> {
-        let mut table = Self::new();
-        for (at, row) in rows.into_iter().enumerate() {
-            if table.intern(row)?.index() != at {
+        if rows.len() > 1 << 16 {
+            return None;
+        }
+        let mut seen = BTreeSet::new();
+        for (at, row) in rows.iter().enumerate() {
+            let made_of_earlier = match row {
+                Sort::Prod(a, b) => usize::from(*a.max(b)) < at,
+                _ => true,
+            };
+            if !made_of_earlier || !seen.insert(*row) {
                 return None;
             }
         }
-        Some(table)
+        Some(Self { rows })
     }
 
     /// The rows in order of their ids.

@@ -94,11 +94,11 @@ impl Value {
         })
     }
 
-    /// How deep its products nest; a scalar is 0.
-    pub fn depth(&self) -> usize {
+    /// Whether its products nest deeper than `depth`. It looks no deeper than that.
+    pub fn is_deeper_than(&self, depth: usize) -> bool {
         match self {
-            Value::Prod(pair) => 1 + pair.0.depth().max(pair.1.depth()),
-            _ => 0,
+            Value::Prod(pair) => depth == 0 || pair.0.is_deeper_than(depth - 1) || pair.1.is_deeper_than(depth - 1),
+            _ => false,
         }
     }
 

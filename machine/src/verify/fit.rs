@@ -11,17 +11,13 @@
 //! A role that waits while others act must have its turn on some way from there. Where others go on for ever without
 //! it the protocol says nothing about it, so its state must be an end.
 
-use super::VerifyError;
+use super::{VerifyError, Work};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use motet_types::{Action, BranchPart, GlobalPart, ImageParts, Planted, planted};
 
-/// The most (node, state) pairs that are looked at, over all roles: some for every image, and more for larger ones. A
-/// role sees a node of an honest image in a few states; parallel parts inside each other can make an image of a few
-/// kilobytes have more pairs than there is memory.
-fn limit(parts: &ImageParts) -> usize {
-    (1 << 18) + parts.global.len().saturating_mul(parts.roles.len()).saturating_mul(16)
-}
+/// What a (node, state) pair costs: it is kept, with the ways that lead to it.
+const PAIR: usize = 32;
 
 /// What follows a part of a `Par`: interned, so that a loop around it ends. Row 0 is the end of everything.
 #[derive(Default)]
@@ -44,9 +40,9 @@ impl Continuations {
     }
 }
 
-pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
-    let part_of = pars(parts)?;
-    let (mut pairs, limit) = (0usize, limit(parts));
+pub(super) fn check(parts: &ImageParts, work: &mut Work) -> Result<(), VerifyError> {
+    let part_of = pars(parts, work)?;
+    let sorted: Vec<Vec<BranchPart>> = parts.states.iter().map(|state| by_label(&state.branches)).collect();
     for (role, row) in parts.roles.iter().enumerate() {
         let mut continuations = Continuations::default();
         let mut seen = BTreeSet::new();
@@ -57,10 +53,7 @@ pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
                 continue;
             }
             let (node, state, after) = at;
-            pairs += 1;
-            if pairs > limit {
-                return Err(VerifyError::TooLarge { limit });
-            }
+            work.spend(PAIR)?;
             let refuse = |why| VerifyError::Fit { role: row.name.clone(), node, state, why };
             let local = &parts.states[state as usize];
             let known = todo.len();
@@ -79,6 +72,7 @@ pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
                     }
                 }
                 GlobalPart::Comm { edge, branches } => {
+                    work.spend(branches.len())?;
                     let ends = parts.edges[usize::from(*edge)];
                     acts = usize::from(ends.sender) == role || usize::from(ends.receiver) == role;
                     if usize::from(ends.sender) == role {
@@ -89,13 +83,13 @@ pub(super) fn check(parts: &ImageParts) -> Result<(), VerifyError> {
                             return Err(refuse("does not offer the same number of labels"));
                         }
                         let why = "sends a label that the protocol does not have";
-                        follow(branches, &local.branches, after, &mut todo).ok_or_else(|| refuse(why))?;
+                        follow(branches, &sorted[state as usize], after, &mut todo).ok_or_else(|| refuse(why))?;
                     } else if usize::from(ends.receiver) == role {
                         if local.action != Action::Recv(*edge) && !planted(Planted::VerifyFitReceiver) {
                             return Err(refuse("does not receive where the protocol has it receive"));
                         }
                         let why = "cannot receive a label that may be sent";
-                        follow(branches, &local.branches, after, &mut todo).ok_or_else(|| refuse(why))?;
+                        follow(branches, &sorted[state as usize], after, &mut todo).ok_or_else(|| refuse(why))?;
                     } else {
                         let count = if planted(Planted::VerifyFitFirstBranchOnly) { 1 } else { branches.len() };
                         todo.extend(branches.iter().take(count).map(|branch| (branch.next, state, after)));
@@ -149,40 +143,51 @@ impl Turns {
     }
 }
 
-/// Follows every global branch by the local branch of the same label; `None` when one is missing.
+fn by_label(branches: &[BranchPart]) -> Vec<BranchPart> {
+    let mut sorted = branches.to_vec();
+    sorted.sort_unstable_by_key(|branch| branch.label);
+    sorted
+}
+
+/// Follows every global branch by the local branch of the same label; `None` when one is missing. The local branches
+/// are sorted by label.
 fn follow(global: &[BranchPart], local: &[BranchPart], after: u32, todo: &mut Vec<(u32, u32, u32)>) -> Option<()> {
     for branch in global {
-        let next = local.iter().find(|row| row.label == branch.label)?.next;
-        todo.push((branch.next, next, after));
+        let at = local.binary_search_by_key(&branch.label, |row| row.label).ok()?;
+        todo.push((branch.next, local[at].next, after));
     }
     Some(())
 }
 
 /// For every `Par`, which part a role occurs in. Parts must not share a role, and must not reach out of themselves.
-fn pars(parts: &ImageParts) -> Result<BTreeMap<(u32, u16), usize>, VerifyError> {
+fn pars(parts: &ImageParts, work: &mut Work) -> Result<BTreeMap<(u32, u16), usize>, VerifyError> {
     let mut part_of = BTreeMap::new();
     for (row, node) in parts.global.iter().enumerate() {
         let GlobalPart::Par { parts: branches, .. } = node else { continue };
+        let refuse = |rule| VerifyError::Table { table: "global node", row, rule };
         for (at, start) in branches.iter().enumerate() {
             let mut seen = BTreeSet::new();
             let mut todo = Vec::from([*start]);
             while let Some(node) = todo.pop() {
                 if node as usize == row {
-                    let rule = "a part of it leads back to it";
-                    return Err(VerifyError::Table { table: "global node", row, rule });
+                    return Err(refuse("a part of it leads back to it"));
                 }
                 if !seen.insert(node) {
                     continue;
                 }
+                work.spend(PAIR)?;
                 match &parts.global[node as usize] {
                     GlobalPart::End => {}
-                    GlobalPart::Par { parts, next } => todo.extend(parts.iter().chain([next])),
+                    GlobalPart::Par { parts, next } => {
+                        work.spend(parts.len())?;
+                        todo.extend(parts.iter().chain([next]));
+                    }
                     GlobalPart::Comm { edge, branches } => {
+                        work.spend(branches.len())?;
                         let ends = parts.edges[usize::from(*edge)];
                         for role in [ends.sender, ends.receiver] {
                             if *part_of.entry((row as u32, role)).or_insert(at) != at {
-                                let rule = "two of its parts have a role in common";
-                                return Err(VerifyError::Table { table: "global node", row, rule });
+                                return Err(refuse("two of its parts have a role in common"));
                             }
                         }
                         todo.extend(branches.iter().map(|branch| branch.next));

@@ -4,7 +4,7 @@
 //! unknown. Paths that meet must agree about the state; registers about which they differ become unknown. Each
 //! register can only change once from known to unknown, so the loop ends.
 
-use super::VerifyError;
+use super::{VerifyError, Work};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -26,17 +26,34 @@ enum Held {
     Unknown,
 }
 
+/// What the host has decided and not yet been obeyed in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decided {
+    /// Nothing: the code may choose the label itself.
+    Nothing,
+    /// This label.
+    Label(u16),
+    /// Different things on different paths: no label obeys them all.
+    Mixed,
+}
+
 #[derive(Clone)]
 struct Known {
     state: u32,
+    decided: Decided,
     registers: Vec<Held>,
 }
 
 /// Checks every path; answers the state of the type at every instruction that a path reaches.
-pub(super) fn check(parts: &ImageParts, code: &[Instr], sorts: &SortTable) -> Result<Vec<Option<u32>>, VerifyError> {
+pub(super) fn check(
+    parts: &ImageParts,
+    code: &[Instr],
+    sorts: &SortTable,
+    work: &mut Work,
+) -> Result<Vec<Option<u32>>, VerifyError> {
     let mut states = vec![None; code.len()];
     for role in &parts.roles {
-        for (pc, known) in (Flow { parts, code, sorts, role, at: BTreeMap::new() }).run()? {
+        for (pc, known) in (Flow { parts, code, sorts, role, work, at: BTreeMap::new() }).run()? {
             states[pc as usize] = Some(known.state);
         }
     }
@@ -48,6 +65,7 @@ struct Flow<'a> {
     code: &'a [Instr],
     sorts: &'a SortTable,
     role: &'a RolePart,
+    work: &'a mut Work,
     at: BTreeMap<u32, Known>,
 }
 
@@ -56,7 +74,7 @@ impl Flow<'_> {
         let mut registers = vec![Held::Unit; usize::from(self.role.registers)];
         registers[0] = Held::Own;
         let entry = self.role.code_start;
-        self.at.insert(entry, Known { state: self.role.initial, registers });
+        self.at.insert(entry, Known { state: self.role.initial, decided: Decided::Nothing, registers });
         let mut todo = vec![entry];
         while let Some(pc) = todo.pop() {
             let known = self.at[&pc].clone();
@@ -70,6 +88,8 @@ impl Flow<'_> {
         if !(self.role.code_start..self.role.code_end).contains(&target) {
             return Err(VerifyError::Jump { pc: Pc(from), target, role: self.role.name.clone() });
         }
+        // A visit looks at every register, and keeps or copies them all.
+        self.work.spend(1 + known.registers.len())?;
         let Some(old) = self.at.get_mut(&target) else {
             self.at.insert(target, known);
             todo.push(target);
@@ -80,6 +100,10 @@ impl Flow<'_> {
             return Err(VerifyError::Join { pc: Pc(target), role: self.role.name.clone(), a, b });
         }
         let mut changed = false;
+        if old.decided != known.decided && old.decided != Decided::Mixed {
+            old.decided = Decided::Mixed;
+            changed = true;
+        }
         for (old, new) in old.registers.iter_mut().zip(known.registers) {
             if *old != new && *old != Held::Unknown && !planted(Planted::VerifyJoinRegisters) {
                 *old = Held::Unknown;
@@ -113,8 +137,13 @@ impl Flow<'_> {
                     _ => None,
                 };
                 let branch = branch.ok_or_else(|| self.not_allowed(pc, instr, state))?;
+                let obeys = known.decided == Decided::Nothing || known.decided == Decided::Label(branch.label);
+                if !obeys && !planted(Planted::VerifyDecision) {
+                    let at = (Pc(pc), self.role.name.clone());
+                    return Err(VerifyError::Decision { pc: at.0, role: at.1, instr: instr.to_string() });
+                }
                 self.payload(pc, &known, val, branch.label)?;
-                known.state = branch.next;
+                (known.state, known.decided) = (branch.next, Decided::Nothing);
             }
             Instr::Receive { chan, dst } => {
                 self.own(pc, &known, chan)?;
@@ -142,12 +171,15 @@ impl Flow<'_> {
                     return Err(self.not_allowed(pc, instr, state));
                 }
                 for (row, branch) in rows.iter().zip(&state.branches) {
+                    self.work.spend(1 + known.registers.len())?;
                     let mut known = known.clone();
                     if chooses {
                         self.register(pc, row.dst)?;
                         let sort = SortId(parts.labels[usize::from(branch.label)].sort);
                         set(&mut known, row.dst, self.sorted(sort));
                         known.state = branch.next;
+                    } else {
+                        known.decided = Decided::Label(branch.label);
                     }
                     self.go(pc, row.target, known, todo)?;
                 }
@@ -176,6 +208,7 @@ impl Flow<'_> {
                     return Err(self.holds(pc, on, known.registers[usize::from(on)], String::from("nat")));
                 }
                 for row in &parts.tables[table as usize] {
+                    self.work.spend(1 + known.registers.len())?;
                     self.go(pc, row.target, known.clone(), todo)?;
                 }
             }

@@ -91,6 +91,16 @@ pub enum VerifyError {
         /// What the type allows there, in words.
         allows: String,
     },
+    /// A label sent where the host has decided on another one.
+    #[error("{pc} of {role}: {instr} where the host has decided on another label")]
+    Decision {
+        /// Where.
+        pc: Pc,
+        /// The role.
+        role: String,
+        /// The instruction.
+        instr: String,
+    },
     /// Two paths meet with different types.
     #[error("{pc} of {role} is reached in two states of its type, {a} and {b}")]
     Join {
@@ -129,13 +139,29 @@ pub enum VerifyError {
         /// How they differ.
         why: &'static str,
     },
-    /// Checking would take more than the limit.
-    #[error("the image is too large to verify: more than {limit} pairs of global node and local state")]
+    /// Checking would take more work than any image that a compiler makes.
+    #[error("the image is too large to verify: it would take more than {limit} steps")]
     TooLarge {
         /// The limit.
-        limit: usize,
+        limit: u64,
     },
 }
+
+/// The work that verification may still do, over all four checks. Its limit keeps a small but hostile image from
+/// taking minutes, or all memory; honest images of the largest size that tests know take a tenth of it.
+pub(crate) struct Work(u64);
+
+impl Work {
+    const LIMIT: u64 = 1 << 27;
+
+    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), VerifyError> {
+        self.0 = self.0.checked_sub(steps as u64).ok_or(VerifyError::TooLarge { limit: Self::LIMIT })?;
+        Ok(())
+    }
+}
+
+/// The most words a session of an image may take: 8 MiB.
+const MAX_SESSION_WORDS: u64 = 1 << 20;
 
 impl CodeImage {
     /// Verifies parts and makes them an image: tables, register bounds, jump targets, the automata against the
@@ -151,9 +177,14 @@ impl CodeImage {
 }
 
 fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
+    let mut work = Work(Work::LIMIT);
     let checked = tables::check(&parts)?;
-    fit::check(&parts)?;
-    let states = flow::check(&parts, &checked.code, &checked.sorts)?;
+    if Layout::words(&parts) > MAX_SESSION_WORDS {
+        let rule = "with the others it makes a session of more than 8 MiB";
+        return Err(VerifyError::Table { table: "role", row: 0, rule });
+    }
+    fit::check(&parts, &mut work)?;
+    let states = flow::check(&parts, &checked.code, &checked.sorts, &mut work)?;
     let ops = op::build(&parts, &checked.code, &checked.sorts, &states);
     Ok(CodeImage {
         digest: parts.digest(),
