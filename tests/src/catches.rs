@@ -39,6 +39,7 @@ catches! {
     VerifyTableComplete => verifier::jump_tables_are_complete,
     VerifyHaltEarly => verifier::halt_stands_at_the_end,
     VerifyTableRegister => verifier::jump_tables_write_to_registers,
+    VerifyDecision => verifier::host_decisions_are_obeyed,
     VerifyEndpoint => verifier::messages_need_the_endpoint,
     VerifyPayloadSort => verifier::payloads_have_their_sort,
     StepOverflowFront => buffers::order_is_kept,

@@ -385,3 +385,27 @@ pub fn digest_covers_everything() -> Result<(), String> {
     ensure!(draft.parts.digest() == plain, "a source line changed the digest");
     Ok(())
 }
+
+/// What the host decides is what is sent: an arm may not offer another label, nor may arms meet before they offer.
+pub fn host_decisions_are_obeyed() -> Result<(), String> {
+    let decides = |parts: &ImageParts| {
+        parts.code.iter().find_map(|word| match Instr::decode(*word) {
+            Ok(Instr::Decide { table, .. }) => Some(table as usize),
+            _ => None,
+        })
+    };
+    let by: By = |error| matches!(error, VerifyError::Decision { .. });
+    let mut swapped = Err("the image has no choice of two labels".into());
+    refused(stream(), by, |parts| {
+        if let Some(table) = decides(parts) {
+            parts.tables[table].swap(0, 1);
+            swapped = Ok(());
+        }
+    })?;
+    swapped.and(refused(stream(), by, |parts| {
+        if let Some(table) = decides(parts) {
+            let first = parts.tables[table][0];
+            parts.tables[table].fill(first);
+        }
+    }))
+}
