@@ -8,15 +8,17 @@
 //!
 //! A `Par` sends a role into the one part it occurs in, with the rest as its continuation.
 //!
-//! A role that waits while others act must have its turn on some way from there. Where others go on for ever without
-//! it the protocol says nothing about it, so its state must be an end.
+//! Where a role can have no further turn, because the others end or go on for ever without it, its part is over: what
+//! follows the part is next for it, and behind everything its state must be an end. So a role that waits has its turn
+//! on some way from there, and nothing that it does is left unlooked at.
 
 use super::{VerifyError, Work};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{Action, BranchPart, GlobalPart, ImageParts, Planted, planted};
 
-/// What a (node, state) pair costs: it is kept, with the ways that lead to it.
+/// What a (node, state) pair costs: it is kept.
 const PAIR: usize = 32;
 
 /// What follows a part of a `Par`: interned, so that a loop around it ends. Row 0 is the end of everything.
@@ -40,30 +42,75 @@ impl Continuations {
     }
 }
 
+/// Where each role acts, and which nodes lead to a node without entering a part of a `Par`.
+struct Turns {
+    /// By role, the communications it takes part in and the `Par`s of which it has a part.
+    acts: Vec<Vec<u32>>,
+    before: Vec<Vec<u32>>,
+    /// For each node the last role, plus one, that was found to have a turn ahead of it.
+    ahead: Vec<u32>,
+}
+
+impl Turns {
+    fn of(parts: &ImageParts, part_of: &BTreeMap<(u32, u16), usize>) -> Self {
+        let count = parts.global.len();
+        let (mut acts, mut before) = (vec![Vec::new(); parts.roles.len()], vec![Vec::new(); count]);
+        part_of.keys().for_each(|(node, role)| acts[usize::from(*role)].push(*node));
+        for (at, node) in (0..).zip(&parts.global) {
+            match node {
+                GlobalPart::End => {}
+                GlobalPart::Par { next, .. } => before[*next as usize].push(at),
+                GlobalPart::Comm { edge, branches } => {
+                    let ends = parts.edges[usize::from(*edge)];
+                    [ends.sender, ends.receiver].iter().for_each(|role| acts[usize::from(*role)].push(at));
+                    branches.iter().for_each(|branch| before[branch.next as usize].push(at));
+                }
+            }
+        }
+        Self { acts, before, ahead: vec![0; count] }
+    }
+
+    /// Finds the nodes ahead of which `role` has a turn.
+    fn look(&mut self, role: usize, work: &mut Work) -> Result<(), VerifyError> {
+        let (mut todo, mark) = (core::mem::take(&mut self.acts[role]), role as u32 + 1);
+        while let Some(node) = todo.pop() {
+            work.spend(1)?;
+            if core::mem::replace(&mut self.ahead[node as usize], mark) != mark {
+                todo.extend(&self.before[node as usize]);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_ahead(&self, role: usize, node: u32) -> bool {
+        self.ahead[node as usize] == role as u32 + 1 || planted(Planted::VerifyFitTurns)
+    }
+}
+
 pub(super) fn check(parts: &ImageParts, work: &mut Work) -> Result<(), VerifyError> {
     let part_of = pars(parts, work)?;
     let sorted: Vec<Vec<BranchPart>> = parts.states.iter().map(|state| by_label(&state.branches)).collect();
+    let mut turns = Turns::of(parts, &part_of);
     for (role, row) in parts.roles.iter().enumerate() {
         let mut continuations = Continuations::default();
         let mut seen = BTreeSet::new();
-        let mut turns = Turns::default();
+        turns.look(role, work)?;
         let mut todo = Vec::from([(0u32, row.initial, 0u32)]);
-        while let Some(at) = todo.pop() {
-            if !seen.insert(at) {
+        while let Some((node, state, after)) = todo.pop() {
+            if !seen.insert((node, state, after)) {
                 continue;
             }
-            let (node, state, after) = at;
             work.spend(PAIR)?;
             let refuse = |why| VerifyError::Fit { role: row.name.clone(), node, state, why };
             let local = &parts.states[state as usize];
-            let known = todo.len();
-            let mut acts = false;
+            let over = !turns.is_ahead(role, node);
             match &parts.global[node as usize] {
-                GlobalPart::End => match continuations.pop(after) {
+                part if over || *part == GlobalPart::End => match continuations.pop(after) {
                     Some((next, after)) => todo.push((next, state, after)),
                     None if local.action == Action::End => {}
-                    None => return Err(refuse("goes on where the protocol has ended")),
+                    None => return Err(refuse("goes on where the protocol has ended for it")),
                 },
+                GlobalPart::End => {}
                 GlobalPart::Par { parts: branches, next } => {
                     let part = part_of.get(&(node, role as u16)).map(|at| branches[*at]);
                     match part {
@@ -74,7 +121,6 @@ pub(super) fn check(parts: &ImageParts, work: &mut Work) -> Result<(), VerifyErr
                 GlobalPart::Comm { edge, branches } => {
                     work.spend(branches.len())?;
                     let ends = parts.edges[usize::from(*edge)];
-                    acts = usize::from(ends.sender) == role || usize::from(ends.receiver) == role;
                     if usize::from(ends.sender) == role {
                         if local.action != Action::Send(*edge) {
                             return Err(refuse("does not send where the protocol has it send"));
@@ -96,51 +142,9 @@ pub(super) fn check(parts: &ImageParts, work: &mut Work) -> Result<(), VerifyErr
                     }
                 }
             }
-            if acts {
-                turns.acting.push(at);
-            } else if local.action != Action::End {
-                turns.waits(at, &todo[known..]);
-            }
-        }
-        if let Some((node, state, _)) = turns.never()
-            && !planted(Planted::VerifyFitTurns)
-        {
-            let why = "goes on where the others go on for ever without it";
-            return Err(VerifyError::Fit { role: row.name.clone(), node, state, why });
         }
     }
     Ok(())
-}
-
-/// A node of the global type, the role's state there, and what follows the part of a `Par`.
-type Pair = (u32, u32, u32);
-
-/// Where a role acts, and where it waits for others.
-#[derive(Default)]
-struct Turns {
-    acting: Vec<Pair>,
-    waiting: BTreeSet<Pair>,
-    /// For each pair the waiting ones that lead to it.
-    before: BTreeMap<Pair, Vec<Pair>>,
-}
-
-impl Turns {
-    fn waits(&mut self, at: Pair, next: &[Pair]) {
-        self.waiting.insert(at);
-        next.iter().for_each(|next| self.before.entry(*next).or_default().push(at));
-    }
-
-    /// A pair in which the role waits, and from which no way leads to one in which it acts.
-    fn never(mut self) -> Option<Pair> {
-        while let Some(at) = self.acting.pop() {
-            for before in self.before.remove(&at).unwrap_or_default() {
-                if self.waiting.remove(&before) {
-                    self.acting.push(before);
-                }
-            }
-        }
-        self.waiting.pop_first()
-    }
 }
 
 fn by_label(branches: &[BranchPart]) -> Vec<BranchPart> {
