@@ -11,8 +11,8 @@ use crate::op::Comm;
 use crate::outcome::EffectOutcome;
 use core::fmt;
 use motet_types::{
-    CoroutineId, Digest, Digester, EffectInterfaceMetadata, EffectKind, EffectKinds, EffectPart, EffectRow, LabelId,
-    Reg, RoleId, SessionId, Tick,
+    CoroutineId, Digest, Digester, EffectInterfaceMetadata, EffectKind, EffectKinds, EffectPart, EffectRow,
+    INVOKE_MAY_BLOCK, LabelId, Reg, RoleId, SessionId, Tick,
 };
 
 /// What tells two deployments apart: the host's, or a fresh one that the log keeps.
@@ -194,9 +194,12 @@ impl Asked<'_> {
         self.coordinate.effect_id(self.run)
     }
 
-    /// What the interface of this kind promises.
-    pub const fn metadata(&self) -> &'static EffectInterfaceMetadata {
-        self.kind().metadata()
+    /// What the interface of this kind promises; of an operation that may block, that it may.
+    pub fn metadata(&self) -> &'static EffectInterfaceMetadata {
+        match self.operation() {
+            Some(operation) if operation.may_block => &INVOKE_MAY_BLOCK,
+            _ => self.kind().metadata(),
+        }
     }
 
     /// The asking role's name.

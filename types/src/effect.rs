@@ -290,18 +290,24 @@ const fn runtime(
     }
 }
 
+const INVOKE: EffectInterfaceMetadata = EffectInterfaceMetadata {
+    interface_name: "Runtime",
+    region_scope: RegionScope::Fragment,
+    timeout_policy: TimeoutPolicy::InheritOperationBudget,
+    reentrancy_policy: ReentrancyPolicy::RejectSameOperation,
+    ..transport("invoke")
+};
+
+/// The row of an operation that an image declares as one that may block: such an operation needs a timeout.
+pub static INVOKE_MAY_BLOCK: EffectInterfaceMetadata =
+    EffectInterfaceMetadata { totality: Totality::MayBlock, timeout_policy: TimeoutPolicy::Required, ..INVOKE };
+
 /// The rows of the specification, in order of [`EffectKind`].
 static BUILT_IN: [EffectInterfaceMetadata; 9] = [
     transport("sendDecision"),
     transport("handleRecv"),
     transport("handleChoose"),
-    EffectInterfaceMetadata {
-        interface_name: "Runtime",
-        region_scope: RegionScope::Fragment,
-        timeout_policy: TimeoutPolicy::InheritOperationBudget,
-        reentrancy_policy: ReentrancyPolicy::RejectSameOperation,
-        ..transport("invoke")
-    },
+    INVOKE,
     guard("acquire", Totality::MayBlock, TimeoutPolicy::Required),
     guard("release", Totality::Immediate, TimeoutPolicy::None),
     runtime("topologyEvents", Admissibility::InternalOnly, HandlerDomain::Internal),
@@ -324,6 +330,7 @@ mod tests {
         for kind in EffectKind::ALL {
             assert_eq!(kind.metadata().broken_rule(), None, "{}", kind.name());
         }
+        assert_eq!(INVOKE_MAY_BLOCK.broken_rule(), None);
     }
 
     #[test]

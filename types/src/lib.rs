@@ -26,7 +26,7 @@ mod value;
 pub use automaton::{Automata, AutomatonError};
 pub use effect::{
     Admissibility, AgreementUse, AuthorityClass, EffectFailureKind, EffectInterfaceMetadata, EffectKind, EffectKinds,
-    HandlerDomain, ReentrancyPolicy, RegionScope, RetryShape, SemanticClass, TimeoutPolicy, Totality,
+    HandlerDomain, INVOKE_MAY_BLOCK, ReentrancyPolicy, RegionScope, RetryShape, SemanticClass, TimeoutPolicy, Totality,
 };
 pub use encode::{Digester, Reader};
 pub use event::{Event, EventKind, Terminal};
