@@ -7,7 +7,7 @@ use crate::diff::normalise;
 use crate::record::RunRecord;
 use crate::tape::Input;
 use crate::waves::{WaveError, verify_waves};
-use motet_machine::{RecordedEffect, TraceError};
+use motet_machine::TraceError;
 use motet_types::{Digest, Digester, Event, EventKind, SessionId};
 use std::collections::BTreeMap;
 
@@ -119,15 +119,20 @@ fn engine(record: &RunRecord) -> String {
     format!("{:?} wave {} fuel {} chunk {}", schedule.policy, schedule.wave, schedule.fuel, schedule.chunk)
 }
 
-fn effects(record: &RunRecord) -> Vec<&RecordedEffect> {
-    let inputs = record.inputs.iter();
-    inputs.filter_map(|(_, input)| if let Input::Effect(effect) = input { Some(effect) } else { None }).collect()
+/// What the host answered, at once or later, and to which session.
+fn answers(record: &RunRecord) -> Vec<(SessionId, &Input)> {
+    let answer = |(_, input): &'_ (u64, Input)| match input {
+        Input::Effect(effect) => Some(effect.coordinate.session),
+        Input::Answer { at, .. } => Some(at.session),
+        Input::Open { .. } | Input::Limit { .. } => None,
+    };
+    record.inputs.iter().filter_map(|input| Some((answer(input)?, &input.1))).collect()
 }
 
-fn by_session<'a>(effects: &[&'a RecordedEffect]) -> BTreeMap<SessionId, Vec<&'a RecordedEffect>> {
-    let mut sessions: BTreeMap<SessionId, Vec<&RecordedEffect>> = BTreeMap::new();
-    for effect in effects {
-        sessions.entry(effect.coordinate.session).or_default().push(effect);
+fn by_session<'a>(answers: &[(SessionId, &'a Input)]) -> BTreeMap<SessionId, Vec<&'a Input>> {
+    let mut sessions: BTreeMap<SessionId, Vec<&Input>> = BTreeMap::new();
+    for (session, input) in answers {
+        sessions.entry(*session).or_default().push(input);
     }
     sessions
 }
@@ -142,7 +147,7 @@ pub fn envelope_diff(baseline: &RunRecord, candidate: &RunRecord) -> Result<Enve
     } else {
         SchedulerPermutationClass::EnvelopeBounded
     };
-    let (first, second) = (effects(baseline), effects(candidate));
+    let (first, second) = (answers(baseline), answers(candidate));
     let ordering = if first == second {
         EffectOrderingClass::Exact
     } else if by_session(&first) == by_session(&second) {

@@ -369,7 +369,8 @@ impl<E> Runtime<E> {
 
     /// Effects that the host has taken on and not answered.
     pub fn outstanding(&self) -> impl Iterator<Item = (EffectId, EffectCoordinate)> {
-        self.asked.iter().map(|(id, at)| (*id, *at))
+        let waited_for = |(_, at): &(&EffectId, &EffectCoordinate)| self.machine.is_pending(at);
+        self.asked.iter().filter(waited_for).map(|(id, at)| (*id, *at))
     }
 
     /// Turns until nothing can go on or the step limit is reached.
