@@ -1,18 +1,20 @@
 //! A witness: a host that asks another host for every answer and keeps what it was shown.
 
-use motet_machine::{EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody};
-use motet_types::{EffectKind, EffectKinds, LabelId, RoleId, Value};
+use motet_machine::{EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse};
+use motet_types::{EffectKind, EffectKinds, LabelId, RoleId, SessionId, Value};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A payload that the machine showed its host, at a send or a receive.
+/// What the machine showed its host, at a send or a receive, or what the host chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
+    /// The kind of question.
+    pub kind: EffectKind,
     /// The other role.
     pub partner: RoleId,
-    /// The label.
+    /// The label; of a choice the one that was chosen.
     pub label: LabelId,
-    /// The payload.
+    /// The payload; nothing, of a choice.
     pub payload: Value,
 }
 
@@ -50,15 +52,41 @@ impl<H: EffectHandler> EffectHandler for Witness<H> {
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        let (kind, at) = (request.kind(), request.coordinate);
+        let body = request.body;
         if let EffectRequestBody::SendDecision { partner, label, payload }
-        | EffectRequestBody::Receive { partner, label, payload } = request.body
+        | EffectRequestBody::Receive { partner, label, payload } = body
         {
-            let shown = Shown { partner, label, payload: payload.to_value() };
-            self.lock().insert(request.coordinate, shown);
+            self.lock().insert(at, Shown { kind, partner, label, payload: payload.to_value() });
         }
-        let kind = request.kind();
-        if self.inner.wants().contains(kind) { self.inner.handle_effect(request) } else { EffectOutcome::accept(kind) }
+        let asked = self.inner.wants().contains(kind);
+        let outcome = if asked { self.inner.handle_effect(request) } else { EffectOutcome::accept(kind) };
+        if let (EffectRequestBody::Choose { partner, labels }, EffectOutcome::Success(EffectResponse::Choose(chosen))) =
+            (body, &outcome)
+            && let Some(label) = labels.get(*chosen)
+        {
+            self.lock().insert(at, Shown { kind, partner, label, payload: Value::Unit });
+        }
+        outcome
     }
+}
+
+/// Whether every choice of the host was followed by a send of what it chose, where the coroutine sent anything more.
+pub fn choices_are_obeyed(shown: &BTreeMap<EffectCoordinate, Shown>) -> Result<(), String> {
+    let mut chosen: BTreeMap<(SessionId, u16), LabelId> = BTreeMap::new();
+    for (at, shown) in shown {
+        let of = (at.session, at.coroutine.0);
+        match shown.kind {
+            EffectKind::Choose => drop(chosen.insert(of, shown.label)),
+            EffectKind::SendDecision => {
+                let chosen = chosen.remove(&of);
+                let obeyed = chosen.is_none_or(|label| label == shown.label);
+                ensure!(obeyed, "at {at} {chosen:?} was chosen, and the code sends {}", shown.label);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What a host does besides answering.
@@ -93,7 +121,7 @@ impl<H: EffectHandler> EffectHandler for Moody<H> {
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        use motet_machine::{EffectResponse, SendDecision};
+        use motet_machine::SendDecision;
         let at = request.coordinate;
         let place = (at.session.0 as u32).wrapping_mul(31) ^ u32::from(at.coroutine.0).wrapping_mul(7) ^ at.counter;
         let place = place.wrapping_mul(0x9e37_79b9) >> 8;

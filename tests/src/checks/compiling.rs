@@ -236,6 +236,28 @@ pub fn endless_parts_are_followed_by_nothing() -> Result<(), String> {
     works(&sketch.finish(root)).map(drop)
 }
 
+/// A role that its part goes on without for ever goes on behind the part.
+pub fn roles_may_leave_endless_parts() -> Result<(), String> {
+    let mut sketch = Sketch::new(&["A", "B", "C", "D"]);
+    let end = sketch.end();
+    let (var, again) = sketch.var("X");
+    let body = sketch.comm(1, 3, &[("More", UNIT, again)]);
+    let endless = sketch.rec(var, body);
+    let part = sketch.comm(3, 2, &[("Bye", NAT, endless), ("Leave", UNIT, endless)]);
+    let next = sketch.comm(0, 2, &[("Call", STRING, end)]);
+    let root = sketch.push(GlobalNode::Par { parts: vec![end, part], next });
+    let global = sketch.finish(root);
+    let image = works(&global)?;
+    // What `C` does behind the part is held against the protocol as well: the call comes from `A`, once.
+    let mut parts = image.parts().clone();
+    let last = parts.states.iter().rposition(|state| state.role == 2 && state.action != motet_types::Action::End);
+    let last = &mut parts.states[last.ok_or("C does nothing")?];
+    last.branches[0].next = parts.roles[2].initial;
+    let refused = CodeImage::verify(parts);
+    ensure!(refused.is_err(), "C begins again where the protocol has ended for it");
+    Ok(())
+}
+
 /// Loops inside loops: the inner one goes back to either, and the outer one is left through the inner.
 pub fn loops_go_back_to_their_binder() -> Result<(), String> {
     let mut sketch = Sketch::new(&["A", "B", "C"]);

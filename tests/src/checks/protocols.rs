@@ -5,7 +5,7 @@ use crate::generate::{Size, protocol, wild};
 use crate::lane::Lane;
 use crate::monitor::{Monitor, Verdict};
 use crate::walk::{Run, Setup, image_of};
-use crate::witness::{Mood, Moody, Witness};
+use crate::witness::{Mood, Moody, Witness, choices_are_obeyed};
 use motet_choreo::project;
 use motet_machine::{BackpressurePolicy, BufferMode, CodeImage};
 use motet_runtime::{Normalised, RunStatus, SeededHost, diff_traces};
@@ -113,7 +113,11 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let base = Setup::default().sessions(sessions).limit(STEPS * sessions as u64);
     let setup = base.clone().buffer(BufferMode::Fifo, capacity, policy);
     let check = |run: &Run, told: &str| -> Result<Vec<Verdict>, String> {
-        let verdicts = monitor.judge(&image, run, &host.take()).map_err(|why| format!("{told}: {why}"))?;
+        let shown = host.take();
+        let verdicts = monitor.judge(&image, run, &shown).map_err(|why| format!("{told}: {why}"))?;
+        if !matches!(mood, Mood::Dropping(_)) {
+            choices_are_obeyed(&shown).map_err(|why| format!("{told}: {why}"))?;
+        }
         let expected = match run.status {
             RunStatus::Completed | RunStatus::MaxSteps => true,
             RunStatus::Faulted => !run.faults.is_empty(),

@@ -47,7 +47,7 @@ pub fn replays_are_equal() -> Result<(), String> {
 pub fn replays_stop_where_told() -> Result<(), String> {
     let image = letters(4).image()?;
     let run = Setup::default().schedule(1, 1).run(&image, &NoHost)?;
-    for until in 0..run.tally.steps {
+    for until in 1..run.tally.steps {
         let replayed = replay(&run.read_record()?, Some(until), |_| {}).map_err(|error| error.to_string())?;
         let mut short = Setup::default().schedule(1, 1).limit(until).guest(&image)?;
         short.run(&NoHost).map_err(|error| error.to_string())?;
@@ -253,5 +253,47 @@ pub fn forged_waves_are_refused() -> Result<(), String> {
     }
     let unopened = forged(&|record| record.events[first] = 99);
     ensure!(matches!(unopened, Some(WaveError::NotReady { why: "is not open", .. })), "{unopened:?}");
+    Ok(())
+}
+
+/// A record that was cut while its run went on replays as far as it goes.
+pub fn cut_records_replay_as_far_as_they_go() -> Result<(), String> {
+    let image = stream().image()?;
+    let host = Script::new(&[EffectKind::Choose], |request| choose(request, "More"));
+    for (wave, fuel) in [(1, 1), (1, 64), (4, 256)] {
+        let setup = Setup::default().sessions(2).schedule(wave, fuel).limit(u64::MAX);
+        let mut runtime = setup.guest(&image)?;
+        runtime.turn(&host).map_err(|error| error.to_string())?;
+        let mut writer = motet_runtime::RecordWriter::new(Vec::new()).map_err(|error| error.to_string())?;
+        writer.header(&runtime, "script", runtime.wants()).map_err(|error| error.to_string())?;
+        for _ in 0..3000 {
+            runtime.turn(&host).map_err(|error| error.to_string())?;
+            if runtime.machine().planner_step() % 500 == 0 {
+                writer.write(&mut runtime).map_err(|error| error.to_string())?;
+            }
+        }
+        let whole = writer.finish(&mut runtime).map_err(|error| error.to_string())?;
+        let record = RunRecord::from_bytes(&whole).map_err(|error| error.to_string())?;
+        replay(&record, None, |_| {}).map_err(|error| format!("({wave}, {fuel}), whole: {error}"))?;
+        // Cut at the end of each frame, from the back.
+        let (mut ends, mut at) = (Vec::new(), 16);
+        while at < whole.len() {
+            let len = u32::from_le_bytes(whole[at + 4..at + 8].try_into().expect("four bytes")) as usize;
+            at += 8 + len + 32;
+            ends.push(at);
+        }
+        for end in ends.iter().rev().skip(1).take(6) {
+            let record = RunRecord::from_bytes(&whole[..*end]).map_err(|error| error.to_string())?;
+            ensure!(record.end.is_none(), "the cut record has an end");
+            let told = |error| format!("({wave}, {fuel}), cut at {end} of {}: {error}", whole.len());
+            replay(&record, None, |_| {}).map_err(told)?;
+            // What is there is held against the run to its last event.
+            let mut changed = record;
+            let last = changed.events.len() - 2;
+            changed.events[last] ^= 1;
+            let found = replay(&changed, None, |_| {});
+            ensure!(found.is_err(), "({wave}, {fuel}), cut at {end}: the last event was changed, and nothing found");
+        }
+    }
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::generate::{Size, candidate, wild};
 use crate::lane::Lane;
 use crate::mutant::{mutate, scramble};
 use crate::scribble::scribble;
+use crate::witness::{Witness, choices_are_obeyed};
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, ProtocolMachineConfig, TraceMode};
 use motet_runtime::{GuestRuntime, RunStatus, Schedule, SeededHost};
@@ -50,7 +51,11 @@ fn sound(dice: &mut Dice, image: &Arc<CodeImage>, seen: &Seen) -> Result<(), Str
         let id = runtime.load(Arc::clone(image)).map_err(|error| error.to_string())?;
         runtime.open(id).map_err(|error| error.to_string())?;
         runtime.limit_steps(STEPS);
-        let status = runtime.run(&SeededHost::new(dice.word())).map_err(|error| error.to_string())?;
+        let host = Witness::new(SeededHost::new(dice.word()));
+        let status = runtime.run(&host).map_err(|error| error.to_string())?;
+        if !loses {
+            choices_are_obeyed(&host.take())?;
+        }
         add(&seen.runs, 1);
         add(&seen.messages, runtime.machine().tally().messages);
         for report in runtime.faults() {
