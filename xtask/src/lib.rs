@@ -8,8 +8,9 @@ pub mod tidy;
 
 use std::path::PathBuf;
 
-/// The workspace's top folder.
+/// The workspace's top folder: where the package stands that cargo runs, and not where it stood when it was compiled.
 pub fn top() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let here =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     here.parent().map_or_else(|| here.clone(), PathBuf::from)
 }
