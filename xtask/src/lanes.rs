@@ -50,6 +50,30 @@ const LANES: &[Lane] = &[
         what: "changed images and records are read or refused",
         ..TESTS
     },
+    Lane {
+        name: "turns",
+        package: "motet-log",
+        test: "turns",
+        cases: 1_000_000,
+        what: "the published cut selector: transcription, theorems and counts, and on random long histories",
+        ..TESTS
+    },
+    Lane {
+        name: "turns-paired",
+        package: "motet-log",
+        test: "select",
+        cases: 1_000_000,
+        what: "the selector that pairs by identifier does what its rule says",
+        ..TESTS
+    },
+    Lane {
+        name: "cuts",
+        package: "motet-log",
+        test: "spans",
+        cases: 1_000_000,
+        what: "cuts of a log, from the index and from the records, are what their rule says",
+        ..TESTS
+    },
 ];
 
 /// The lanes, for people.
