@@ -16,15 +16,43 @@ pub const FAULTS: &[&str] = &[
     "cut-below-budget",
     "cut-before-budget-point",
     "cut-forgets-carried",
+    "write-ignores-short",
+    "commit-skips-sync",
+    "commit-acknowledges-early",
+    "commit-trusts-second-sync",
+    "commit-mark-stands-still",
+    "roll-skips-directory-sync",
+    "roll-skips-fill-sync",
+    "group-ignores-record-crc",
+    "group-ignores-digest",
+    "group-ignores-place",
+    "group-ignores-version",
+    "walk-ignores-chain",
+    "walk-ignores-tail",
+    "open-calls-rot-a-tear",
+    "open-hides-the-tear",
+    "open-skips-sync",
+    "open-skips-scrub",
+    "open-reuses-position",
+    "slot-overwrites-live",
+    "slot-ignores-digest",
+    "checkpoint-skips-sync",
+    "checkpoint-runs-ahead",
+    "checkpoint-takes-older",
+    "head-skips-mirror",
+    "drop-zeroes-before-head",
+    "drop-skips-zeroing",
+    "drop-ignores-older-checkpoint",
 ];
+
 /// Which fault is on: 0 for none, otherwise index into [`FAULTS`] plus one. Of the process, so tests go one by one.
 #[cfg(feature = "planted")]
-pub static PLANTED: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+pub static PLANTED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 #[cfg(feature = "planted")]
 pub(crate) fn planted(name: &str) -> bool {
     debug_assert!(FAULTS.contains(&name), "fault {name} is not in the table");
-    let chosen = PLANTED.load(core::sync::atomic::Ordering::Relaxed);
+    let chosen = PLANTED.load(std::sync::atomic::Ordering::Relaxed);
     chosen.checked_sub(1).and_then(|index| FAULTS.get(index as usize)).is_some_and(|&fault| fault == name)
 }
 
