@@ -38,7 +38,10 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
 
 #[test]
 fn every_fault_is_caught() {
-    assert!(CAUGHT.iter().map(|(fault, ..)| fault).eq(&FAULTS[..11]), "one check for every fault, in the table's order");
+    assert!(
+        CAUGHT.iter().map(|(fault, ..)| fault).eq(&FAULTS[..11]),
+        "one check for every fault, in the table's order"
+    );
     for (_, _, check) in CAUGHT {
         check();
     }
