@@ -4,7 +4,7 @@ use crate::effect::{Asked, EffectCoordinate, EffectHandler, EffectRequest, Effec
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::Ask;
 use crate::outcome::EffectOutcome;
-use crate::wave::IslandId;
+use crate::wave::{IslandId, Pick};
 use alloc::sync::Arc;
 use core::mem;
 
@@ -38,7 +38,7 @@ impl ProtocolMachine {
     /// Takes the answer to a pending effect and opens its gate; the island is then ready. Answers the island if it
     /// was not ready before, so that it is planned once. Must not be called while a wave runs. The outcome must be
     /// [bounded](EffectOutcome::bounded), or no record of it can be read.
-    pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<IslandId>, AnswerError> {
+    pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<Pick>, AnswerError> {
         if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
             return Err(AnswerError::NotAnAnswer(at));
         }
@@ -51,6 +51,6 @@ impl ProtocolMachine {
         let slot_state = &mut self.slots[slot_at];
         slot_state.session.answer(&image.layout, at.coroutine, outcome);
         let before = mem::replace(&mut slot_state.place, Place::Ready);
-        Ok((before != Place::Ready).then_some(IslandId(slot)))
+        Ok((before != Place::Ready).then_some(Pick { island: IslandId(slot), footprint: at.session }))
     }
 }

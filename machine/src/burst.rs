@@ -20,6 +20,8 @@ pub(crate) struct BurstReport {
     pub(crate) end: BurstEnd,
     pub(crate) steps: u32,
     pub(crate) received: u32,
+    /// The coroutine that it began with.
+    pub(crate) first: u16,
 }
 
 /// The next ready coroutine at or after `from`, in cyclic order.
@@ -142,7 +144,7 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         }
         frame.out.end_burst(record, steps, end);
     }
-    BurstReport { end, steps, received: frame.received }
+    BurstReport { end, steps, received: frame.received, first: status.current() }
 }
 
 /// Whether every coroutine that is ready has been deferred by the host.

@@ -1,18 +1,19 @@
 //! The commit: a finished wave comes back, in pick order.
 
 use crate::effect::EffectCoordinate;
-use crate::machine::{GONE, Place, ProtocolMachine, Slot};
+use crate::machine::{GONE, LaneSelection, Place, ProtocolMachine, Slot};
 use crate::outbox::{Ask, FaultReport};
 use crate::trace::BurstEnd;
-use crate::wave::{FinishedWave, IslandId};
+use crate::wave::{FinishedWave, IslandId, Pick};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_types::{CoroutineId, Planted, SessionId, Terminal, planted};
 
-/// What a commit made known.
+/// What a commit made known. It is filled again at every commit, so that its buffers are used again.
 #[derive(Debug, Default)]
 pub struct CommitReport {
     /// Islands that are ready now, in commit order.
-    pub ready: Vec<IslandId>,
+    pub ready: Vec<Pick>,
     /// Effects that may be asked now.
     pub asks: Vec<Ask>,
     /// Faults, in commit order.
@@ -21,34 +22,71 @@ pub struct CommitReport {
     pub inputs: Vec<u8>,
     /// Steps that the wave took.
     pub steps: u64,
+    /// The wave's number.
+    pub wave: u64,
+    /// Which lanes ran the bursts, when [`observe_lanes`](crate::ProtocolMachineConfig::observe_lanes) is on.
+    pub lanes: Vec<LaneSelection>,
+    /// How many sessions the wave's lanes took over from other lanes.
+    pub moved: u64,
+    /// The wave's picks, in a buffer that the planner may use again.
+    pub picks: Vec<Pick>,
+}
+
+impl CommitReport {
+    fn clear(&mut self) {
+        self.ready.clear();
+        self.asks.clear();
+        self.faults.clear();
+        self.inputs.clear();
+        self.lanes.clear();
+        (self.steps, self.moved) = (0, 0);
+    }
 }
 
 impl ProtocolMachine {
-    /// Takes a finished wave back, in pick order.
+    /// Takes a finished wave back, in pick order. `report` is cleared and says what the wave brought.
     ///
     /// # Panics
-    /// When the wave is another machine's: only a bug in an executor can mix them up, and going on would mix up
-    /// sessions.
-    pub fn commit(&mut self, wave: FinishedWave) -> CommitReport {
-        assert_eq!(wave.certificate.planner_step, self.planner_step, "a wave is committed to the machine it came from");
-        let mut report = CommitReport::default();
-        for chunk in wave.chunks {
-            let mut chunk = chunk.0;
+    /// When the wave is another machine's, or not the oldest that is out: only a bug in an executor can mix them up,
+    /// and going on would mix up sessions.
+    pub fn commit(&mut self, wave: FinishedWave, report: &mut CommitReport) {
+        let FinishedWave { certificate, mut chunks } = wave;
+        let oldest = certificate.wave == self.tally.waves && self.out > 0;
+        assert!(oldest, "waves are committed in the order in which they were certified");
+        let ours = |chunk: &crate::wave::WaveChunk| Arc::ptr_eq(&chunk.0.images, &self.images);
+        assert!(chunks.iter().all(ours), "a wave is committed to the machine it came from");
+        report.clear();
+        report.wave = certificate.wave;
+        let (mut bursts, mut steps, mut messages) = (0, 0, 0);
+        if planted(Planted::CommitReversesTrace) {
+            chunks.reverse();
+        }
+        for chunk in &mut chunks {
+            let chunk = &mut *chunk.0;
             if chunk.context.trace {
-                self.trace.add(&chunk.outbox.events, chunk.digest);
+                self.trace.add(&chunk.outbox.events, chunk.digest.take());
             }
             for (island, burst) in chunk.islands.drain(..).zip(chunk.reports.drain(..)) {
-                self.tally.bursts += 1;
-                self.tally.steps += u64::from(burst.steps);
-                self.tally.messages += u64::from(burst.received);
-                report.steps += u64::from(burst.steps);
+                bursts += 1;
+                steps += u64::from(burst.steps);
+                messages += u64::from(burst.received);
                 let slot = &mut self.slots[island.slot as usize];
+                let lane = chunk.lane;
+                report.moved += u64::from(slot.lane != lane);
+                if self.config.observe_lanes {
+                    let (tick, wave, coro_id) = (chunk.context.tick, certificate.wave, CoroutineId(burst.first));
+                    report.lanes.push(LaneSelection { tick, wave, coro_id, session: island.session.id(), lane });
+                }
                 match burst.end {
-                    BurstEnd::Ready => {
-                        *slot = Slot { session: island.session, place: Place::Ready };
-                        report.ready.push(IslandId(island.slot));
+                    BurstEnd::Ready if planted(Planted::CommitForgetsReady) && bursts % 7 == 0 => {
+                        *slot = Slot { session: island.session, place: Place::Waiting, lane };
                     }
-                    BurstEnd::Waiting => *slot = Slot { session: island.session, place: Place::Waiting },
+                    BurstEnd::Ready => {
+                        let footprint = island.session.id();
+                        *slot = Slot { session: island.session, place: Place::Ready, lane };
+                        report.ready.push(Pick { island: IslandId(island.slot), footprint });
+                    }
+                    BurstEnd::Waiting => *slot = Slot { session: island.session, place: Place::Waiting, lane },
                     BurstEnd::Ended(terminal) => {
                         slot.place = Place::Free;
                         self.free.push(island.slot);
@@ -61,18 +99,26 @@ impl ProtocolMachine {
             report.inputs.append(&mut chunk.outbox.inputs);
             self.tally.dropped += chunk.outbox.dropped;
             chunk.outbox.clear();
-            chunk.digest = None;
-            self.pool.push(chunk);
         }
+        self.spare.chunks.extend(chunks.drain(..).map(|chunk| chunk.0));
+        self.spare.waves.push(chunks);
         for ask in &report.asks {
             if self.slot_of(ask.coordinate.session).is_some() {
                 self.pending.insert(ask.coordinate, ask.clone());
             }
         }
+        if planted(Planted::CommitReversesReady) {
+            report.ready.reverse();
+        }
+        report.picks = certificate.picks;
+        report.picks.clear();
+        report.steps = steps;
+        self.tally.bursts += bursts;
+        self.tally.steps += steps;
+        self.tally.messages += messages;
         self.tally.waves += 1;
-        self.planner_step += 1;
-        self.tick.0 += 1;
-        report
+        self.tick.0 += u64::from(!planted(Planted::CommitTickStays));
+        self.out -= 1;
     }
 
     fn end(&mut self, session: SessionId, terminal: Terminal) {
@@ -90,6 +136,7 @@ impl ProtocolMachine {
         let first = EffectCoordinate { session, coroutine: CoroutineId(0), counter: 0 };
         while let Some((at, _)) = self.pending.range(first..).next()
             && at.session == session
+            && !planted(Planted::CommitKeepsPending)
         {
             let at = *at;
             self.pending.remove(&at);

@@ -21,6 +21,11 @@ pub struct ProtocolMachineConfig {
     pub record: bool,
     /// What tells this run's effects from another's.
     pub run_id: RunId,
+    /// A state digest is taken at the end of a turn when this many waves have been committed since the last; 0 takes
+    /// none but those that are asked for.
+    pub digest_waves: u32,
+    /// Whether commits say which lane ran which burst.
+    pub observe_lanes: bool,
 }
 
 impl Default for ProtocolMachineConfig {
@@ -33,6 +38,8 @@ impl Default for ProtocolMachineConfig {
             trace: TraceMode::Full,
             record: false,
             run_id: RunId::default(),
+            digest_waves: 0,
+            observe_lanes: false,
         }
     }
 }

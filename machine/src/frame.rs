@@ -22,6 +22,8 @@ pub(crate) struct BurstContext {
     pub(crate) wants: EffectKinds,
     pub(crate) run: RunId,
     pub(crate) tick: Tick,
+    /// How many waves were out when this one was certified.
+    pub(crate) lag: u32,
     pub(crate) fuel: u32,
     pub(crate) trace: bool,
     pub(crate) record: bool,

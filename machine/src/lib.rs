@@ -41,7 +41,7 @@ pub use effect::{
 };
 pub use ext::ValueRef;
 pub use image::CodeImage;
-pub use machine::{ImageId, OpenError, ProtocolMachine, Tally};
+pub use machine::{ImageId, LaneSelection, OpenError, ProtocolMachine, Tally};
 pub use outbox::{Ask, FaultReport};
 pub use outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
 pub use session::Gate;
@@ -49,6 +49,6 @@ pub use tape::RecordedEffect;
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
 pub use verify::VerifyError;
 pub use wave::{
-    CertifiedWave, FinishedChunk, FinishedWave, IslandId, LostChunk, Refusal, WaveCertificate, WaveChunk, WaveFrame,
-    WavePlan,
+    Boundary, CertifiedWave, FinishedChunk, FinishedWave, IslandId, LostChunk, Pick, Refusal, Refused, WaveCertificate,
+    WaveChunk, WaveFrame, WavePlan,
 };

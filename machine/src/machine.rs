@@ -4,13 +4,14 @@
 //! long as something is ready: plan (elsewhere), [`ProtocolMachine::certify`], run, [`ProtocolMachine::commit`], and
 //! [`ProtocolMachine::answer`] what the commit reported as asked.
 
+use crate::certify::Spare;
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
 use crate::outbox::{Ask, Outbox};
 use crate::session::{Gate, Session};
 use crate::trace::{BurstEnd, Trace, TraceEvent};
-use crate::wave::{IslandId, WaveChunk};
+use crate::wave::{Boundary, IslandId, Pick};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -34,6 +35,12 @@ pub enum OpenError {
         /// What is allowed.
         limit: u16,
     },
+    /// Images are loaded and sessions opened while every island is at home.
+    #[error("{out} waves are out; images are loaded and sessions opened between turns")]
+    WavesOut {
+        /// How many.
+        out: u64,
+    },
     /// As many sessions are alive as may be.
     #[error("{limit} sessions are open, and no more are allowed")]
     TooManySessions {
@@ -54,6 +61,8 @@ pub(crate) enum Place {
 pub(crate) struct Slot {
     pub(crate) session: Session,
     pub(crate) place: Place,
+    /// Which lane ran it last: an observable, part of nothing else.
+    pub(crate) lane: u8,
 }
 
 /// Counters of a machine: equal in equal runs. The state root has all but waves and bursts, which are the schedule's.
@@ -77,6 +86,21 @@ pub struct Tally {
     pub bursts: u64,
 }
 
+/// Which lane ran which burst: an observable of one run, equal between no two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneSelection {
+    /// The wave's tick.
+    pub tick: Tick,
+    /// The wave.
+    pub wave: u64,
+    /// The coroutine that the burst began with.
+    pub coro_id: CoroutineId,
+    /// The session.
+    pub session: SessionId,
+    /// The worker; 0 leads.
+    pub lane: u8,
+}
+
 /// The protocol machine.
 #[derive(Debug)]
 pub struct ProtocolMachine {
@@ -89,11 +113,12 @@ pub struct ProtocolMachine {
     pub(crate) index_base: u64,
     pub(crate) tally: Tally,
     pub(crate) tick: Tick,
-    pub(crate) planner_step: u64,
+    /// How many waves are out.
+    pub(crate) out: u64,
+    pub(crate) boundary: Boundary,
     pub(crate) trace: Trace,
     pub(crate) pending: BTreeMap<EffectCoordinate, Ask>,
-    /// Chunks' buffers, for reuse.
-    pub(crate) pool: Vec<WaveChunk>,
+    pub(crate) spare: Spare,
 }
 
 pub(crate) const GONE: u32 = u32::MAX;
@@ -112,9 +137,10 @@ impl ProtocolMachine {
             index_base: 0,
             tally: Tally::default(),
             tick: Tick(0),
-            planner_step: 0,
+            out: 0,
+            boundary: Boundary::default(),
             pending: BTreeMap::new(),
-            pool: Vec::new(),
+            spare: Spare::default(),
         })
     }
 
@@ -125,6 +151,7 @@ impl ProtocolMachine {
 
     /// Adds an image; the same image twice is one image.
     pub fn load(&mut self, image: Arc<CodeImage>) -> Result<ImageId, OpenError> {
+        self.all_home()?;
         let needed = image.parts().roles.iter().map(|role| role.registers).max().unwrap_or(0);
         if needed > self.config.max_registers {
             return Err(OpenError::Registers { needed, limit: self.config.max_registers });
@@ -135,6 +162,10 @@ impl ProtocolMachine {
             self.images.len() - 1
         });
         Ok(ImageId(at as u32))
+    }
+
+    fn all_home(&self) -> Result<(), OpenError> {
+        if self.out > 0 { Err(OpenError::WavesOut { out: self.out }) } else { Ok(()) }
     }
 
     /// A loaded image.
@@ -148,14 +179,15 @@ impl ProtocolMachine {
     }
 
     /// Opens a session. It is ready at once.
-    pub fn open(&mut self, image_id: ImageId) -> Result<(SessionId, IslandId), OpenError> {
+    pub fn open(&mut self, image_id: ImageId) -> Result<Pick, OpenError> {
+        self.all_home()?;
         let image = self.images.get(image_id.0 as usize).ok_or(OpenError::NoImage(image_id))?;
         let limit = self.config.max_sessions;
         if self.live_sessions() >= limit as usize {
             return Err(OpenError::TooManySessions { limit });
         }
         let id = SessionId(self.tally.opened);
-        let slot = Slot { session: Session::open(id, image, image_id.0), place: Place::Ready };
+        let slot = Slot { session: Session::open(id, image, image_id.0), place: Place::Ready, lane: 0 };
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at as usize] = slot;
@@ -170,13 +202,13 @@ impl ProtocolMachine {
         self.index.push_back(at);
         if self.trace.is_on() {
             let mut out = Outbox::default();
-            out.begin_chunk(1, false, self.tick);
+            out.begin_chunk(1, None, self.tick);
             let burst = out.begin_burst(id);
             out.event(Event::plain(EventKind::Opened, CoroutineId(0), 0));
             out.end_burst(burst, 0, BurstEnd::Ready);
             self.trace.add(&out.events, None);
         }
-        Ok((id, IslandId(at)))
+        Ok(Pick { island: IslandId(at), footprint: id })
     }
 
     /// How many sessions are alive.
@@ -194,9 +226,24 @@ impl ProtocolMachine {
         self.pending.contains_key(at)
     }
 
-    /// The step that the next plan must be made for.
+    /// The step that the next plan must be made for: how many waves have been committed.
     pub const fn planner_step(&self) -> u64 {
-        self.planner_step
+        self.tally.waves
+    }
+
+    /// The number of the next wave: how many have been certified.
+    pub const fn next_wave(&self) -> u64 {
+        self.tally.waves + self.out
+    }
+
+    /// How many waves are certified and not committed.
+    pub const fn waves_out(&self) -> u64 {
+        self.out
+    }
+
+    /// The last state digest that was taken.
+    pub const fn boundary(&self) -> Boundary {
+        self.boundary
     }
 
     /// The counters.

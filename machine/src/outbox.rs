@@ -41,7 +41,8 @@ const BURST_HEADER: usize = 16;
 /// The arena. `events` is the trace's encoding:
 ///
 /// ```text
-/// chunk   u32 bursts | u32 kind | u64 tick              then its bursts; kind 0: between waves, 1: of a wave
+/// chunk   u32 bursts | u32 kind | u64 tick              then its bursts; kind 0: between waves, n + 1: of a wave that
+///                                                       was certified while n were out
 /// burst   u64 session | u32 events | u30 steps, u2 end  then its events, 8 bytes each; end as in [`BurstEnd`]
 /// ```
 #[derive(Debug, Default)]
@@ -62,8 +63,10 @@ impl Outbox {
         self.dropped = 0;
     }
 
-    pub(crate) fn begin_chunk(&mut self, bursts: usize, of_wave: bool, tick: Tick) {
-        self.events.extend_from_slice(&(bursts as u64 | u64::from(of_wave) << 32).to_le_bytes());
+    /// `lag` says how many waves were out when this chunk's was certified; none for what happens between waves.
+    pub(crate) fn begin_chunk(&mut self, bursts: usize, lag: Option<u32>, tick: Tick) {
+        let kind = lag.map_or(0, |lag| u64::from(lag) + 1);
+        self.events.extend_from_slice(&(bursts as u64 | kind << 32).to_le_bytes());
         self.events.extend_from_slice(&tick.0.to_le_bytes());
     }
 

@@ -10,6 +10,7 @@ use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_
 use crate::machine::ProtocolMachine;
 use crate::session::Session;
 use crate::tape::encode_effect;
+use crate::wave::Boundary;
 use motet_types::{Digest, Digester, EffectKind, Planted, planted};
 
 fn session_digest(session: &Session, image: &CodeImage) -> Digest {
@@ -65,6 +66,16 @@ fn answers(ext: Option<&Ext>, session: &Session, into: &mut impl Digester) {
 }
 
 impl ProtocolMachine {
+    /// Digests the state and remembers the digest: certificates name it from now on.
+    ///
+    /// # Panics
+    /// While waves are out: what is out cannot be digested.
+    pub fn take_boundary(&mut self) -> Boundary {
+        assert_eq!(self.out, 0, "a state digest is taken while every island is at home");
+        self.boundary = Boundary { wave: self.tally.waves, state: self.state_root() };
+        self.boundary
+    }
+
     /// The state root. Equal in equal runs; where sessions are stored does not matter.
     pub fn state_root(&self) -> Digest {
         let mut into = blake3::Hasher::new();

@@ -149,6 +149,9 @@ pub struct TraceError {
 /// The most steps a burst may take: its record keeps the count in 30 bits.
 pub(crate) const MAX_FUEL: u32 = (1 << 30) - 1;
 
+/// The most waves that may be out: chunk headers keep the number.
+pub(crate) const MAX_LAG: u64 = (1 << 16) - 1;
+
 /// How a burst ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BurstEnd {
@@ -186,8 +189,8 @@ impl BurstEnd {
 pub struct BurstRecord {
     /// The machine's tick.
     pub tick: Tick,
-    /// Whether it belongs to a wave; otherwise it is something the host did between waves.
-    pub of_wave: bool,
+    /// How many waves were out when its wave was certified; none for what the host did between waves.
+    pub lag: Option<u64>,
     /// Whether it is the first of its chunk.
     pub first: bool,
     /// The session.
@@ -205,7 +208,7 @@ pub struct BurstRecord {
 pub struct BurstReader<'a> {
     reader: Reader<'a>,
     tick: Tick,
-    of_wave: bool,
+    lag: Option<u64>,
     first: bool,
     bursts: u32,
 }
@@ -213,7 +216,7 @@ pub struct BurstReader<'a> {
 impl<'a> BurstReader<'a> {
     /// Reads from the start of a trace.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { reader: Reader::new(bytes), tick: Tick(0), of_wave: false, first: false, bursts: 0 }
+        Self { reader: Reader::new(bytes), tick: Tick(0), lag: None, first: false, bursts: 0 }
     }
 
     fn at(&self, what: &'static str) -> TraceError {
@@ -228,10 +231,11 @@ impl<'a> BurstReader<'a> {
             }
             let cut = self.at("a chunk's header is cut short");
             self.bursts = self.reader.u32().ok_or(cut)?;
-            self.of_wave = match self.reader.u32().ok_or(cut)? {
-                0 => false,
-                1 => true,
-                _ => return Err(TraceError { what: "there is no such kind of chunk", ..cut }),
+            self.lag = match u64::from(self.reader.u32().ok_or(cut)?) {
+                kind if kind > MAX_LAG + 1 => {
+                    return Err(TraceError { what: "there is no such kind of chunk", ..cut });
+                }
+                kind => kind.checked_sub(1),
             };
             self.tick = Tick(self.reader.u64().ok_or(cut)?);
             self.first = true;
@@ -243,7 +247,7 @@ impl<'a> BurstReader<'a> {
         self.bursts -= 1;
         let first = core::mem::take(&mut self.first);
         let (steps, end) = (steps & ((1 << 30) - 1), BurstEnd::from_code(steps >> 30));
-        Ok(Some(BurstRecord { tick: self.tick, of_wave: self.of_wave, first, session, events, steps, end }))
+        Ok(Some(BurstRecord { tick: self.tick, lag: self.lag, first, session, events, steps, end }))
     }
 
     /// The next event of the burst that was read last.

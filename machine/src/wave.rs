@@ -1,8 +1,10 @@
 //! Waves: which islands run together, and the certificate without which none does.
 //!
-//! A planner proposes a [`WavePlan`]. [`ProtocolMachine::certify`] checks it and moves the islands out by value into a
-//! [`CertifiedWave`]; there is no other way to get hold of one, so nothing runs uncertified. The wave is split into
-//! chunks, each chunk is run by whoever holds it, and [`ProtocolMachine::commit`] takes the finished wave back.
+//! A planner proposes a [`WavePlan`]: a certificate as it thinks it should be. [`ProtocolMachine::certify`] holds every
+//! word of it against the machine and moves the islands out by value into a [`CertifiedWave`]; there is no other way to
+//! get hold of one, so nothing runs uncertified. The wave is split into chunks, each chunk is run by whoever holds it,
+//! and [`ProtocolMachine::commit`] takes the finished wave back. Several waves may be out at once; they are committed
+//! in the order in which they were certified.
 //!
 //! [`ProtocolMachine::certify`]: crate::ProtocolMachine::certify
 //! [`ProtocolMachine::commit`]: crate::ProtocolMachine::commit
@@ -14,22 +16,52 @@ use crate::image::CodeImage;
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::trace::{ARENA_BYTES, arena_digest};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use motet_types::Digest;
+use motet_types::{Digest, Planted, SessionId, planted};
 
 /// An island's place in its machine: what a planner plans with. Places are reused; sessions' ids are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IslandId(pub u32);
 
+/// One island of a wave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// Which.
+    pub island: IslandId,
+    /// Its footprint: the session that it consists of. Nothing else can be touched by running it.
+    pub footprint: SessionId,
+}
+
+/// The last point at which the whole state was digested. Digests are taken between turns, when every island is home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Boundary {
+    /// Waves committed before it.
+    pub wave: u64,
+    /// The state root there.
+    pub state: Digest,
+}
+
+/// What the certifier vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WaveCertificate {
+    /// The wave's number.
+    pub wave: u64,
+    /// The planner's step: how many waves had been committed when it was planned. The waves between are still out.
+    pub planner_step: u64,
+    /// The last state digest before it.
+    pub boundary: Boundary,
+    /// Its islands, in pick order: all distinct, all at home and ready, each with its footprint.
+    pub picks: Vec<Pick>,
+}
+
 /// What a planner proposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WavePlan {
-    /// The planner step that the plan was made for: the machine's count of waves.
-    pub planner_step: u64,
-    /// The islands, in pick order.
-    pub picks: Vec<IslandId>,
-    /// How many steps each may take.
+    /// The certificate as the planner believes it should be.
+    pub claim: WaveCertificate,
+    /// How many steps each island may take.
     pub fuel: u32,
     /// How many picks make a chunk.
     pub chunk: u32,
@@ -38,6 +70,14 @@ pub struct WavePlan {
 /// Why a plan is not certified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The plan claims to be another wave than the next.
+    #[error("the plan is for wave {planned}, the next is {current}")]
+    Wave {
+        /// The plan's wave.
+        planned: u64,
+        /// The machine's next wave.
+        current: u64,
+    },
     /// The plan was made for another step.
     #[error("the plan is for step {planned}, the machine is at step {current}")]
     Stale {
@@ -46,15 +86,48 @@ pub enum Refusal {
         /// The machine's step.
         current: u64,
     },
+    /// The plan starts from another state.
+    #[error("the plan starts from the state after wave {}, the last that was digested stands after wave {}", .planned.wave, .current.wave)]
+    Boundary {
+        /// The plan's.
+        planned: Boundary,
+        /// The machine's.
+        current: Boundary,
+    },
     /// No picks, no fuel, too much fuel, or no chunk size.
     #[error("the plan picks nothing, or gives no fuel, or more than a burst can take")]
     Empty,
+    /// So many waves are out that their number does not fit into a trace.
+    #[error("{out} waves are out already, and no more can be")]
+    Window {
+        /// How many are out.
+        out: u64,
+    },
     /// A pick that is not an island.
     #[error("there is no island {}", .0.0)]
     Unknown(IslandId),
-    /// A pick that is not ready, or stands in the plan twice.
+    /// A pick that is not ready, is out already, or stands in the plan twice.
     #[error("island {} is not ready, or is picked twice", .0.0)]
     NotReady(IslandId),
+    /// A pick whose footprint is another.
+    #[error("island {} consists of {found}, not of {claimed}", .island.0)]
+    Footprint {
+        /// The island.
+        island: IslandId,
+        /// What the plan claims.
+        claimed: SessionId,
+        /// What it is.
+        found: SessionId,
+    },
+}
+
+/// A refused plan, given back to its planner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// The plan, unchanged.
+    pub plan: WavePlan,
 }
 
 /// One island, moved out of the machine: the unit of ownership. Who holds it may step it.
@@ -62,17 +135,6 @@ pub enum Refusal {
 pub(crate) struct Island {
     pub(crate) slot: u32,
     pub(crate) session: Session,
-}
-
-/// What the certifier vouches for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaveCertificate {
-    /// The wave's number.
-    pub wave: u64,
-    /// The planner step it was planned for.
-    pub planner_step: u64,
-    /// How many islands it moves; all distinct, all ready before the wave.
-    pub picks: usize,
 }
 
 /// A wave that may run.
@@ -86,6 +148,18 @@ impl CertifiedWave {
     /// The certificate.
     pub const fn certificate(&self) -> &WaveCertificate {
         &self.certificate
+    }
+
+    /// How many chunks it has.
+    pub const fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Runs the whole wave here and now, chunk by chunk.
+    pub fn run<H: EffectHandler + ?Sized>(self, host: &H) -> FinishedWave {
+        let Self { certificate, mut chunks } = self;
+        chunks.iter_mut().for_each(|chunk| chunk.0.run(host));
+        FinishedWave { certificate, chunks }
     }
 
     /// Takes the wave apart for an executor. Chunks may run in any order, on any thread.
@@ -115,21 +189,39 @@ pub struct LostChunk {
 }
 
 impl WaveFrame {
+    /// The wave's number.
+    pub const fn wave(&self) -> u64 {
+        self.certificate.wave
+    }
+
+    /// How many chunks it has.
+    pub const fn expected(&self) -> usize {
+        self.expected
+    }
+
     /// Puts the finished chunks back in pick order, whatever order they were finished in.
-    pub fn join(self, mut chunks: Vec<FinishedChunk>) -> Result<FinishedWave, LostChunk> {
-        chunks.sort_by_key(|chunk| chunk.0.index);
+    pub fn join(self, finished: Vec<FinishedChunk>) -> Result<FinishedWave, LostChunk> {
+        let mut chunks: Vec<WaveChunk> = finished.into_iter().map(|chunk| chunk.0).collect();
+        if !planted(Planted::JoinUnsorted) {
+            chunks.sort_by_key(|chunk| chunk.0.index);
+        }
         let wave = self.certificate.wave;
-        let found = chunks.iter().enumerate().filter(|(at, c)| c.0.wave == wave && c.0.index == *at).count();
-        if found != self.expected || chunks.len() != self.expected {
+        let found = chunks
+            .iter()
+            .enumerate()
+            .filter(|(at, c)| c.0.wave == wave && (c.0.index == *at || planted(Planted::JoinUnsorted)))
+            .count();
+        let lost = found != self.expected || chunks.len() != self.expected;
+        if lost && !planted(Planted::JoinTrustsCount) {
             return Err(LostChunk { wave, expected: self.expected, found });
         }
         Ok(FinishedWave { certificate: self.certificate, chunks })
     }
 }
 
-/// Some islands of a certified wave.
+/// What a chunk holds. It is boxed, and its boxes and buffers are used again, so handing one over costs a word.
 #[derive(Debug)]
-pub struct WaveChunk {
+pub(crate) struct Chunk {
     pub(crate) wave: u64,
     pub(crate) index: usize,
     pub(crate) islands: Vec<Island>,
@@ -138,23 +230,14 @@ pub struct WaveChunk {
     pub(crate) digest: Option<Digest>,
     pub(crate) images: Arc<Vec<Arc<CodeImage>>>,
     pub(crate) context: BurstContext,
+    /// The worker that runs it.
+    pub(crate) lane: u8,
 }
 
-impl WaveChunk {
-    /// How many islands it has.
-    pub fn len(&self) -> usize {
-        self.islands.len()
-    }
-
-    /// Whether it has none; never, in a certified wave.
-    pub fn is_empty(&self) -> bool {
-        self.islands.is_empty()
-    }
-
-    /// Runs one burst of each island, in pick order.
-    pub fn run<H: EffectHandler + ?Sized>(mut self, host: &H) -> FinishedChunk {
+impl Chunk {
+    fn run<H: EffectHandler + ?Sized>(&mut self, host: &H) {
         if self.context.trace {
-            self.outbox.begin_chunk(self.islands.len(), true, self.context.tick);
+            self.outbox.begin_chunk(self.islands.len(), Some(self.context.lag), self.context.tick);
         }
         for island in &mut self.islands {
             let image = &self.images[island.session.image as usize];
@@ -164,6 +247,28 @@ impl WaveChunk {
         if self.outbox.events.len() >= ARENA_BYTES {
             self.digest = Some(arena_digest(&self.outbox.events));
         }
+    }
+}
+
+/// Some islands of a certified wave.
+#[derive(Debug)]
+pub struct WaveChunk(pub(crate) Box<Chunk>);
+
+impl WaveChunk {
+    /// How many islands it has.
+    pub fn len(&self) -> usize {
+        self.0.islands.len()
+    }
+
+    /// Whether it has none; never, in a certified wave.
+    pub fn is_empty(&self) -> bool {
+        self.0.islands.is_empty()
+    }
+
+    /// Runs one burst of each island, in pick order. `lane` says which worker does: it is only observed.
+    pub fn run<H: EffectHandler + ?Sized>(mut self, host: &H, lane: usize) -> FinishedChunk {
+        self.0.lane = u8::try_from(lane).unwrap_or(u8::MAX);
+        self.0.run(host);
         FinishedChunk(self)
     }
 }
@@ -172,9 +277,43 @@ impl WaveChunk {
 #[derive(Debug)]
 pub struct FinishedChunk(pub(crate) WaveChunk);
 
+impl FinishedChunk {
+    /// The number of the wave that it belongs to.
+    pub const fn wave(&self) -> u64 {
+        self.0.0.wave
+    }
+
+    /// How many islands it has.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has none; never, in a certified wave.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A wave that has run and waits for its commit.
 #[derive(Debug)]
 pub struct FinishedWave {
     pub(crate) certificate: WaveCertificate,
-    pub(crate) chunks: Vec<FinishedChunk>,
+    pub(crate) chunks: Vec<WaveChunk>,
+}
+
+impl FinishedWave {
+    /// How many chunks it has.
+    pub const fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The number of picks.
+    pub const fn width(&self) -> usize {
+        self.certificate.picks.len()
+    }
+
+    /// The wave's number.
+    pub const fn wave(&self) -> u64 {
+        self.certificate.wave
+    }
 }

@@ -1,5 +1,6 @@
 //! Containing a host: a panic in a handler ends the session that asked, not the runtime.
 
+use crate::sync;
 use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, FinishedChunk, WaveChunk};
 use motet_types::{EffectFailureKind, EffectKinds};
 use std::any::Any;
@@ -44,6 +45,6 @@ fn panicked(panic: Box<dyn Any + Send>) -> EffectOutcome {
 }
 
 /// Runs a chunk; none when it panicked, which no handler can cause: a bug, and the wave is lost.
-pub(crate) fn run<H: EffectHandler + ?Sized>(chunk: WaveChunk, host: &H) -> Option<FinishedChunk> {
-    catch_unwind(AssertUnwindSafe(|| chunk.run(&Contained(host)))).ok()
+pub(crate) fn run<H: EffectHandler + ?Sized>(chunk: WaveChunk, host: &H, lane: usize) -> Option<FinishedChunk> {
+    sync::contain(|| chunk.run(&Contained(host), lane))
 }

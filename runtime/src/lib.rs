@@ -7,6 +7,7 @@
 #[doc(hidden)]
 pub mod checked;
 mod contained;
+mod contention;
 mod diff;
 mod envelope;
 mod executor;
@@ -21,15 +22,16 @@ mod tape;
 mod threads;
 mod waves;
 
+pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
 pub use envelope::{
     ENVELOPE_DIFF_SCHEMA, EffectOrderingClass, EnvelopeDiff, EnvelopeError, FailureVisibleDiffClass,
     SchedulerPermutationClass, WaveWidthBound, envelope_diff,
 };
-pub use executor::{Executor, Inline, Seeded};
+pub use executor::{Executor, ExecutorMetrics, Inline, Observed, Seeded};
 pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
 pub use replay::{Divergence, ReplayError, Replayed, replay};
-pub use rounds::{GuestRuntime, RunStatus, Runtime, RuntimeError, ScheduleMetrics, ThreadedGuestRuntime, Turn};
+pub use rounds::{GuestRuntime, RunStatus, Runtime, RuntimeError, ThreadedGuestRuntime, Turn};
 pub use schedule::{PriorityPolicy, Schedule, ScheduleError, SchedulerPolicy};
 pub use seeded::{ChoiceError, SeededHost};
 pub use tape::{Input, Tape, TapeError, read_inputs};

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// What every record starts with.
 pub const RECORD_MAGIC: [u8; 8] = *b"MOTETTRC";
 /// The version this build writes and reads.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 const HEADER: u8 = 1;
 const IMAGE: u8 = 2;
@@ -306,6 +306,7 @@ fn encode_config(into: &mut Vec<u8>, config: &ProtocolMachineConfig) {
     into.u32(config.max_sessions);
     into.size(config.max_payload_bytes);
     into.extend_from_slice(&config.run_id.0);
+    into.u32(config.digest_waves);
 }
 
 fn decode_config(from: &mut Reader<'_>) -> Option<ProtocolMachineConfig> {
@@ -328,8 +329,10 @@ fn decode_config(from: &mut Reader<'_>) -> Option<ProtocolMachineConfig> {
         max_sessions: from.u32()?,
         max_payload_bytes: usize::try_from(from.u64()?).ok()?,
         run_id: RunId(from.take(16)?.try_into().ok()?),
+        digest_waves: from.u32()?,
         trace: TraceMode::Full,
         record: false,
+        observe_lanes: false,
     })
 }
 
@@ -353,6 +356,8 @@ fn encode_schedule(into: &mut Vec<u8>, schedule: &Schedule) {
     into.u32(schedule.wave);
     into.u32(schedule.fuel);
     into.u32(schedule.chunk);
+    into.u32(schedule.window);
+    into.u32(schedule.turn);
 }
 
 fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
@@ -372,7 +377,8 @@ fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
         6 => SchedulerPolicy::Random { seed },
         _ => return None,
     };
-    Some(Schedule { policy, wave: from.u32()?, fuel: from.u32()?, chunk: from.u32()? })
+    let (wave, fuel, chunk) = (from.u32()?, from.u32()?, from.u32()?);
+    Some(Schedule { policy, wave, fuel, chunk, window: from.u32()?, turn: from.u32()? })
 }
 
 fn encode_tally(into: &mut Vec<u8>, tally: &Tally) {

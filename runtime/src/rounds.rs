@@ -5,17 +5,19 @@
 //! (everything that takes `&self`, and the drains).
 
 use crate::contained::Contained;
-use crate::executor::{Executor, Inline};
+use crate::contention::{Contention, ContentionMetrics};
+use crate::executor::{Executor, Inline, Observed};
 use crate::planner::Planner;
 use crate::schedule::{Schedule, ScheduleError};
 use crate::tape::{Input, Tape};
 use crate::threads::{Threads, WorkersError};
 use motet_machine::{
-    AnswerError, Ask, CodeImage, ConfigError, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, FaultReport,
-    ImageId, LostChunk, OpenError, ProtocolMachine, ProtocolMachineConfig, Refusal, WavePlan,
+    AnswerError, Ask, CertifiedWave, CodeImage, CommitReport, ConfigError, EffectCoordinate, EffectHandler, EffectId,
+    EffectOutcome, FaultReport, ImageId, LaneSelection, LostChunk, OpenError, ProtocolMachine, ProtocolMachineConfig,
+    Refused, WaveCertificate, WavePlan,
 };
-use motet_types::{Digest, EffectKind, EffectKinds, SessionId, SortId, ValType};
-use std::collections::BTreeMap;
+use motet_types::{Digest, EffectKind, EffectKinds, Planted, SessionId, SortId, ValType, planted};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Why a runtime could not do what it was asked.
@@ -103,21 +105,10 @@ impl RunStatus {
 /// What a turn did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// A wave of that many steps was committed.
+    /// Waves of that many steps in all were committed.
     Ran(u64),
     /// Nothing was ready, or the limit allows no step.
     Idle,
-}
-
-/// Counters of the scheduler. They enter neither the trace nor the state root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct ScheduleMetrics {
-    /// The most islands that were ready at once.
-    pub max_ready_depth: usize,
-    /// The widest wave.
-    pub max_wave_width: usize,
-    /// Plans that the certifier refused; the first pick alone was run instead.
-    pub fallbacks: u64,
 }
 
 /// A runtime over an executor.
@@ -133,7 +124,10 @@ pub struct Runtime<E> {
     admitted: Option<(usize, EffectKinds)>,
     handler: Option<String>,
     faults: Vec<FaultReport>,
-    metrics: ScheduleMetrics,
+    contention: Contention,
+    report: CommitReport,
+    /// The most steps that each wave that is out may take, oldest first.
+    reserved: VecDeque<u64>,
     tape: Option<Tape>,
     poisoned: Option<LostChunk>,
 }
@@ -144,7 +138,7 @@ pub type GuestRuntime = Runtime<Inline>;
 impl GuestRuntime {
     /// A cooperative runtime.
     pub fn new(config: ProtocolMachineConfig, schedule: Schedule) -> Result<Self, RuntimeError> {
-        Runtime::with_executor(config, schedule, Inline)
+        Runtime::with_executor(config, schedule, Inline::default())
     }
 }
 
@@ -159,6 +153,16 @@ impl ThreadedGuestRuntime {
         workers: usize,
     ) -> Result<Self, RuntimeError> {
         Runtime::with_executor(config, schedule, Threads::new(workers)?)
+    }
+
+    /// The same as [`ThreadedGuestRuntime::with_workers`], under the name that the specification gives the form that
+    /// may be refused. Neither panics.
+    pub fn try_with_workers(
+        config: ProtocolMachineConfig,
+        schedule: Schedule,
+        workers: usize,
+    ) -> Result<Self, RuntimeError> {
+        Self::with_workers(config, schedule, workers)
     }
 
     /// A threaded runtime with as many workers as the system has processors to give.
@@ -184,7 +188,9 @@ impl<E> Runtime<E> {
             admitted: None,
             handler: None,
             faults: Vec::new(),
-            metrics: ScheduleMetrics::default(),
+            contention: Contention::default(),
+            report: CommitReport::default(),
+            reserved: VecDeque::new(),
             tape,
             poisoned: None,
         })
@@ -203,10 +209,10 @@ impl<E> Runtime<E> {
     /// Opens a session of the image.
     pub fn open(&mut self, image: ImageId) -> Result<SessionId, RuntimeError> {
         self.sound()?;
-        let (session, island) = self.machine.open(image)?;
+        let opened = self.machine.open(image)?;
         self.record(|| Input::Open { image });
-        self.planner.ready(island, self.machine.planner_step());
-        Ok(session)
+        self.planner.ready(opened, self.machine.planner_step());
+        Ok(opened.footprint)
     }
 
     /// Whether no wave has been lost.
@@ -262,7 +268,11 @@ impl<E> Runtime<E> {
         Ok(now.1)
     }
 
-    /// One round: asks what may be asked, plans a wave, certifies it, runs it and commits it.
+    /// One turn: asks what may be asked; then plans, certifies, runs and commits waves, as many as the schedule has in
+    /// a turn. At its end every island is at home.
+    ///
+    /// As long as fewer waves are out than the schedule's window, the next one is planned; then the oldest is waited for
+    /// and committed. So every plan depends on commits alone, and on nothing that an executor does or how fast it is.
     pub fn turn<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<Turn, RuntimeError>
     where
         E: Executor<H>,
@@ -270,50 +280,88 @@ impl<E> Runtime<E> {
         self.sound()?;
         let wants = self.admit(host)?;
         self.ask(host)?;
-        let left = self.limit.saturating_sub(self.machine.tally().steps);
-        self.metrics.max_ready_depth = self.metrics.max_ready_depth.max(self.planner.depth());
-        let Some(plan) = self.planner.plan(&self.machine, &self.schedule, left) else {
+        let (mut planned, mut steps) = (0, 0);
+        loop {
+            while planned < self.schedule.turn && self.machine.waves_out() < u64::from(self.schedule.window) {
+                let Some(wave) = self.next_wave(wants) else { break };
+                self.executor.submit(wave, host);
+                planned += 1;
+            }
+            if self.machine.waves_out() == 0 {
+                break;
+            }
+            steps += self.commit_oldest(host)?;
+        }
+        if planned == 0 {
             return Ok(Turn::Idle);
+        }
+        let digest_waves = u64::from(self.machine.config().digest_waves);
+        if digest_waves > 0 && self.machine.tally().waves - self.machine.boundary().wave >= digest_waves {
+            self.machine.take_boundary();
+        }
+        Ok(Turn::Ran(steps))
+    }
+
+    /// Plans and certifies a wave; none when nothing is ready, or the step limit leaves none.
+    fn next_wave(&mut self, wants: EffectKinds) -> Option<CertifiedWave> {
+        self.contention.ready_depth(self.planner.depth());
+        let left = match self.limit {
+            u64::MAX => u64::MAX,
+            // What is out may take all that it was given.
+            limit => limit.saturating_sub(self.machine.tally().steps + self.reserved.iter().sum::<u64>()),
         };
-        self.metrics.max_wave_width = self.metrics.max_wave_width.max(plan.picks.len());
-        let wave = match self.machine.certify(&plan, wants) {
+        let left = if planted(Planted::PlannerIgnoresLimit) { u64::MAX } else { left };
+        let plan = self.planner.plan(&self.machine, &self.schedule, left)?;
+        let fuel = u64::from(plan.fuel);
+        let wave = match self.machine.certify(plan, wants) {
             Ok(wave) => wave,
-            Err(refusal) => match self.fall_back(plan, wants, refusal) {
-                Some(wave) => wave,
-                None => return Ok(Turn::Ran(0)),
-            },
+            Err(refused) => self.fall_back(refused, wants)?,
         };
-        let finished = self.executor.execute(wave, host).inspect_err(|lost| self.poisoned = Some(*lost))?;
-        let step = self.machine.planner_step();
-        let report = self.machine.commit(finished);
+        let width = wave.certificate().picks.len();
+        self.contention.wave_width(width);
+        self.reserved.push_back(fuel * width as u64);
+        Some(wave)
+    }
+
+    /// Waits for the oldest wave and commits it; answers its steps.
+    fn commit_oldest<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<u64, RuntimeError>
+    where
+        E: Executor<H>,
+    {
+        // An executor that forgets a wave has lost all of it.
+        let nothing = LostChunk { wave: self.machine.planner_step(), expected: 1, found: 0 };
+        let finished = self.executor.finish(host).unwrap_or(Err(nothing));
+        let finished = finished.inspect_err(|lost| self.poisoned = Some(*lost))?;
+        let report = &mut self.report;
+        self.machine.commit(finished, report);
+        self.reserved.pop_front();
         if let Some(tape) = &mut self.tape {
-            tape.effects(step, &report.inputs);
+            tape.effects(report.wave, &report.inputs);
         }
         let since = self.machine.planner_step();
-        report.ready.into_iter().for_each(|island| self.planner.ready(island, since));
-        for ask in report.asks {
-            self.to_ask.push(ask);
-        }
-        self.faults.extend(report.faults);
-        Ok(Turn::Ran(report.steps))
+        report.ready.iter().for_each(|pick| self.planner.ready(*pick, since));
+        self.planner.recycle(std::mem::take(&mut report.picks));
+        self.to_ask.append(&mut report.asks);
+        self.faults.append(&mut report.faults);
+        self.contention.committed(report);
+        Ok(report.steps)
     }
 
     /// The certified-wave fallback: the first pick that is certified alone runs alone; the other picks that are
-    /// really ready go back to the queue.
-    fn fall_back(
-        &mut self,
-        plan: WavePlan,
-        wants: EffectKinds,
-        _refusal: Refusal,
-    ) -> Option<motet_machine::CertifiedWave> {
-        self.metrics.fallbacks += 1;
+    /// really ready go back to the queue. None when no pick can be run.
+    fn fall_back(&mut self, refused: Refused, wants: EffectKinds) -> Option<CertifiedWave> {
+        self.contention.conflict();
+        let WavePlan { claim, fuel, chunk } = refused.plan;
         let step = self.machine.planner_step();
         let mut wave = None;
-        for pick in plan.picks {
+        for mut pick in claim.picks {
+            // The planner may be wrong about what the island is; the machine is not.
+            pick.footprint = self.machine.session_of(pick.island).unwrap_or(pick.footprint);
             if wave.is_none() {
-                let alone = WavePlan { planner_step: step, picks: vec![pick], fuel: plan.fuel, chunk: plan.chunk };
-                wave = self.machine.certify(&alone, wants).ok();
-            } else if self.machine.is_ready(pick) {
+                let (number, boundary) = (self.machine.next_wave(), self.machine.boundary());
+                let claim = WaveCertificate { wave: number, planner_step: step, boundary, picks: vec![pick] };
+                wave = self.machine.certify(WavePlan { claim, fuel, chunk }, wants).ok();
+            } else if self.machine.is_ready(pick.island) {
                 self.planner.ready(pick, step);
             }
         }
@@ -346,12 +394,12 @@ impl<E> Runtime<E> {
     pub(crate) fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<(), RuntimeError> {
         let outcome = outcome.bounded();
         let recorded = self.tape.is_some().then(|| outcome.clone());
-        let island = self.machine.answer(at, outcome)?;
+        let pick = self.machine.answer(at, outcome)?;
         if let Some(outcome) = recorded {
             self.record(|| Input::Answer { at, outcome });
         }
-        if let Some(island) = island {
-            self.planner.ready(island, self.machine.planner_step());
+        if let Some(pick) = pick {
+            self.planner.ready(pick, self.machine.planner_step());
         }
         Ok(())
     }
@@ -412,12 +460,26 @@ impl<E> Runtime<E> {
         &self.schedule
     }
 
-    /// The scheduler's counters.
-    pub const fn metrics(&self) -> &ScheduleMetrics {
-        &self.metrics
+    /// What scheduling met so far: counters of this run, which enter neither the trace nor the state root.
+    pub fn contention(&self) -> ContentionMetrics
+    where
+        E: Observed,
+    {
+        self.contention.snapshot(&self.executor.metrics())
     }
 
-    /// Faults so far, in commit order.
+    /// Which lane ran which burst, the newest [`LANE_SELECTIONS`](crate::LANE_SELECTIONS) of them, when the
+    /// configuration observes lanes.
+    pub fn lanes(&self) -> impl Iterator<Item = &LaneSelection> {
+        self.contention.lanes()
+    }
+
+    /// Takes the faults so far out, in commit order.
+    pub fn drain_faults(&mut self) -> Vec<FaultReport> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// Faults so far that were not drained, in commit order.
     pub fn faults(&self) -> &[FaultReport] {
         &self.faults
     }

@@ -45,6 +45,11 @@ pub struct Schedule {
     pub fuel: u32,
     /// How many islands of a wave are handed out together.
     pub chunk: u32,
+    /// The most waves that are out at once. Wave `n + window` is planned exactly when wave `n` has been committed, so
+    /// what it picks depends on state alone, and nobody waits at the end of each wave for its slowest part.
+    pub window: u32,
+    /// The most waves in one turn. At its end all islands are at home; only there can inputs come in.
+    pub turn: u32,
 }
 
 /// A schedule that cannot run anything.
@@ -63,21 +68,31 @@ impl Schedule {
     /// The most islands in a wave, and steps in a burst.
     pub const LIMIT: u32 = 1 << 20;
 
-    /// The default of every runtime: large waves, long bursts.
+    /// The most waves out at once.
+    pub const WINDOW_LIMIT: u32 = 1 << 12;
+
+    /// The default of every runtime: long bursts, and enough waves out to keep many workers busy.
     pub const fn throughput() -> Self {
-        Self { policy: SchedulerPolicy::Cooperative, wave: 256, fuel: 256, chunk: 64 }
+        Self { policy: SchedulerPolicy::Cooperative, wave: 64, fuel: 256, chunk: 64, window: 32, turn: 128 }
     }
 
     /// One step of one island in each round, as the specification's documents define it.
     pub const fn canonical() -> Self {
-        Self { policy: SchedulerPolicy::Cooperative, wave: 1, fuel: 1, chunk: 1 }
+        Self { policy: SchedulerPolicy::Cooperative, wave: 1, fuel: 1, chunk: 1, window: 1, turn: 1 }
     }
 
     /// Checks the numbers.
     pub fn validate(&self) -> Result<(), ScheduleError> {
-        for (name, value) in [("wave", self.wave), ("fuel", self.fuel), ("chunk", self.chunk)] {
-            if value == 0 || value > Self::LIMIT {
-                return Err(ScheduleError { name, value, limit: Self::LIMIT });
+        let numbers = [
+            ("wave", self.wave, Self::LIMIT),
+            ("fuel", self.fuel, Self::LIMIT),
+            ("chunk", self.chunk, Self::LIMIT),
+            ("window", self.window, Self::WINDOW_LIMIT),
+            ("turn", self.turn, Self::LIMIT),
+        ];
+        for (name, value, limit) in numbers {
+            if value == 0 || value > limit {
+                return Err(ScheduleError { name, value, limit });
             }
         }
         Ok(())

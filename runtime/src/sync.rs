@@ -11,10 +11,11 @@
 pub(crate) use crossbeam_deque::{Steal, Stealer, Worker as Deque};
 pub(crate) use crossbeam_utils::sync::{Parker, Unparker};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-pub(crate) use std::sync::{Arc, Mutex};
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 pub(crate) use std::thread::JoinHandle;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// How long one who waits looks before it parks.
@@ -36,6 +37,15 @@ impl Patience {
     pub(crate) fn is_left(&self) -> bool {
         std::hint::spin_loop();
         Instant::now() < self.until
+    }
+}
+
+/// Locks, and says whether the lock was taken at first. The checkers' does not look first: it would only double what
+/// there is to explore.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> (MutexGuard<'_, T>, bool) {
+    match mutex.try_lock() {
+        Ok(guard) => (guard, false),
+        Err(_) => (mutex.lock().unwrap_or_else(PoisonError::into_inner), true),
     }
 }
 

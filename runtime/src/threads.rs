@@ -1,13 +1,14 @@
-//! Threads: persistent workers that steal chunks from the thread that leads the wave.
+//! Threads: persistent workers that steal chunks from the thread that leads.
 //!
-//! The leader puts a wave's chunks into its own deque and takes part in running them; workers steal from the other
-//! end. Nothing about the result depends on who ran what: chunks come back with their index and are put together in
-//! pick order. Only *where* work runs may look at the clock, because it changes no result.
+//! Waves that are taken on wait on the leading thread until one is asked for. If what is out is worth sharing then, the
+//! chunks go into the leader's deque, from which workers steal and the leader takes too, oldest first; if not, the
+//! leader runs the wave that was asked for by itself, and nothing has been paid. Nothing about the result depends on
+//! who ran what: chunks come back with their wave and index and are put together in pick order. Only *where* work runs
+//! may look at the clock, because it changes no result.
 //!
 //! How jobs are handed over, how workers sleep and how results come back is in `threads/pool.rs`, which knows neither
-//! machine nor clock; here is which waves are worth it. A wave is shared when running it alone is expected to take
-//! longer than sharing costs. The expectation is what bursts took on the thread that ran them, whether they were
-//! shared or not, so a wrong one is corrected by the very waves that it sends the wrong way.
+//! machine nor clock; here is what is worth it. The expectation is what bursts took on the thread that ran them,
+//! whether they were shared or not, so a wrong one is corrected by the very waves that it sends the wrong way.
 //!
 //! Panics. A handler's panic is contained by the runtime and faults its session. Any other panic inside a chunk is a
 //! bug: the chunk is lost, and the runtime says so and refuses to go on.
@@ -16,36 +17,52 @@
 mod pool;
 
 use crate::contained::Contained;
-use crate::executor::Executor;
+use crate::executor::{Executor, ExecutorMetrics, Flight, Observed, alone};
 use crate::sync;
 use motet_machine::{CertifiedWave, EffectHandler, FinishedChunk, FinishedWave, LostChunk, WaveChunk};
-use pool::Pool;
+use pool::{Pool, Run};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waves that are expected to take less than this are run by the leader alone, even while a worker is awake.
+/// What is out is run by the leader alone when it is expected to take less than this, even while a worker is awake.
 const WORTH_SHARING: Duration = Duration::from_micros(20);
 /// Work after which a sleeping worker is woken, in the hope of more: waking one costs about as much.
 const WORTH_WAKING: Duration = Duration::from_micros(150);
-/// Waves that take this long gain from waking a worker, whatever follows.
+/// What takes this long gains from waking a worker, whatever follows.
 const LONG: Duration = Duration::from_micros(300);
 /// The most work that goes by before a worker that never stays awake is woken again.
 const SELDOM: Duration = Duration::from_millis(10);
 /// Waves that are expected to take less than this are timed only now and then: the clock would cost more than it tells.
 const TINY: Duration = Duration::from_micros(5);
 
+/// A wave that was taken on.
+enum Held {
+    /// Nothing of it has been handed out.
+    Whole(CertifiedWave),
+    /// Its chunks are with the pool, or back from there.
+    Shared(Flight),
+}
+
 /// The work-stealing executor.
 pub struct Threads {
     workers: usize,
-    /// Whether every wave is shared that can be, and with every worker.
+    /// Whether everything is shared that can be, and with every worker.
     eager: bool,
-    /// How many workers are woken for one wave; more than there are processors would only stand in each other's way.
+    /// How many workers are woken at once; more than there are processors would only stand in each other's way.
     wake: usize,
     pool: Option<Pool<WaveChunk, Timed>>,
+    /// What the chunks that are out are run with. It holds the host, so it goes when they are back.
+    run: Option<Arc<Run<WaveChunk, Timed>>>,
+    held: VecDeque<Held>,
+    /// Bursts and chunks of everything that is held.
+    bursts: usize,
+    chunks: usize,
+    returned: Vec<Option<Timed>>,
     pace: Pace,
     alarm: Alarm,
-    /// How many waves were shared with workers.
+    shared_chunks: u64,
     shared_waves: u64,
 }
 
@@ -79,13 +96,19 @@ impl Threads {
             eager: false,
             wake: 0,
             pool: None,
+            run: None,
+            held: VecDeque::new(),
+            bursts: 0,
+            chunks: 0,
+            returned: Vec::new(),
             pace: Pace::default(),
             alarm: Alarm::default(),
+            shared_chunks: 0,
             shared_waves: 0,
         })
     }
 
-    /// The same, but every wave of more than one chunk is shared, worth it or not. For tests: nobody's coming may change
+    /// The same, but whatever is more than one chunk is shared, worth it or not. For tests: nobody's coming may change
     /// a result.
     pub fn eager(workers: usize) -> Result<Self, WorkersError> {
         Ok(Self { eager: true, ..Self::new(workers)? })
@@ -101,60 +124,131 @@ impl Threads {
         self.shared_waves
     }
 
-    /// Whether a wave that is expected to take that long is worth sharing.
-    fn worth_sharing(&mut self, expected: Option<Duration>) -> bool {
-        match expected {
+    /// Whether what is out, expected to take that long, is worth sharing; `next` is what the leader would run alone.
+    fn worth_sharing(&mut self, out: Option<Duration>, next: Option<Duration>) -> bool {
+        let (Some(out), Some(next)) = (out, next) else {
             // Nothing is known before the first wave.
-            None => true,
-            Some(_) if self.eager => true,
-            Some(expected) if expected < WORTH_SHARING => false,
-            Some(expected) => {
-                let awake = self.pool.as_ref().is_some_and(Pool::is_awake);
-                expected >= LONG || self.alarm.rings(awake, expected)
-            }
+            return true;
+        };
+        if self.eager {
+            return true;
         }
+        if out < WORTH_SHARING {
+            return false;
+        }
+        let awake = self.pool.as_ref().is_some_and(Pool::is_awake);
+        out >= LONG || self.alarm.rings(awake, next)
     }
 
-    fn share<H: EffectHandler + ?Sized + 'static>(&mut self, chunks: Vec<WaveChunk>, host: &Arc<H>) -> Vec<Timed> {
-        self.shared_waves += 1;
+    /// Hands the chunks of every wave that is still whole to the pool.
+    fn share<H: EffectHandler + ?Sized + 'static>(&mut self, host: &Arc<H>) {
         let pool = self.pool.get_or_insert_with(|| {
             let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let busy = if self.eager { self.workers } else { self.workers.min(processors) };
             self.wake = busy.saturating_sub(1).max(1);
             Pool::start(self.workers - 1)
         });
-        let (wake, host) = (self.wake.min(chunks.len() - 1), Arc::clone(host));
-        pool.share(chunks.into_iter(), wake, move |chunk| timed(|| chunk.run(&Contained(&*host))))
+        let run = self.run.get_or_insert_with(|| {
+            let host = Arc::clone(host);
+            Run::new(move |chunk: WaveChunk, lane| timed(|| chunk.run(&Contained(&*host), lane)))
+        });
+        let mut whole = VecDeque::new();
+        while let Some(Held::Whole(_)) = self.held.back()
+            && let Some(Held::Whole(wave)) = self.held.pop_back()
+        {
+            whole.push_front(wave);
+        }
+        for wave in whole {
+            let (frame, chunks) = wave.split();
+            self.shared_waves += 1;
+            self.shared_chunks += chunks.len() as u64;
+            self.held.push_back(Held::Shared(Flight::new(frame)));
+            let wake = self.wake.min(chunks.len() + pool.out() - usize::from(pool.out() == 0));
+            pool.submit(chunks, run, wake);
+        }
+    }
+
+    /// Puts what has come back where it belongs.
+    fn sort_in(&mut self) {
+        let oldest = match self.held.front() {
+            Some(Held::Shared(flight)) => flight.frame.wave(),
+            _ => return,
+        };
+        for (chunk, took) in self.returned.drain(..).flatten() {
+            self.pace.learn(chunk.len(), took);
+            let at = usize::try_from(chunk.wave() - oldest).unwrap_or(usize::MAX);
+            if let Some(Held::Shared(flight)) = self.held.get_mut(at) {
+                flight.done.push(chunk);
+            }
+        }
+    }
+
+    /// Waits for the oldest wave, and works meanwhile.
+    fn collect(&mut self) {
+        while let Some(Held::Shared(flight)) = self.held.front()
+            && !flight.is_complete()
+            && let Some(pool) = self.pool.as_mut()
+            && pool.out() > 0
+        {
+            pool.collect(&mut self.returned);
+            self.sort_in();
+        }
+        if self.pool.as_ref().is_some_and(|pool| pool.out() == 0) {
+            self.run = None;
+        }
     }
 }
 
 impl<H: EffectHandler + ?Sized + 'static> Executor<Arc<H>> for Threads {
-    fn execute(&mut self, wave: CertifiedWave, host: &Arc<H>) -> Result<FinishedWave, LostChunk> {
-        let (frame, chunks) = wave.split();
-        // One chunk, or nobody to share with: there is nothing to learn either.
-        if self.workers == 1 || chunks.len() < 2 {
-            return frame.join(alone(chunks, &**host));
+    fn submit(&mut self, wave: CertifiedWave, _host: &Arc<H>) {
+        self.bursts += wave.certificate().picks.len();
+        self.chunks += wave.chunks();
+        self.held.push_back(Held::Whole(wave));
+    }
+
+    fn finish(&mut self, host: &Arc<H>) -> Option<Result<FinishedWave, LostChunk>> {
+        let expected = self.pace.expected(self.bursts);
+        if self.workers > 1 && self.chunks > 1 && matches!(self.held.back()?, Held::Whole(_)) {
+            let next = match self.held.front()? {
+                Held::Whole(wave) => self.pace.expected(wave.certificate().picks.len()),
+                Held::Shared(_) => Some(Duration::ZERO),
+            };
+            if self.worth_sharing(expected, next) {
+                self.share(host);
+            }
         }
-        let bursts: usize = chunks.iter().map(WaveChunk::len).sum();
-        let expected = self.pace.expected(bursts);
-        let finished = if self.worth_sharing(expected) {
-            let (finished, took): (Vec<_>, Vec<_>) = self.share(chunks, host).into_iter().unzip();
-            self.pace.learn(bursts, took.into_iter().sum());
-            finished
-        } else if expected.is_some_and(|expected| expected < TINY) && !self.pace.is_due() {
-            alone(chunks, &**host)
-        } else {
-            let (finished, took) = timed(|| alone(chunks, &**host));
-            self.pace.learn(bursts, took);
-            finished
+        self.collect();
+        let finished = match self.held.pop_front()? {
+            Held::Shared(flight) => flight.join(),
+            Held::Whole(wave) if self.workers == 1 || self.is_tiny(&wave) => alone(wave, &**host),
+            Held::Whole(wave) => {
+                let bursts = wave.certificate().picks.len();
+                let (finished, took) = timed(|| alone(wave, &**host));
+                self.pace.learn(bursts, took);
+                finished
+            }
         };
-        frame.join(finished)
+        if let Ok(wave) = &finished {
+            self.bursts -= wave.width();
+            self.chunks -= wave.chunks();
+        }
+        Some(finished)
     }
 }
 
-/// Runs a wave on the calling thread; nothing comes back when it panicked, which no handler can cause.
-fn alone<H: EffectHandler + ?Sized>(chunks: Vec<WaveChunk>, host: &H) -> Vec<FinishedChunk> {
-    sync::contain(|| chunks.into_iter().map(|chunk| chunk.run(&Contained(host))).collect()).unwrap_or_default()
+impl Observed for Threads {
+    fn metrics(&self) -> ExecutorMetrics {
+        let [steals, parks, wakes, contended_locks] = self.pool.as_ref().map_or([0; 4], Pool::counts);
+        ExecutorMetrics { shared_chunks: self.shared_chunks, steals, parks, wakes, contended_locks }
+    }
+}
+
+impl Threads {
+    /// Whether timing the wave would cost more than it tells; now and then it is done all the same.
+    fn is_tiny(&mut self, wave: &CertifiedWave) -> bool {
+        let expected = self.pace.expected(wave.certificate().picks.len());
+        expected.is_some_and(|expected| expected < TINY) && !self.pace.is_due()
+    }
 }
 
 /// A chunk that has run, and how long that took on the thread that ran it.
@@ -168,8 +262,8 @@ fn timed<R>(body: impl FnOnce() -> R) -> (R, Duration) {
 
 /// How long a burst takes on one thread, from the waves before; the latest counts a quarter.
 ///
-/// A wave's time is the sum over its chunks, each on its own thread. The time that a shared wave took by the clock
-/// would say more about how many workers came, and how late, than about the work in it.
+/// Every chunk is timed on the thread that ran it. The time that shared waves take by the clock would say more about
+/// how many workers came, and how late, than about the work in them.
 #[derive(Debug, Default)]
 struct Pace {
     burst_ns: Option<f64>,
@@ -242,7 +336,7 @@ mod tests {
         let mut threads = Threads::new(4).unwrap();
         waves.into_iter().for_each(|took| threads.pace.learn(16, took));
         let expected = threads.pace.expected(bursts);
-        threads.worth_sharing(expected)
+        threads.worth_sharing(expected, expected)
     }
 
     #[test]
@@ -286,8 +380,13 @@ mod tests {
         let mut pool = Pool::start(3);
         for wave in 0..2_000_u32 {
             let all = std::sync::Barrier::new(4);
-            let leaders = pool.share(0..4_u32, 3, move |_| all.wait().is_leader());
-            assert_eq!(leaders.into_iter().filter(|leader| *leader).count(), 1);
+            let run = Run::new(move |_: u32, _| all.wait().is_leader());
+            pool.submit(0..4, &run, 3);
+            let mut leaders = Vec::new();
+            while pool.out() > 0 {
+                pool.collect(&mut leaders);
+            }
+            assert_eq!(leaders.into_iter().flatten().filter(|leader| *leader).count(), 1);
             if wave % 16 == 0 {
                 // Time to lose patience: the next wave finds them parked, or on their way.
                 thread::sleep(Duration::from_micros(u64::from(wave % 128)));

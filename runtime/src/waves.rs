@@ -1,8 +1,9 @@
 //! Re-checking a recorded schedule, offline: was every wave one that could be certified?
 //!
 //! It knows neither planner nor certifier nor machine, only the record: which sessions each wave picked, how their
-//! bursts ended, and which inputs came in between. A session may be picked when it was opened, or its last burst
-//! ended ready, or it was answered since; once in a wave; and never after it ended.
+//! bursts ended, which inputs came in between, and how many waves were out when each was certified. A session may be
+//! picked when it was opened, or its last burst ended ready, or it was answered since; once in a wave; never while an
+//! earlier wave has it; and never after it ended.
 
 use crate::record::RunRecord;
 use crate::tape::Input;
@@ -45,6 +46,26 @@ pub enum WaveError {
         /// The session.
         session: SessionId,
     },
+    /// A session picked while an earlier wave had it.
+    #[error("{session} is picked for the wave at {tick}, which was certified before the one at {holder} was committed")]
+    Overlap {
+        /// The wave.
+        tick: Tick,
+        /// The session.
+        session: SessionId,
+        /// The wave that still had it.
+        holder: Tick,
+    },
+    /// A wave that was planned before an earlier one was.
+    #[error("the wave at {tick} was planned at step {found}, the one before it at step {before}")]
+    Step {
+        /// The wave.
+        tick: Tick,
+        /// Its planner step.
+        found: u64,
+        /// The step of the wave before.
+        before: u64,
+    },
     /// A session picked while it waited, after it ended, or before it was opened.
     #[error("{session} is picked in the wave at {tick} while it {why}")]
     NotReady {
@@ -84,6 +105,8 @@ struct Check<'a> {
     answers: BTreeMap<SessionId, Vec<u64>>,
     summary: WaveSummary,
     wave: Option<Tick>,
+    /// The wave's planner step.
+    step: u64,
     width: u64,
     chunk: u64,
 }
@@ -103,6 +126,7 @@ pub fn verify_waves(record: &RunRecord) -> Result<WaveSummary, WaveError> {
         answers,
         summary: WaveSummary::default(),
         wave: None,
+        step: 0,
         width: 0,
         chunk: 0,
     };
@@ -111,26 +135,44 @@ pub fn verify_waves(record: &RunRecord) -> Result<WaveSummary, WaveError> {
         for _ in 0..burst.events {
             reader.event()?;
         }
-        if burst.of_wave {
-            check.pick(&burst)?;
-        } else {
-            check.states.entry(burst.session).or_insert(State::Ready);
+        match burst.lag {
+            Some(lag) => check.pick(&burst, lag)?,
+            None => {
+                check.states.entry(burst.session).or_insert(State::Ready);
+            }
         }
     }
     Ok(check.summary)
 }
 
 impl Check<'_> {
-    fn pick(&mut self, burst: &BurstRecord) -> Result<(), WaveError> {
+    /// A new wave: the next one, planned no earlier than the one before it.
+    fn wave(&mut self, tick: Tick, lag: u64) -> Result<(), WaveError> {
+        // The first wave stands at tick 0, and every wave makes one tick.
+        let expected = self.wave.map_or(0, |before| before.0 + 1);
+        if tick.0 != expected {
+            return Err(WaveError::Order { before: self.wave.unwrap_or_default(), found: tick });
+        }
+        let allowed = u64::from(self.record.schedule.window) - 1;
+        if lag > allowed {
+            return Err(WaveError::TooLarge { tick, what: "waves out before it", found: lag, allowed });
+        }
+        // More waves cannot have been out than there were.
+        let step = tick.0.saturating_sub(lag);
+        if step < self.step {
+            return Err(WaveError::Step { tick, found: step, before: self.step });
+        }
+        (self.wave, self.step, self.width) = (Some(tick), step, 0);
+        self.summary.waves += 1;
+        Ok(())
+    }
+
+    fn pick(&mut self, burst: &BurstRecord, lag: u64) -> Result<(), WaveError> {
         let (tick, session, schedule) = (burst.tick, burst.session, &self.record.schedule);
         if self.wave != Some(tick) {
-            // The first wave stands at tick 0, and every wave makes one tick.
-            let expected = self.wave.map_or(0, |before| before.0 + 1);
-            if tick.0 != expected {
-                return Err(WaveError::Order { before: self.wave.unwrap_or_default(), found: tick });
-            }
-            (self.wave, self.width) = (Some(tick), 0);
-            self.summary.waves += 1;
+            self.wave(tick, lag)?;
+        } else if self.step != tick.0.saturating_sub(lag) {
+            return Err(WaveError::Step { tick, found: tick.0.saturating_sub(lag), before: self.step });
         }
         if burst.first {
             self.chunk = 0;
@@ -147,11 +189,17 @@ impl Check<'_> {
                 return Err(WaveError::TooLarge { tick, what, found, allowed });
             }
         }
-        if self.picked.insert(session, tick) == Some(tick) && !planted(Planted::WavesTwice) {
-            return Err(WaveError::Twice { tick, session });
+        match self.picked.insert(session, tick) {
+            Some(holder) if holder == tick && !planted(Planted::WavesTwice) => {
+                return Err(WaveError::Twice { tick, session });
+            }
+            Some(holder) if holder != tick && holder.0 >= self.step && !planted(Planted::WavesOverlap) => {
+                return Err(WaveError::Overlap { tick, session, holder });
+            }
+            _ => {}
         }
         let answered = self.answers.get_mut(&session).is_some_and(|steps| {
-            let due = steps.iter().take_while(|step| **step <= tick.0).count();
+            let due = steps.iter().take_while(|step| **step <= self.step).count();
             steps.drain(..due).count() > 0
         });
         let why = match self.states.get(&session) {

@@ -31,7 +31,7 @@ fn image() -> Arc<CodeImage> {
 
 fn runtime<E>(executor: E, image: &Arc<CodeImage>, sessions: usize) -> Runtime<E> {
     let config = ProtocolMachineConfig { record: true, trace: TraceMode::Full, ..Default::default() };
-    let schedule = Schedule { wave: 9, fuel: 3, chunk: 1, ..Schedule::default() };
+    let schedule = Schedule { wave: 9, fuel: 3, chunk: 1, window: 3, turn: 4, ..Schedule::default() };
     let mut runtime = Runtime::with_executor(config, schedule, executor).unwrap();
     let image = runtime.load(Arc::clone(image)).unwrap();
     for _ in 0..sessions {
@@ -63,7 +63,7 @@ fn tiny_waves_with_any_number_of_workers() {
     for seed in 0..240 {
         let host = Arc::new(SeededHost::new(seed));
         let (workers, sessions, turns) = (1 + seed as usize % 8, 2 + mix(seed) as usize % 30, mix(!seed) as usize % 90);
-        let expected = seen(&mut runtime(Inline, &image, sessions), &host, turns);
+        let expected = seen(&mut runtime(Inline::default(), &image, sessions), &host, turns);
         let mut threads = runtime(Threads::eager(workers).unwrap(), &image, sessions);
         assert_eq!(seen(&mut threads, &host, turns), expected, "seed {seed}, {workers} workers");
         waves += expected.0;
@@ -84,7 +84,7 @@ fn a_pace_decides_and_changes_nothing() {
     let image = image();
     for seed in 0..40 {
         let host = Arc::new(SeededHost::new(seed));
-        let expected = seen(&mut runtime(Inline, &image, 200), &host, usize::MAX);
+        let expected = seen(&mut runtime(Inline::default(), &image, 200), &host, usize::MAX);
         let threads = Threads::new(1 + seed as usize % 8).unwrap();
         assert_eq!(seen(&mut runtime(threads, &image, 200), &host, usize::MAX), expected, "seed {seed}");
     }

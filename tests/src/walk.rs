@@ -7,8 +7,8 @@ use motet_machine::{
     TraceEvent, TraceReader,
 };
 use motet_runtime::{
-    GuestRuntime, Inline, Input, Normalised, RecordWriter, Replayed, RunRecord, RunStatus, Runtime, Schedule,
-    ScheduleMetrics, Seeded, normalise, read_inputs, replay,
+    ContentionMetrics, GuestRuntime, Inline, Input, Normalised, Observed, RecordWriter, Replayed, RunRecord, RunStatus,
+    Runtime, Schedule, Seeded, normalise, read_inputs, replay,
 };
 use motet_types::{Digest, GlobalType};
 use std::sync::Arc;
@@ -47,10 +47,17 @@ impl Setup {
         self
     }
 
-    /// The set-up with another wave and fuel.
+    /// The set-up with another wave and fuel, and one wave at a time.
     #[must_use]
     pub const fn schedule(mut self, wave: u32, fuel: u32) -> Self {
         (self.schedule.wave, self.schedule.fuel) = (wave, fuel);
+        self.window(1, 1)
+    }
+
+    /// The set-up with another window and another number of waves in a turn.
+    #[must_use]
+    pub const fn window(mut self, window: u32, turn: u32) -> Self {
+        (self.schedule.window, self.schedule.turn) = (window, turn);
         self
     }
 
@@ -82,7 +89,7 @@ impl Setup {
 
     /// A cooperative runtime with the sessions opened and nothing run.
     pub fn guest(&self, image: &Arc<CodeImage>) -> Result<GuestRuntime, String> {
-        self.start(image, Inline)
+        self.start(image, Inline::default())
     }
 
     /// Runs the image and keeps everything that can be seen of it.
@@ -113,7 +120,7 @@ pub struct Run {
     /// The machine's counters.
     pub tally: Tally,
     /// The scheduler's counters.
-    pub metrics: ScheduleMetrics,
+    pub metrics: ContentionMetrics,
     /// The digest of the trace.
     pub trace_digest: Digest,
     /// The state root.
@@ -130,10 +137,10 @@ pub struct Run {
 
 impl Run {
     /// What can be seen of a runtime that has stopped.
-    pub fn of<E, H: EffectHandler + ?Sized>(mut runtime: Runtime<E>, host: &H) -> Result<Self, String> {
+    pub fn of<E: Observed, H: EffectHandler + ?Sized>(mut runtime: Runtime<E>, host: &H) -> Result<Self, String> {
         let status = runtime.status();
         let tape = runtime.tape().map(|tape| tape.bytes().to_vec()).ok_or("the run was not recorded")?;
-        let (tally, metrics) = (*runtime.machine().tally(), *runtime.metrics());
+        let (tally, metrics) = (*runtime.machine().tally(), runtime.contention());
         let trace_digest = runtime.trace_digest().ok_or("the trace was off")?;
         let (state_root, faults) = (runtime.state_root(), runtime.faults().to_vec());
         let events = runtime.machine().trace_bytes();

@@ -90,9 +90,10 @@ fn workers_and_completion_order_change_nothing() {
             _ => SchedulerPolicy::Random { seed },
         };
         let mut first: Option<Normalised> = None;
-        for (wave, fuel, chunk) in [(1, 1, 1), (8, 16, 1), (64, 256, 4), (1024, 64, 3)] {
-            let schedule = Schedule { policy: policy.clone(), wave, fuel, chunk };
-            let (expected, trace) = run(Inline, &image, &host, &schedule);
+        let shapes = [(1, 1, 1, 1, 1), (8, 16, 1, 1, 1), (8, 16, 3, 4, 9), (64, 256, 4, 2, 3), (1024, 64, 3, 1, 1)];
+        for (wave, fuel, chunk, window, turn) in shapes {
+            let schedule = Schedule { policy: policy.clone(), wave, fuel, chunk, window, turn };
+            let (expected, trace) = run(Inline::default(), &image, &host, &schedule);
             limited += usize::from(expected.status == RunStatus::MaxSteps);
             faulted += expected.faults;
             for workers in [1, 2, 3, 4, 8, 16] {

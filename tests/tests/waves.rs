@@ -45,12 +45,13 @@ fn headers(events: &[u8]) -> (Vec<usize>, Vec<usize>) {
 
 #[test]
 fn true_records_pass() {
-    for (policy, wave, fuel, chunk) in [
-        (SchedulerPolicy::Cooperative, 1, 1, 1),
-        (SchedulerPolicy::ProgressAware, 4, 3, 2),
-        (SchedulerPolicy::Random { seed: 3 }, 64, 5, 3),
+    for (policy, wave, fuel, chunk, window) in [
+        (SchedulerPolicy::Cooperative, 1, 1, 1, 1),
+        (SchedulerPolicy::Cooperative, 2, 3, 1, 3),
+        (SchedulerPolicy::ProgressAware, 4, 3, 2, 1),
+        (SchedulerPolicy::Random { seed: 3 }, 64, 5, 3, 2),
     ] {
-        let record = record(Schedule { policy, wave, fuel, chunk });
+        let record = record(Schedule { policy, wave, fuel, chunk, window, turn: 5 });
         let summary = verify_waves(&record).unwrap();
         let tally = record.end.unwrap().tally;
         assert_eq!((summary.waves, summary.picks, summary.steps), (tally.waves, tally.bursts, tally.steps));
@@ -60,7 +61,7 @@ fn true_records_pass() {
 
 #[test]
 fn forged_records_are_refused() {
-    let schedule = Schedule { policy: SchedulerPolicy::Cooperative, wave: 4, fuel: 5, chunk: 2 };
+    let schedule = Schedule { policy: SchedulerPolicy::Cooperative, wave: 4, fuel: 5, chunk: 2, window: 1, turn: 1 };
     let sound = record(schedule);
     let (chunks, bursts) = headers(&sound.events);
     let forge = |change: &dyn Fn(&mut RunRecord)| {
@@ -92,8 +93,33 @@ fn forged_records_are_refused() {
 }
 
 #[test]
+fn forged_windows_are_refused() {
+    let schedule = Schedule { policy: SchedulerPolicy::Cooperative, wave: 2, fuel: 5, chunk: 2, window: 3, turn: 50 };
+    let sound = record(schedule);
+    let (chunks, bursts) = headers(&sound.events);
+    let forge = |change: &dyn Fn(&mut RunRecord)| {
+        let mut forged = sound.clone();
+        change(&mut forged);
+        verify_waves(&forged)
+    };
+    // Three waves of two are out before the first is committed: the second's header says that one was out.
+    assert_eq!(sound.events[chunks[8] + 4], 2, "kind: one more than the waves that were out");
+    let overlap = forge(&|r| r.events.copy_within(bursts[7]..bursts[7] + 8, bursts[9]));
+    assert!(matches!(overlap, Err(WaveError::Overlap { .. })), "{overlap:?}");
+    let deep = forge(&|r| r.schedule.window = 2);
+    assert!(matches!(deep, Err(WaveError::TooLarge { what: "waves out before it", .. })), "{deep:?}");
+    let (fourth, fifth) = (chunks[10], chunks[11]);
+    let back = forge(&|r| {
+        r.events[fourth + 4] = 1;
+        r.events[fifth + 4] = 3;
+    });
+    assert!(matches!(back, Err(WaveError::Step { .. })), "{back:?}");
+}
+
+#[test]
 fn the_envelope_between_schedules() {
-    let schedule = |wave, fuel| Schedule { policy: SchedulerPolicy::Cooperative, wave, fuel, chunk: 2 };
+    let schedule =
+        |wave, fuel| Schedule { policy: SchedulerPolicy::Cooperative, wave, fuel, chunk: 2, window: 1, turn: 1 };
     let (baseline, candidate) = (record(schedule(1, 1)), record(schedule(4, 5)));
     let same = envelope_diff(&baseline, &baseline).unwrap();
     assert_eq!(same.scheduler_permutation_class, SchedulerPermutationClass::Exact);

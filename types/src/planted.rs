@@ -82,6 +82,42 @@ faults! {
     RootSkipsPayloads = "root.skips_payloads",
     /// The planner picks an island twice.
     PlannerTwice = "planner.twice",
+    /// The planner leaves an island out that nobody will plan again.
+    PlannerForgets = "planner.forgets",
+    /// The planner ignores the step limit.
+    PlannerIgnoresLimit = "planner.ignores_limit",
+    /// The certifier takes any wave number.
+    CertifierTrustsWave = "certifier.trusts_wave",
+    /// The certifier takes plans made for another step.
+    CertifierTrustsStep = "certifier.trusts_step",
+    /// The certifier takes plans that start from another state.
+    CertifierTrustsBoundary = "certifier.trusts_boundary",
+    /// The certifier takes any footprint.
+    CertifierTrustsFootprint = "certifier.trusts_footprint",
+    /// The certifier lets an island be picked that is not ready.
+    CertifierTrustsReadiness = "certifier.trusts_readiness",
+    /// The certifier keeps the islands of a plan that it refuses.
+    CertifierKeepsRefused = "certifier.keeps_refused",
+    /// Chunks are joined in the order in which they were finished.
+    JoinUnsorted = "join.unsorted",
+    /// A wave with a chunk too few is taken as whole.
+    JoinTrustsCount = "join.trusts_count",
+    /// The executor finishes the newest wave first.
+    ExecutorNewestFirst = "executor.newest_first",
+    /// The executor loses a chunk.
+    ExecutorLosesChunk = "executor.loses_chunk",
+    /// The commit hands the ready islands back in another order.
+    CommitReversesReady = "commit.reverses_ready",
+    /// The commit takes the trace of one chunk before that of the chunk before it.
+    CommitReversesTrace = "commit.reverses_trace",
+    /// The commit forgets that an island is ready.
+    CommitForgetsReady = "commit.forgets_ready",
+    /// The commit leaves the tick where it was.
+    CommitTickStays = "commit.tick_stays",
+    /// Answers of a session that has ended stay pending.
+    CommitKeepsPending = "commit.keeps_pending",
+    /// The offline check of waves lets a session be picked while an earlier wave has it.
+    WavesOverlap = "waves.overlap",
     /// The tape forgets an open.
     TapeForgetsOpen = "tape.forgets_open",
     /// Replay does not compare questions.

@@ -2,10 +2,10 @@
 
 /// The facade, with loom's primitives. See [`crate::sync`].
 pub(crate) mod sync {
-    pub(crate) use super::model::{Deque, Parker, Patience, Stealer, Unparker, contain, slip};
+    pub(crate) use super::model::{Deque, Parker, Patience, Stealer, Unparker, contain, lock, slip};
     pub(crate) use crossbeam_deque::Steal;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
     pub(crate) use loom::thread::JoinHandle;
 
     /// Starts a thread.

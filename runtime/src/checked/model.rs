@@ -12,7 +12,7 @@
 //! `unpark` happens before the return of the `park` that took its token. Unlike crossbeam's it never wakes for nothing;
 //! every call of `park` stands in a loop that looks again.
 
-use super::sync::{Arc, AtomicUsize, Condvar, Mutex, Ordering};
+use super::sync::{Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::checked::slip::Planned;
 use crossbeam_deque::Steal;
 use std::collections::VecDeque;
@@ -37,7 +37,7 @@ impl<T> Inner<T> {
 pub(crate) struct Deque<T>(Arc<Inner<T>>);
 
 impl<T> Deque<T> {
-    pub(crate) fn new_lifo() -> Self {
+    pub(crate) fn new_fifo() -> Self {
         Self(Arc::new(Inner { items: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) }))
     }
 
@@ -50,7 +50,7 @@ impl<T> Deque<T> {
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
-        self.0.with(VecDeque::pop_back)
+        self.0.with(VecDeque::pop_front)
     }
 }
 
@@ -112,6 +112,11 @@ impl Patience {
     pub(crate) fn is_left(&self) -> bool {
         false
     }
+}
+
+/// Locks; nobody counts here.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> (MutexGuard<'_, T>, bool) {
+    (mutex.lock().unwrap_or_else(PoisonError::into_inner), false)
 }
 
 /// Runs `body`; none when it panicked as planned.

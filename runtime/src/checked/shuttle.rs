@@ -3,10 +3,10 @@
 
 /// The facade, with shuttle's primitives. See [`crate::sync`].
 pub(crate) mod sync {
-    pub(crate) use super::model::{Deque, Parker, Patience, Stealer, Unparker, contain, slip};
+    pub(crate) use super::model::{Deque, Parker, Patience, Stealer, Unparker, contain, lock, slip};
     pub(crate) use crossbeam_deque::Steal;
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex};
+    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard};
     pub(crate) use shuttle::thread::JoinHandle;
 
     /// Starts a thread.

@@ -15,15 +15,15 @@ pub enum Slip {
     NoFenceBeforeWaking,
     /// The leader says that it woke a worker and does not.
     WakesNobody,
-    /// A job is counted before what it returned is there.
+    /// A job's return is announced before it is there.
     CountsBeforeStoring,
-    /// A job that panicked is not counted.
+    /// A job that panicked returns nothing at all.
     PanicUncounted,
-    /// The worker that returns the last job tells nobody.
-    LastStaysSilent,
-    /// The leader takes a token for the last job's return.
+    /// A worker that returns a job tells nobody.
+    ReturnsInSilence,
+    /// The leader takes a token for the return of all that is out.
     TrustsToken,
-    /// What a wave runs with is let go only after its last job was counted.
+    /// What a job ran with is let go only after its return.
     KeepsRunning,
     /// The workers are told to stop, but not woken.
     StopsWithoutWaking,

@@ -1,4 +1,4 @@
-//! The pool: one leader that pushes a wave of jobs and takes part in them, workers that steal, and the way back.
+//! The pool: one leader that pushes jobs and takes part in them, workers that steal, and the way back.
 //!
 //! Nothing here knows machines or looks at a clock. Every word by which threads speak to each other comes from
 //! `super::sync`, and this file is compiled once for each facade of that name; see `docs/concurrency.md` for who may
@@ -8,17 +8,23 @@
 //! parks; the leader pushes its jobs before it looks who sleeps. Whatever the interleaving, one of the two sees the
 //! other, so no job waits for a sleeper.
 //!
-//! Returning. A job's result is stored, and what it ran with let go, before the job is counted; the leader takes the
-//! results when it has seen the count at zero. A job that panics is counted and returns nothing.
+//! Returning. What a job ran with is let go before its result is stored, and every result is stored before the leader
+//! is told; the leader knows how many jobs it has handed out and not seen again. A job that panics returns `None`.
 
 use super::sync::{
-    Arc, AtomicBool, AtomicUsize, Deque, JoinHandle, Mutex, Ordering, Parker, Patience, Steal, Stealer, Unparker,
-    contain, fence, slip, spawn,
+    Arc, AtomicBool, AtomicUsize, Deque, JoinHandle, Mutex, MutexGuard, Ordering, Parker, Patience, Steal, Stealer,
+    Unparker, contain, fence, lock, slip, spawn,
 };
-use std::sync::PoisonError;
 
-/// What every job of a wave is run with.
-struct Run<J, R>(Box<dyn Fn(J) -> R + Send + Sync>);
+/// What jobs are run with; the second argument is the lane, 0 for the leader.
+pub struct Run<J, R>(Box<dyn Fn(J, usize) -> R + Send + Sync>);
+
+impl<J, R> Run<J, R> {
+    /// Shared by the jobs that are run with it.
+    pub fn new(run: impl Fn(J, usize) -> R + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self(Box::new(run)))
+    }
+}
 
 /// A job on its way to whoever runs it.
 struct Task<J, R> {
@@ -37,12 +43,34 @@ struct Bed {
 struct Shared<J, R> {
     stealer: Stealer<Task<J, R>>,
     beds: Vec<Bed>,
-    /// What the wave's jobs returned.
-    returned: Mutex<Vec<R>>,
-    /// How many of the wave's jobs are not counted yet.
-    missing: AtomicUsize,
+    /// What workers' jobs returned and the leader has not taken yet.
+    returned: Mutex<Vec<Option<R>>>,
+    /// How many those are, for a look without the lock.
+    arrived: AtomicUsize,
     leader: Unparker,
     stop: AtomicBool,
+    counts: Counts,
+}
+
+/// What happened, for those who want to know. Nobody acts on it, so it is plain relaxed counting, and not the
+/// facade's: the checkers do not step it.
+#[derive(Debug, Default)]
+struct Counts {
+    steals: std::sync::atomic::AtomicU64,
+    parks: std::sync::atomic::AtomicU64,
+    wakes: std::sync::atomic::AtomicU64,
+    contended: std::sync::atomic::AtomicU64,
+}
+
+fn count(what: &std::sync::atomic::AtomicU64) {
+    what.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Runs a task; none when it panicked. What it ran with is let go first: when the leader has all it asked for, nobody
+/// holds the host any more.
+fn carry_out<J, R>(task: Task<J, R>, lane: usize) -> Option<R> {
+    let Task { job, run } = task;
+    contain(|| (run.0)(job, lane))
 }
 
 impl<J, R> Shared<J, R> {
@@ -57,41 +85,43 @@ impl<J, R> Shared<J, R> {
         }
     }
 
-    /// Runs a task and returns it; true when it was the wave's last.
-    fn carry_out(&self, task: Task<J, R>) -> bool {
-        let Task { job, run } = task;
-        let result = contain(|| (run.0)(job));
+    /// Runs a stolen task and returns it.
+    fn serve(&self, task: Task<J, R>, lane: usize) {
+        count(&self.counts.steals);
+        let kept = slip!(KeepsRunning).then(|| Arc::clone(&task.run));
+        let result = carry_out(task, lane);
         if slip!(PanicUncounted) && result.is_none() {
-            return false;
+            return;
         }
         if slip!(CountsBeforeStoring) {
-            let last = self.missing.fetch_sub(1, Ordering::AcqRel) == 1;
-            self.store(result);
-            return last;
+            self.arrived.fetch_add(1, Ordering::Release);
+            self.returned().push(result);
+        } else {
+            let mut returned = self.returned();
+            returned.push(result);
+            self.arrived.store(returned.len(), Ordering::Release);
         }
-        let kept = slip!(KeepsRunning).then(|| Arc::clone(&run));
-        // When the leader has all it asked for, nobody holds the host any more.
-        drop(run);
-        self.store(result);
-        let last = self.missing.fetch_sub(1, Ordering::AcqRel) == 1;
+        if !slip!(ReturnsInSilence) {
+            self.leader.unpark();
+        }
         drop(kept);
-        last
     }
 
-    fn store(&self, result: Option<R>) {
-        if let Some(result) = result {
-            self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+    fn returned(&self) -> MutexGuard<'_, Vec<Option<R>>> {
+        let (returned, contended) = lock(&self.returned);
+        if contended {
+            count(&self.counts.contended);
         }
+        returned
     }
 
     /// A worker's life.
-    fn work(&self, bed: &Bed, parker: &Parker) {
+    fn work(&self, at: usize, parker: &Parker) {
+        let bed = &self.beds[at];
         let mut patience = Patience::new();
         loop {
             if let Some(task) = self.steal() {
-                if self.carry_out(task) && !slip!(LastStaysSilent) {
-                    self.leader.unpark();
-                }
+                self.serve(task, at + 1);
                 patience = Patience::new();
                 continue;
             }
@@ -107,7 +137,8 @@ impl<J, R> Shared<J, R> {
                 fence(Ordering::SeqCst);
             }
             if self.stealer.is_empty() || slip!(ParksWithoutSecondLook) {
-                // A token from an earlier wave only makes the worker look once more.
+                // A stale token only makes the worker look once more.
+                count(&self.counts.parks);
                 parker.park();
             }
             bed.sleeping.store(false, Ordering::Relaxed);
@@ -115,17 +146,18 @@ impl<J, R> Shared<J, R> {
         }
     }
 
-    /// Wakes up to `count` workers that sleep or are about to.
-    fn wake(&self, count: usize) {
+    /// Wakes up to `most` workers that sleep or are about to.
+    fn wake(&self, most: usize) {
         if !slip!(NoFenceBeforeWaking) {
             // Against the fence in `work`.
             fence(Ordering::SeqCst);
         }
-        let mut left = count;
+        let mut left = most;
         for bed in &self.beds {
             // The load spares the awake ones the swap's write.
             if left > 0 && bed.sleeping.load(Ordering::Relaxed) && bed.sleeping.swap(false, Ordering::Relaxed) {
                 if !slip!(WakesNobody) {
+                    count(&self.counts.wakes);
                     bed.unparker.unpark();
                 }
                 left -= 1;
@@ -140,29 +172,34 @@ pub struct Pool<J, R> {
     parker: Parker,
     shared: Arc<Shared<J, R>>,
     threads: Vec<JoinHandle<()>>,
+    /// Jobs that were submitted and have not been collected.
+    out: usize,
+    /// Results on their way from the shared buffer, which takes this one's room in exchange.
+    taken: Vec<Option<R>>,
 }
 
 impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
     /// Starts that many workers beside the calling thread. When the system gives fewer threads, those carry on.
     pub fn start(workers: usize) -> Self {
-        let (deque, parker) = (Deque::new_lifo(), Parker::new());
+        let (deque, parker) = (Deque::new_fifo(), Parker::new());
         let parkers: Vec<Parker> = (0..workers).map(|_| Parker::new()).collect();
         let bed = |parker: &Parker| Bed { sleeping: AtomicBool::new(false), unparker: parker.unparker().clone() };
         let shared = Arc::new(Shared {
             stealer: deque.stealer(),
             beds: parkers.iter().map(bed).collect(),
             returned: Mutex::new(Vec::new()),
-            missing: AtomicUsize::new(0),
+            arrived: AtomicUsize::new(0),
             leader: parker.unparker().clone(),
             stop: AtomicBool::new(false),
+            counts: Counts::default(),
         });
         let start = |(at, parker): (usize, Parker)| {
             let shared = Arc::clone(&shared);
-            spawn(format!("motet-{at}"), move || shared.work(&shared.beds[at], &parker))
+            spawn(format!("motet-{at}"), move || shared.work(at, &parker))
         };
         // After one refusal the others would be refused too.
         let threads = parkers.into_iter().enumerate().map_while(start).collect();
-        Self { deque, parker, shared, threads }
+        Self { deque, parker, shared, threads, out: 0, taken: Vec::new() }
     }
 
     /// Whether a worker is awake, as far as can be seen without asking.
@@ -174,43 +211,60 @@ impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
         self.shared.beds.iter().take(self.threads.len())
     }
 
-    /// Runs every job, on the calling thread and on workers, of which at most `wake` are woken; returns what they
-    /// returned, in no order. A job that panicked is missing from it.
-    pub fn share(
-        &mut self,
-        jobs: impl ExactSizeIterator<Item = J>,
-        wake: usize,
-        run: impl Fn(J) -> R + Send + Sync + 'static,
-    ) -> Vec<R> {
-        let shared = &*self.shared;
-        let run = Arc::new(Run(Box::new(run)));
-        let tasks: Vec<Task<J, R>> = jobs.map(|job| Task { job, run: Arc::clone(&run) }).collect();
-        // Nobody else looks at these two between waves; the push passes them on.
-        shared.missing.store(tasks.len(), Ordering::Relaxed);
-        shared.returned.lock().unwrap_or_else(PoisonError::into_inner).reserve(tasks.len());
+    /// How many jobs are out: submitted and not collected.
+    pub const fn out(&self) -> usize {
+        self.out
+    }
+
+    /// Hands jobs out, and wakes at most `wake` workers that sleep.
+    pub fn submit(&mut self, jobs: impl IntoIterator<Item = J>, run: &Arc<Run<J, R>>, wake: usize) {
         if slip!(WakesBeforePushing) {
-            shared.wake(wake);
+            self.shared.wake(wake);
         }
-        for task in tasks {
-            self.deque.push(task);
+        for job in jobs {
+            self.out += 1;
+            self.deque.push(Task { job, run: Arc::clone(run) });
         }
         if !slip!(WakesBeforePushing) {
-            shared.wake(wake);
+            self.shared.wake(wake);
         }
-        while let Some(task) = self.deque.pop() {
-            shared.carry_out(task);
-        }
+    }
+
+    /// Takes what has come back. When nothing has, runs the oldest job that nobody has taken, or waits. Each of `into`
+    /// is a job's result, none for one that panicked. Returns at once when nothing is out.
+    pub fn collect(&mut self, into: &mut Vec<Option<R>>) {
+        let shared = &*self.shared;
         let patience = Patience::new();
-        while shared.missing.load(Ordering::Acquire) > 0 {
+        while self.out > 0 {
+            if shared.arrived.load(Ordering::Acquire) > 0 {
+                let mut returned = shared.returned();
+                std::mem::swap(&mut *returned, &mut self.taken);
+                shared.arrived.store(0, Ordering::Relaxed);
+                drop(returned);
+                self.out -= self.taken.len();
+                into.append(&mut self.taken);
+                return;
+            }
+            if let Some(task) = self.deque.pop() {
+                into.push(carry_out(task, 0));
+                self.out -= 1;
+                return;
+            }
             if !patience.is_left() {
-                // The last job's worker unparks. A token that an earlier wave left only makes this look once more.
+                // Every result that is stored is followed by a token. A stale one only makes this look once more.
+                count(&shared.counts.parks);
                 self.parker.park();
                 if slip!(TrustsToken) {
-                    break;
+                    self.out = 0;
                 }
             }
         }
-        std::mem::take(&mut *shared.returned.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Chunks run by workers, times that a thread slept, times that one was woken, times that a lock was taken.
+    pub fn counts(&self) -> [u64; 4] {
+        let Counts { steals, parks, wakes, contended } = &self.shared.counts;
+        [steals, parks, wakes, contended].map(|count| count.load(std::sync::atomic::Ordering::Relaxed))
     }
 }
 

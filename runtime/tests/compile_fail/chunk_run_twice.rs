@@ -4,7 +4,7 @@ use motet_runtime::machine::{FinishedChunk, WaveChunk};
 
 fn again(chunk: WaveChunk, host: &SeededHost) -> [FinishedChunk; 2] {
     let run = WaveChunk::run::<SeededHost>;
-    [run(chunk, host), run(chunk, host)]
+    [run(chunk, host, 0), run(chunk, host, 0)]
 }
 
 fn main() {}

@@ -1,9 +1,9 @@
 //! A finished wave is committed once.
-use motet_runtime::machine::{FinishedWave, ProtocolMachine};
+use motet_runtime::machine::{CommitReport, FinishedWave, ProtocolMachine};
 
-fn again(machine: &mut ProtocolMachine, wave: FinishedWave) {
-    machine.commit(wave);
-    machine.commit(wave);
+fn again(machine: &mut ProtocolMachine, wave: FinishedWave, report: &mut CommitReport) {
+    machine.commit(wave, report);
+    machine.commit(wave, report);
 }
 
 fn main() {}

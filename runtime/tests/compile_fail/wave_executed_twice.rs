@@ -1,10 +1,10 @@
 //! A wave is carried out once.
-use motet_runtime::machine::{CertifiedWave, FinishedWave, LostChunk};
+use motet_runtime::machine::CertifiedWave;
 use motet_runtime::{Executor, Inline, SeededHost};
 
-fn again(wave: CertifiedWave, host: &SeededHost) -> Result<FinishedWave, LostChunk> {
-    Inline.execute(wave, host)?;
-    Inline.execute(wave, host)
+fn again(executor: &mut Inline, wave: CertifiedWave, host: &SeededHost) {
+    executor.submit(wave, host);
+    executor.submit(wave, host);
 }
 
 fn main() {}

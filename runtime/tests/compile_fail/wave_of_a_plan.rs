@@ -1,10 +1,10 @@
 //! A plan is not a wave.
-use motet_runtime::machine::{CertifiedWave, FinishedWave, LostChunk, WavePlan};
+use motet_runtime::machine::{CertifiedWave, WavePlan};
 use motet_runtime::{Executor, Inline, SeededHost};
 
-fn hurry(plan: WavePlan, host: &SeededHost) -> Result<FinishedWave, LostChunk> {
+fn hurry(executor: &mut Inline, plan: WavePlan, host: &SeededHost) {
     let wave: CertifiedWave = plan;
-    Inline.execute(wave, host)
+    executor.submit(wave, host);
 }
 
 fn main() {}

@@ -192,7 +192,11 @@ pub fn answered_sessions_are_planned_once() -> Result<(), String> {
     for fuel in [1, 2, 256] {
         let run = Setup::default().schedule(8, fuel).sessions(3).run(&image, &host)?;
         ensure!(run.status == RunStatus::Completed, "fuel {fuel}: {:?}", run.status);
-        ensure!(run.metrics.fallbacks == 0, "fuel {fuel}: {} plans were refused", run.metrics.fallbacks);
+        ensure!(
+            run.metrics.planner_conflict_events == 0,
+            "fuel {fuel}: {} plans were refused",
+            run.metrics.planner_conflict_events
+        );
         ensure!(run.tally.steps == 3 * 8, "fuel {fuel}: {} steps", run.tally.steps);
         run.replayed()?;
     }

@@ -155,7 +155,11 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
         let run = setup.run(&image, &host)?;
         check(&run, &told)?;
         same_sessions(&wide, &run).map_err(|why| format!("{told}: {why}"))?;
-        ensure!(run.metrics.fallbacks == 0, "{told}: {} plans were refused", run.metrics.fallbacks);
+        ensure!(
+            run.metrics.planner_conflict_events == 0,
+            "{told}: {} plans were refused",
+            run.metrics.planner_conflict_events
+        );
         let seeded = setup.run_seeded(&image, &host, dice.word())?;
         host.take();
         run.same_as(&seeded).map_err(|why| format!("{told}, completion in another order: {why}"))?;

@@ -256,6 +256,23 @@ pub fn forged_waves_are_refused() -> Result<(), String> {
     Ok(())
 }
 
+/// A record in which a wave picks a session that an earlier wave still has is refused.
+pub fn forged_windows_are_refused() -> Result<(), String> {
+    let setup = Setup::default().sessions(4).schedule(2, 2).window(2, 50);
+    let sound = setup.run(&letters(4).image()?, &NoHost)?.read_record()?;
+    verify_waves(&sound).map_err(|error| error.to_string())?;
+    let number = |at: usize| u32::from_le_bytes(sound.events[at..at + 4].try_into().expect("four bytes")) as usize;
+    // Four chunks of one opened session each, then two waves that are out together, of one chunk of two bursts each.
+    let first = 4 * (16 + 16 + 8) + 16;
+    let second = first + 16 + 8 * number(first + 8);
+    let third = second + 16 + 8 * number(second + 8) + 16;
+    let mut forged = sound.clone();
+    forged.events.copy_within(first..first + 8, third);
+    let found = verify_waves(&forged).err();
+    ensure!(matches!(found, Some(WaveError::Overlap { session: SessionId(0), .. })), "{found:?}");
+    Ok(())
+}
+
 /// A record that was cut while its run went on replays as far as it goes.
 pub fn cut_records_replay_as_far_as_they_go() -> Result<(), String> {
     let image = stream().image()?;

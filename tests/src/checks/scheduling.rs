@@ -4,8 +4,8 @@ use crate::draft::{Draft, UNIT, letters, stream};
 use crate::script::{Script, choose};
 use crate::walk::Setup;
 use motet_machine::{
-    CodeImage, ConfigError, FinishedChunk, IslandId, NoHost, OpenError, ProtocolMachine, ProtocolMachineConfig,
-    Refusal, WaveChunk, WavePlan,
+    CertifiedWave, CodeImage, CommitReport, ConfigError, FinishedChunk, FinishedWave, ImageId, IslandId, NoHost,
+    OpenError, Pick, ProtocolMachine, ProtocolMachineConfig, Refusal, WaveCertificate, WaveChunk, WavePlan,
 };
 use motet_runtime::{GuestRuntime, PriorityPolicy, RunStatus, Schedule, SchedulerPolicy};
 use motet_types::{Action, EffectKind, EffectKinds, EventKind, Instr, SessionId};
@@ -13,8 +13,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn plan(machine: &ProtocolMachine, picks: &[u32]) -> WavePlan {
-    let picks = picks.iter().map(|at| IslandId(*at)).collect();
-    WavePlan { planner_step: machine.planner_step(), picks, fuel: 4, chunk: 2 }
+    let footprint = |island| machine.session_of(island).unwrap_or(SessionId(99));
+    let pick = |at: &u32| Pick { island: IslandId(*at), footprint: footprint(IslandId(*at)) };
+    let picks = picks.iter().map(pick).collect();
+    let (wave, planner_step, boundary) = (machine.next_wave(), machine.planner_step(), machine.boundary());
+    WavePlan { claim: WaveCertificate { wave, planner_step, boundary, picks }, fuel: 4, chunk: 2 }
+}
+
+fn certified(machine: &mut ProtocolMachine, plan: WavePlan) -> Result<CertifiedWave, String> {
+    machine.certify(plan, EffectKinds::NONE).map_err(|refused| refused.refusal.to_string())
+}
+
+fn refusal(machine: &mut ProtocolMachine, plan: WavePlan) -> Option<Refusal> {
+    machine.certify(plan, EffectKinds::NONE).err().map(|refused| refused.refusal)
+}
+
+fn commit(machine: &mut ProtocolMachine, finished: FinishedWave) -> CommitReport {
+    let mut report = CommitReport::default();
+    machine.commit(finished, &mut report);
+    report
 }
 
 /// A machine with that many sessions of [`letters`].
@@ -28,53 +45,164 @@ fn machine(sessions: usize) -> Result<ProtocolMachine, String> {
 }
 
 fn run_chunks(chunks: Vec<WaveChunk>) -> Vec<FinishedChunk> {
-    chunks.into_iter().map(|chunk| chunk.run(&NoHost)).collect()
+    chunks.into_iter().map(|chunk| chunk.run(&NoHost, 0)).collect()
 }
 
 /// Each way in which a plan may be wrong is refused by its name, and a refused plan changes nothing.
 pub fn wrong_plans_are_refused() -> Result<(), String> {
     let mut machine = machine(4)?;
-    let wants = EffectKinds::NONE;
-    // Island 3 waits: its session is stepped until nothing in it is ready, with nobody to answer it.
-    let step = machine.planner_step();
     let sound = plan(&machine, &[0, 1, 2]);
     let root = machine.state_root();
-    let wrong: [(&str, WavePlan, Refusal); 8] = [
-        (
-            "stale",
-            WavePlan { planner_step: step + 1, ..sound.clone() },
-            Refusal::Stale { planned: step + 1, current: step },
-        ),
-        (
-            "long stale",
-            WavePlan { planner_step: u64::MAX, ..sound.clone() },
-            Refusal::Stale { planned: u64::MAX, current: step },
-        ),
-        ("empty", WavePlan { picks: vec![], ..sound.clone() }, Refusal::Empty),
+    let empty = WavePlan { claim: WaveCertificate { picks: vec![], ..sound.claim.clone() }, ..sound.clone() };
+    let wrong: [(&str, WavePlan, Refusal); 6] = [
+        ("empty", empty, Refusal::Empty),
         ("no fuel", WavePlan { fuel: 0, ..sound.clone() }, Refusal::Empty),
         ("no chunk", WavePlan { chunk: 0, ..sound.clone() }, Refusal::Empty),
         ("unknown", plan(&machine, &[0, 4]), Refusal::Unknown(IslandId(4))),
         ("twice", plan(&machine, &[1, 0, 1]), Refusal::NotReady(IslandId(1))),
         ("last twice", plan(&machine, &[0, 1, 2, 3, 3]), Refusal::NotReady(IslandId(3))),
     ];
-    for (what, plan, refusal) in wrong {
-        let found = machine.certify(&plan, wants).err();
-        ensure!(found == Some(refusal), "{what}: {found:?}, not {refusal:?}");
+    for (what, plan, refused) in wrong {
+        let found = refusal(&mut machine, plan);
+        ensure!(found == Some(refused), "{what}: {found:?}, not {refused:?}");
         ensure!(machine.state_root() == root, "{what}: the refused plan changed the state");
         ensure!((0..4).all(|at| machine.is_ready(IslandId(at))), "{what}: an island is no longer ready");
     }
-    // While a wave is out its islands are nobody else's; the others are not ready to be taken at another step either.
-    let wave = machine.certify(&sound, wants).map_err(|error| error.to_string())?;
-    let found = machine.certify(&plan(&machine, &[2]), wants).err();
+    // While a wave is out its islands are nobody else's; the others may go out beside it.
+    let wave = certified(&mut machine, sound.clone())?;
+    let mut overlapping = plan(&machine, &[3]);
+    overlapping.claim.picks.push(sound.claim.picks[2]);
+    let found = refusal(&mut machine, overlapping);
     ensure!(found == Some(Refusal::NotReady(IslandId(2))), "out: {found:?}");
-    ensure!(wave.certificate().picks == 3 && wave.certificate().planner_step == step, "{:?}", wave.certificate());
+    let beside = plan(&machine, &[3]);
+    let beside = certified(&mut machine, beside)?;
+    ensure!(wave.certificate() == &sound.claim, "{:?}", wave.certificate());
+    ensure!(machine.open(ImageId(0)) == Err(OpenError::WavesOut { out: 2 }), "a session is opened while waves are out");
     let (frame, chunks) = wave.split();
     ensure!(chunks.len() == 2, "three picks in chunks of two make {} chunks", chunks.len());
     let finished = frame.join(run_chunks(chunks)).map_err(|error| error.to_string())?;
-    machine.commit(finished);
-    let stale = machine.certify(&sound, wants).err();
-    ensure!(stale == Some(Refusal::Stale { planned: step, current: step + 1 }), "committed: {stale:?}");
+    commit(&mut machine, finished);
+    commit(&mut machine, beside.run(&NoHost));
+    let stale = refusal(&mut machine, sound);
+    ensure!(stale == Some(Refusal::Wave { planned: 0, current: 2 }), "committed: {stale:?}");
     Ok(())
+}
+
+/// Every single word of a certificate matters: whatever is changed, the certifier refuses.
+pub fn every_word_of_a_certificate_is_checked() -> Result<(), String> {
+    let mut machine = machine(6)?;
+    // A wave is out and one is committed, so that wave and step differ; and a boundary was taken.
+    for _ in 0..3 {
+        let plan = plan(&machine, &[4, 5]);
+        let wave = certified(&mut machine, plan)?;
+        commit(&mut machine, wave.run(&NoHost));
+    }
+    machine.take_boundary();
+    let first = plan(&machine, &[3]);
+    let out = certified(&mut machine, first)?;
+    let sound = plan(&machine, &[0, 1, 2]);
+    ensure!(sound.claim.wave == 4 && sound.claim.planner_step == 3, "{:?}", sound.claim);
+    let mut tried = 0;
+    let mut refuse = |what: &str, change: &dyn Fn(&mut WaveCertificate)| {
+        let mut plan = sound.clone();
+        change(&mut plan.claim);
+        tried += 1;
+        match plan == sound {
+            true => Err(format!("{what}: nothing was changed")),
+            false if refusal(&mut machine, plan).is_some() => Ok(()),
+            false => Err(format!("{what}: the changed certificate was accepted")),
+        }
+    };
+    for by in (0..64).map(|bit| 1u64 << bit).chain([2, 3, u64::MAX]) {
+        refuse("wave", &|claim| claim.wave = claim.wave.wrapping_add(by))?;
+        refuse("planner step", &|claim| claim.planner_step = claim.planner_step.wrapping_add(by))?;
+        refuse("boundary's wave", &|claim| claim.boundary.wave = claim.boundary.wave.wrapping_add(by))?;
+        for at in 0..3 {
+            refuse("footprint", &|claim| claim.picks[at].footprint.0 = claim.picks[at].footprint.0.wrapping_add(by))?;
+            let by = by as u32;
+            if by != 0 {
+                // Islands 0 to 5 are all there: four are ready, and each is something else than the plan claims.
+                refuse("island", &|claim| claim.picks[at].island.0 = claim.picks[at].island.0.wrapping_add(by))?;
+            }
+        }
+    }
+    for bit in 0..256 {
+        refuse("boundary's digest", &|claim| claim.boundary.state.0[bit / 8] ^= 1 << (bit % 8))?;
+    }
+    for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+        refuse("a pick for another", &|claim| claim.picks[one] = claim.picks[other])?;
+        refuse("islands exchanged", &|claim| {
+            let island = claim.picks[one].island;
+            claim.picks[one].island = claim.picks[other].island;
+            claim.picks[other].island = island;
+        })?;
+    }
+    ensure!(tried > 700, "{tried} changes");
+    // And unchanged it is still accepted: none of the refusals changed anything.
+    certified(&mut machine, sound)?;
+    commit(&mut machine, out.run(&NoHost));
+    Ok(())
+}
+
+/// Waves are committed oldest first; nothing else is taken.
+pub fn waves_are_committed_in_order() -> Result<(), String> {
+    let mut machine = machine(4)?;
+    let first = plan(&machine, &[0, 1]);
+    let first = certified(&mut machine, first)?;
+    let second = plan(&machine, &[2, 3]);
+    let second = certified(&mut machine, second)?;
+    let committed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        commit(&mut machine, second.run(&NoHost));
+    }));
+    ensure!(committed.is_err(), "the newer wave was committed first");
+    commit(&mut machine, first.run(&NoHost));
+    Ok(())
+}
+
+/// Chunks and waves may be finished in any order, by anybody: nothing that can be seen changes.
+pub fn completion_order_changes_nothing() -> Result<(), String> {
+    let image = letters(6).image()?;
+    for (wave, chunk, window) in [(8, 1, 1), (3, 1, 4), (4, 2, 3)] {
+        let mut setup = Setup::default().sessions(9).schedule(wave, 2).window(window, 7);
+        setup.schedule.chunk = chunk;
+        let expected = setup.run(&image, &NoHost)?;
+        ensure!(expected.status == RunStatus::Completed, "{:?}", expected.status);
+        for seed in 0..8 {
+            let seen = setup.run_seeded(&image, &NoHost, seed)?;
+            ensure!(seen.trace_digest == expected.trace_digest, "({wave}, {chunk}, {window}), order {seed}: trace");
+            ensure!(seen.state_root == expected.state_root, "({wave}, {chunk}, {window}), order {seed}: root");
+            ensure!(seen.tape == expected.tape, "({wave}, {chunk}, {window}), order {seed}: tape");
+        }
+    }
+    Ok(())
+}
+
+/// The trace has the bursts of a wave in pick order, chunk after chunk, and its ticks go up by one a wave.
+pub fn traces_stand_in_pick_order() -> Result<(), String> {
+    let mut setup = Setup::default().sessions(4).schedule(4, 1);
+    setup.schedule.chunk = 2;
+    let run = setup.run(&one_message()?, &NoHost)?;
+    let kinds = [EventKind::Sent, EventKind::Received, EventKind::Halted];
+    let steps: Vec<_> = run.trace()?.into_iter().filter(|event| kinds.contains(&event.event.kind)).collect();
+    let sessions: Vec<u64> = steps.iter().map(|event| event.session.0).collect();
+    ensure!(sessions == [0, 1, 2, 3].repeat(4), "{sessions:?}");
+    let ticks: Vec<u64> = steps.iter().map(|event| event.tick.0).collect();
+    ensure!(ticks == (0..16).map(|at| at / 4).collect::<Vec<_>>(), "{ticks:?}");
+    Ok(())
+}
+
+/// With a window, the next wave is planned as soon as the oldest is committed, and not before: its session is out.
+pub fn windows_depend_on_commits_alone() -> Result<(), String> {
+    let setup = Setup::default().sessions(5).schedule(2, 1).window(2, 100);
+    let run = setup.run(&one_message()?, &NoHost)?;
+    let kinds = [EventKind::Sent, EventKind::Received, EventKind::Halted];
+    let trace = run.trace()?;
+    let picks: Vec<(u64, u64)> =
+        trace.iter().filter(|e| kinds.contains(&e.event.kind)).map(|e| (e.tick.0, e.session.0)).collect();
+    // Waves 0 and 1 go out with sessions 0 to 3; when 0 is back, session 4 goes first, and session 0 follows.
+    let expected = [(0, 0), (0, 1), (1, 2), (1, 3), (2, 4), (2, 0), (3, 1), (3, 2), (4, 3), (4, 4), (5, 0), (5, 1)];
+    ensure!(picks[..12] == expected, "{picks:?}");
+    run.replayed().map(drop)
 }
 
 /// An island that waits, or whose session has ended, is not ready.
@@ -90,12 +218,12 @@ pub fn waiting_islands_are_not_ready() -> Result<(), String> {
         machine.open(image.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
     }
     let both = WavePlan { fuel: 64, ..plan(&machine, &[0, 1]) };
-    let wave = machine.certify(&both, EffectKinds::NONE).map_err(|error| error.to_string())?;
-    let (frame, chunks) = wave.split();
-    let report = machine.commit(frame.join(run_chunks(chunks)).map_err(|error| error.to_string())?);
+    let wave = certified(&mut machine, both)?;
+    let report = commit(&mut machine, wave.run(&NoHost));
     ensure!(report.ready.is_empty() && report.asks.len() == 1, "{report:?}");
     for at in [0, 1] {
-        let found = machine.certify(&plan(&machine, &[at]), EffectKinds::NONE).err();
+        let plan = plan(&machine, &[at]);
+        let found = refusal(&mut machine, plan);
         ensure!(found == Some(Refusal::NotReady(IslandId(at))), "island {at}: {found:?}");
     }
     ensure!(machine.live_sessions() == 1 && machine.tally().closed == 1, "{:?}", machine.tally());
@@ -107,7 +235,7 @@ pub fn lost_chunks_are_noticed() -> Result<(), String> {
     let (mut first, mut second) = (machine(4)?, machine(4)?);
     let wave = |machine: &mut ProtocolMachine| {
         let plan = plan(machine, &[0, 1, 2, 3]);
-        machine.certify(&plan, EffectKinds::NONE).map(|wave| wave.split()).map_err(|error| error.to_string())
+        certified(machine, plan).map(CertifiedWave::split)
     };
     let (frame, chunks) = wave(&mut first)?;
     let mut finished = run_chunks(chunks);
@@ -116,7 +244,7 @@ pub fn lost_chunks_are_noticed() -> Result<(), String> {
     ensure!(lost.as_ref().is_err_and(|lost| (lost.expected, lost.found) == (2, 1)), "{lost:?}");
     // The second machine's chunks of another wave.
     let (frame, chunks) = wave(&mut second)?;
-    let report = second.commit(frame.join(run_chunks(chunks)).map_err(|error| error.to_string())?);
+    let report = commit(&mut second, frame.join(run_chunks(chunks)).map_err(|error| error.to_string())?);
     ensure!(!report.ready.is_empty(), "{report:?}");
     let (_, others) = wave(&mut second)?;
     let (frame, _) = wave(&mut machine(4)?)?;
@@ -133,9 +261,13 @@ pub fn plans_are_certified_as_they_are() -> Result<(), String> {
         setup.schedule.policy = policy.clone();
         let run = setup.run(&image, &NoHost)?;
         ensure!(run.status == RunStatus::Completed, "{policy:?}: {:?}", run.status);
-        ensure!(run.metrics.fallbacks == 0, "{policy:?}: {} plans were refused", run.metrics.fallbacks);
+        ensure!(
+            run.metrics.planner_conflict_events == 0,
+            "{policy:?}: {} plans were refused",
+            run.metrics.planner_conflict_events
+        );
         ensure!(run.metrics.max_wave_width == 3, "{policy:?}: waves of {}", run.metrics.max_wave_width);
-        ensure!(run.metrics.max_ready_depth == 5, "{policy:?}: {} ready", run.metrics.max_ready_depth);
+        ensure!(run.metrics.max_ready_queue_depth == 5, "{policy:?}: {} ready", run.metrics.max_ready_queue_depth);
     }
     Ok(())
 }
@@ -227,9 +359,9 @@ pub fn random_orders_have_seeds() -> Result<(), String> {
 pub fn limits_are_exact() -> Result<(), String> {
     let image = stream().image()?;
     let host = Script::new(&[EffectKind::Choose], |request| choose(request, "More"));
-    for (wave, fuel) in [(1, 1), (8, 16), (64, 256), (3, 7), (1 << 20, 1 << 20)] {
+    for (wave, fuel, window) in [(1, 1, 1), (8, 16, 1), (64, 256, 8), (3, 7, 1), (2, 5, 3), (1 << 20, 1 << 20, 1)] {
         for limit in [0, 1, 2, 17, 100, 255, 256, 257, 1000] {
-            let setup = Setup::default().sessions(5).schedule(wave, fuel).limit(limit);
+            let setup = Setup::default().sessions(5).schedule(wave, fuel).window(window, 4).limit(limit);
             let mut runtime = setup.guest(&image)?;
             let status = runtime.run(&host).map_err(|error| error.to_string())?;
             ensure!(status == RunStatus::MaxSteps, "({wave}, {fuel}), {limit}: {status:?}");
@@ -250,6 +382,10 @@ pub fn senseless_settings_are_refused() -> Result<(), String> {
     for (wave, fuel, chunk) in [(0, 1, 1), (1, 0, 1), (1, 1, 0), (Schedule::LIMIT + 1, 1, 1), (1, u32::MAX, 1)] {
         let schedule = Schedule { wave, fuel, chunk, ..Schedule::default() };
         ensure!(GuestRuntime::new(config.clone(), schedule).is_err(), "({wave}, {fuel}, {chunk}) was accepted");
+    }
+    for (window, turn) in [(0, 1), (1, 0), (Schedule::WINDOW_LIMIT + 1, 1), (1, u32::MAX)] {
+        let schedule = Schedule { window, turn, ..Schedule::default() };
+        ensure!(GuestRuntime::new(config.clone(), schedule).is_err(), "window {window}, turn {turn} was accepted");
     }
     let setup = |change: fn(&mut ProtocolMachineConfig)| {
         let mut config = ProtocolMachineConfig::default();
