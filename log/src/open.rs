@@ -212,12 +212,12 @@ impl Opening {
             found = walk::evidence(&last.name, rest, end.offset as usize, end.group, &self.shape);
         }
         let mut leftovers = Vec::new();
-        let mut buffer = Buffer::zeroed(self.shape.segment);
+        let mut buffer = Buffer::default();
         for candidate in candidates {
             if walk.live.iter().any(|segment| segment.name == candidate.name) {
                 continue;
             }
-            walk::load(&*candidate.file, &mut buffer).map_err(failed(&candidate.name))?;
+            walk::load(&*candidate.file, &mut buffer, &self.shape).map_err(failed(&candidate.name))?;
             let not_zero = buffer.bytes().iter().position(|&byte| byte != 0).map(|at| at as u64);
             if not_zero.is_some() && found.is_none() {
                 found = walk::evidence(&candidate.name, buffer.bytes(), 0, end.group, &self.shape);
@@ -303,8 +303,9 @@ impl Opening {
 
     /// Gives a segment the length it should have. What is there is written again as it is; behind `used` come zeros.
     fn lengthen(&self, segment: &Segment, length: u64, used: u64) -> io::Result<()> {
-        let mut buffer = Buffer::zeroed(self.shape.segment);
-        walk::load(&*segment.file, &mut buffer)?;
+        let mut buffer = Buffer::default();
+        walk::load(&*segment.file, &mut buffer, &self.shape)?;
+        buffer.resize(self.shape.segment);
         buffer.bytes_mut().get_mut(used as usize..).unwrap_or_default().fill(0);
         let from = length.min(used) as usize / ALIGNMENT * ALIGNMENT;
         storage::write(&*segment.file, from as u64, buffer.bytes().get(from..).unwrap_or_default())?;

@@ -22,7 +22,6 @@ pub const FAULTS: &[&str] = &[
     "commit-trusts-second-sync",
     "commit-mark-stands-still",
     "roll-skips-directory-sync",
-    "roll-skips-fill-sync",
     "group-ignores-record-crc",
     "group-ignores-digest",
     "group-ignores-place",

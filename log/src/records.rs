@@ -63,9 +63,8 @@ impl Records {
             let offset = self.buffer.len() as u64;
             return Err(self.corrupt(segment.number, offset, Damage::Missing));
         }
-        self.buffer.resize(self.log.shared.shape.segment);
         let failed = |source| LogError::Io { file: segment.name.to_string(), source };
-        load(&*segment.file, &mut self.buffer).map_err(failed)?;
+        load(&*segment.file, &mut self.buffer, &self.log.shared.shape).map_err(failed)?;
         self.segment = Some((segment, 0));
         Ok(())
     }

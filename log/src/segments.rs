@@ -57,9 +57,7 @@ pub(crate) fn make(storage: &dyn Storage, name: Arc<str>, size: u64) -> io::Resu
     let file = storage.create(&name)?;
     let fill = || -> io::Result<()> {
         storage::zero(&*file, 0, size)?;
-        if !planted("roll-skips-fill-sync") {
-            file.sync()?;
-        }
+        file.sync()?;
         if !planted("roll-skips-directory-sync") {
             storage.sync()?;
         }

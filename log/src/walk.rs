@@ -5,7 +5,7 @@ use crate::log::Shape;
 use crate::planted::planted;
 use crate::segments::Segment;
 use crate::storage::{self, Buffer, File};
-use crate::{Damage, Lsn, OpenError};
+use crate::{Corrupt, Damage, Lsn, OpenError};
 use std::io;
 use std::sync::Arc;
 
@@ -66,11 +66,18 @@ pub(crate) struct Walk {
     pub(crate) buffer: Buffer,
 }
 
-/// Reads a segment into `buffer`, zeros where its file is too short. Returns the bytes that came.
-pub(crate) fn load(file: &dyn File, buffer: &mut Buffer) -> io::Result<usize> {
+/// Reads a segment into `buffer`: as many whole blocks as its file has, zeros where the last one is cut. So memory
+/// follows what is there and not what a head promises.
+pub(crate) fn load(file: &dyn File, buffer: &mut Buffer, shape: &Shape) -> io::Result<()> {
+    let length = usize::try_from(file.len()?).unwrap_or(usize::MAX).min(shape.segment);
+    buffer.resize(length.next_multiple_of(shape.block));
     let got = storage::read(file, 0, buffer.bytes_mut())?;
     buffer.bytes_mut().get_mut(got..).unwrap_or_default().fill(0);
-    Ok(got)
+    Ok(())
+}
+
+fn failed(file: &str, source: io::Error) -> OpenError {
+    OpenError::Io { file: file.to_owned(), source }
 }
 
 fn version(file: &str, found: u16) -> OpenError {
@@ -79,29 +86,34 @@ fn version(file: &str, found: u16) -> OpenError {
 
 /// Looks at a segment file's first block.
 pub(crate) fn candidate(name: &str, file: Arc<dyn File>, shape: &Shape) -> Result<Candidate, OpenError> {
-    let failed = |source| OpenError::Io { file: name.to_owned(), source };
+    let failed = |source| failed(name, source);
     let length = file.len().map_err(failed)?;
     let mut block = Buffer::zeroed(shape.block);
     let got = storage::read(&*file, 0, block.bytes_mut()).map_err(failed)?;
     let number = match GroupHeader::read(block.bytes().get(..got).unwrap_or_default()) {
         Ok(header) if header.log == shape.id || planted("group-ignores-place") => Some(header.segment),
         Err(Unreadable::Version(found)) => return Err(version(name, found)),
-        Ok(_) | Err(Unreadable::Damage(_)) => None,
+        Ok(header) => {
+            // No crash does that: somebody has put it there, and may want it back.
+            let evidence = format!("{name} begins with a sound header");
+            let (segment, offset, damage) = (header.segment, 0, Damage::OtherLog);
+            return Err(Corrupt { segment, offset, lsn: header.first, damage, evidence }.into());
+        }
+        Err(Unreadable::Damage(_)) => None,
     };
     Ok(Candidate { name: Arc::from(name), file, length, number })
 }
 
 /// Follows the chain from `start`.
 pub(crate) fn walk(candidates: &[Candidate], start: Place, shape: &Shape) -> Result<Walk, OpenError> {
-    let (mut next, mut current) = (Buffer::zeroed(shape.segment), Buffer::zeroed(shape.segment));
+    let (mut next, mut current) = (Buffer::default(), Buffer::default());
     let mut walk = Walk { live: Vec::new(), end: start.clone(), stop: None, buffer: Buffer::default() };
     let mut at = start;
     'segments: loop {
         let mut refused = None;
         let mut chosen = None;
         for candidate in candidates.iter().filter(|candidate| candidate.number == Some(at.segment)) {
-            let failed = |source| OpenError::Io { file: candidate.name.to_string(), source };
-            load(&*candidate.file, &mut next).map_err(failed)?;
+            load(&*candidate.file, &mut next, shape).map_err(|source| failed(&candidate.name, source))?;
             match Read::at(next.bytes(), shape.block) {
                 Read::Nothing => {}
                 Read::Group(group) => match at.expects(&group.header, shape) {
@@ -146,6 +158,12 @@ pub(crate) fn walk(candidates: &[Candidate], start: Place, shape: &Shape) -> Res
             };
             if planted("walk-ignores-tail") {
                 break;
+            }
+            // A tail is cut only if the disk says the same thing twice.
+            load(&*chosen.file, &mut next, shape).map_err(|source| failed(&chosen.name, source))?;
+            if next.bytes() != current.bytes() {
+                let source = io::Error::other("two reads gave different bytes; nothing was changed, try again");
+                return Err(failed(&chosen.name, source));
             }
             walk.stop = Some((at.segment, at.offset, damage));
             walk.end = at;

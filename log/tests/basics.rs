@@ -107,6 +107,7 @@ pub(crate) fn cuts_keep_what_recovery_needs() {
     drop(log);
     let (log, recovered) = open(&disk).unwrap();
     assert_eq!((log.first(), log.certificate()), (dropped.first, b"agreed".to_vec()));
+    assert_eq!(recovered.checkpoint.as_ref().unwrap().lsn, Lsn::new(80), "the newest checkpoint");
     let (end, report) = consistent(recovered);
     assert_eq!((end, report.tail.clone()), (100, Tail::Clean));
     assert!(report.is_clean(), "{report}");

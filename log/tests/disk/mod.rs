@@ -6,6 +6,7 @@ use motet_log::{Log, LogError, LogId, Lsn, OpenError, Options, Recovered, Report
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub const ID: LogId = LogId(*b"the log of tests");
 
@@ -68,6 +69,11 @@ pub fn checkpoint(log: &Log, lsn: Lsn) -> Result<(), LogError> {
 
 /// Some appends, syncs, checkpoints and cuts, as `dice` has it.
 pub fn work(log: &Log, dice: &mut ChaCha8Rng, steps: u64) -> Result<(), LogError> {
+    work_noting(log, dice, steps, &AtomicU64::new(0))
+}
+
+/// The same. `newest` always says what the newest finished checkpoint covers.
+pub fn work_noting(log: &Log, dice: &mut ChaCha8Rng, steps: u64, newest: &AtomicU64) -> Result<(), LogError> {
     let mut covered = [Lsn::ZERO; 2];
     for _ in 0..steps {
         match below(dice, 16) {
@@ -78,8 +84,10 @@ pub fn work(log: &Log, dice: &mut ChaCha8Rng, steps: u64) -> Result<(), LogError
             10 => append(log, below(dice, 4))?,
             11..=13 => {
                 // Sometimes ahead of what is durable: the checkpoint sees to that.
+                append(log, below(dice, 3))?;
                 let end = log.end();
                 checkpoint(log, end)?;
+                newest.store(end.get(), Ordering::SeqCst);
                 covered = [covered[1], end];
             }
             _ => {
