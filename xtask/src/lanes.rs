@@ -74,6 +74,48 @@ const LANES: &[Lane] = &[
         what: "cuts of a log, from the index and from the records, are what their rule says",
         ..TESTS
     },
+    Lane {
+        name: "crash",
+        package: "motet-log",
+        test: "crash",
+        cases: 10_000_000,
+        what: "images of crashes at every I/O call, 64 subsets each, recovery crashed to depth 3, lose nothing",
+        ..TESTS
+    },
+    Lane {
+        name: "rot",
+        package: "motet-log",
+        test: "rot",
+        cases: 1_000_000,
+        what: "every flipped bit, every length, stale and misdirected sectors of a log are found",
+        ..TESTS
+    },
+    Lane {
+        name: "forged",
+        package: "motet-log",
+        test: "forged",
+        cases: 1_000_000,
+        what: "forged logs are read or refused",
+        ..TESTS
+    },
+    Lane {
+        name: "kill",
+        package: "motet-log",
+        test: "kill",
+        only: "killed_processes",
+        cases: 1_000,
+        what: "processes killed with SIGKILL while they write lose nothing",
+        ..TESTS
+    },
+    Lane {
+        name: "planted-log",
+        package: "motet-log",
+        test: "planted",
+        only: "every_fault_is_caught",
+        features: "planted",
+        what: "every planted fault of the log is caught, and how fast",
+        ..TESTS
+    },
 ];
 
 /// The lanes, for people.
