@@ -24,20 +24,25 @@ pub(crate) struct BurstReport {
     pub(crate) first: u16,
 }
 
-/// The next ready coroutine at or after `from`, in cyclic order.
+/// The next ready coroutine at or after `from`, in cyclic order. `first` is the bitmap's first word, `more` the others.
 #[inline(always)]
-fn next_ready(ready: &[u64], from: u16) -> Option<u16> {
-    let (word, bit) = (usize::from(from) / 64, u32::from(from) % 64);
-    if let [only] = ready {
+fn next_ready(first: u64, more: &[u64], from: u16) -> Option<u16> {
+    if more.is_empty() {
         // The common case: one word, rotated so that `from` comes first.
-        return (*only != 0).then(|| (from + only.rotate_right(bit).trailing_zeros() as u16) % 64);
+        return (first != 0).then(|| (from + first.rotate_right(u32::from(from)).trailing_zeros() as u16) % 64);
     }
-    let first = ready[word] >> bit << bit;
-    if first != 0 {
-        return Some((word * 64) as u16 + first.trailing_zeros() as u16);
+    next_of_many(first, more, from)
+}
+
+fn next_of_many(first: u64, more: &[u64], from: u16) -> Option<u16> {
+    let word_at = |at: usize| if at == 0 { first } else { more[at - 1] };
+    let (word, bit) = (usize::from(from) / 64, u32::from(from) % 64);
+    let rest = word_at(word) >> bit << bit;
+    if rest != 0 {
+        return Some((word * 64) as u16 + rest.trailing_zeros() as u16);
     }
-    let later = (word + 1..ready.len()).chain(0..=word);
-    later.into_iter().find(|at| ready[*at] != 0).map(|at| (at * 64) as u16 + ready[at].trailing_zeros() as u16)
+    let mut later = (word + 1..=more.len()).chain(0..=word);
+    later.find(|at| word_at(*at) != 0).map(|at| (at * 64) as u16 + word_at(at).trailing_zeros() as u16)
 }
 
 pub(crate) fn burst<H: EffectHandler + ?Sized>(
@@ -65,6 +70,9 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         context,
         session: id,
         coroutine: current,
+        owner: 0,
+        gate: 0,
+        ready: head[HEAD_READY],
         pc: 0,
         counter: 0,
         tags_at: 0,
@@ -79,7 +87,7 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         received: 0,
     };
     let end = 'burst: loop {
-        let Some(next) = next_ready(&frame.head[HEAD_READY..], current) else {
+        let Some(next) = next_ready(frame.ready, &frame.head[HEAD_READY + 1..], current) else {
             break if live == 0 { BurstEnd::Ended(Terminal::Closed) } else { BurstEnd::Waiting };
         };
         current = next;
@@ -91,13 +99,14 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         }
         let position = frame.coros[start + CORO_PC];
         frame.coros[start + CORO_GATE] = Gate::Open.pack();
-        frame.coroutine = next;
+        (frame.coroutine, frame.owner) = (next, u64::from(next) << 32);
         frame.pc = position as u32;
         frame.counter = (position >> 32) as u32;
         frame.tags_at = start + CORO_TAGS;
         frame.regs_at = frame.tags_at + place.tag_words as usize;
         frame.registers = place.registers;
-        let outcome = loop {
+        let after = || ((usize::from(next) + 1) % layout.places.len()) as u16;
+        loop {
             if fuel == 0 {
                 frame.coros[start + CORO_PC] = frame.position();
                 break 'burst BurstEnd::Ready;
@@ -105,34 +114,39 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
             fuel -= 1;
             match step(&mut frame, host) {
                 Ok(Outcome::Ran) => {}
-                other => break other,
-            }
-        };
-        frame.coros[start + CORO_PC] = frame.position();
-        match outcome {
-            Ok(Outcome::Ran) => {}
-            Ok(Outcome::Yielded) => current = ((usize::from(next) + 1) % layout.places.len()) as u16,
-            Ok(Outcome::Blocked(Gate::NextBurst)) => {
-                // It stays ready: its turn comes again after the others'.
-                deferred = true;
-                frame.coros[start + CORO_GATE] = Gate::NextBurst.pack();
-                current = ((usize::from(next) + 1) % layout.places.len()) as u16;
-            }
-            Ok(Outcome::Blocked(gate)) => {
-                frame.coros[start + CORO_GATE] = gate.pack();
-                frame.head[HEAD_READY + usize::from(next) / 64] &= !(1 << (next % 64));
-            }
-            Ok(Outcome::Done) => {
-                frame.coros[start + CORO_GATE] = Gate::Halted.pack();
-                frame.head[HEAD_READY + usize::from(next) / 64] &= !(1 << (next % 64));
-                live -= 1;
-            }
-            Err(fault) => {
-                fail(&mut frame, *fault);
-                break BurstEnd::Ended(Terminal::Faulted);
+                Ok(Outcome::Blocked) => {
+                    frame.coros[start + CORO_PC] = frame.position();
+                    frame.coros[start + CORO_GATE] = frame.gate;
+                    if frame.gate == Gate::NextBurst.pack() {
+                        // It stays ready: its turn comes again after the others'.
+                        deferred = true;
+                        current = after();
+                    } else {
+                        frame.rest();
+                    }
+                    break;
+                }
+                Ok(Outcome::Yielded) => {
+                    frame.coros[start + CORO_PC] = frame.position();
+                    current = after();
+                    break;
+                }
+                Ok(Outcome::Done) => {
+                    frame.coros[start + CORO_PC] = frame.position();
+                    frame.coros[start + CORO_GATE] = Gate::Halted.pack();
+                    frame.rest();
+                    live -= 1;
+                    break;
+                }
+                Err(fault) => {
+                    frame.coros[start + CORO_PC] = frame.position();
+                    fail(&mut frame, *fault);
+                    break 'burst BurstEnd::Ended(Terminal::Faulted);
+                }
             }
         }
     };
+    frame.head[HEAD_READY] = frame.ready;
     if planted(Planted::BurstForgetsCurrent) {
         current = 0;
     }
@@ -151,7 +165,8 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
 #[cold]
 fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
     layout.places.iter().enumerate().all(|(at, place)| {
-        let ready = frame.head[HEAD_READY + at / 64] >> (at % 64) & 1 != 0;
+        let word = if at < 64 { frame.ready } else { frame.head[HEAD_READY + at / 64] };
+        let ready = word >> (at % 64) & 1 != 0;
         !ready || frame.coros[place.start as usize + CORO_GATE] == Gate::NextBurst.pack()
     })
 }

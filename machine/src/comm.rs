@@ -58,7 +58,7 @@ impl Frame<'_> {
         match self.context.policy {
             BackpressurePolicy::Block => {
                 Edge::of(self.edges, edge).wait_to_send(self.coroutine);
-                Ok(Outcome::Blocked(Gate::Room(edge)))
+                self.block(Gate::Room(edge))
             }
             BackpressurePolicy::Drop => self.drop_send(comm, "it was full and its policy is to drop"),
             _ => Err(Box::new(Fault::BufferFull { edge, reason: "it was full" })),
@@ -81,13 +81,16 @@ impl Frame<'_> {
 #[inline(always)]
 pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
     let role = frame.monitor(comm.state)?;
-    let (mut tag, mut word) = frame.read(comm.reg);
     let (label, edge) = (comm.label, comm.edge);
-    if tag != comm.tag || comm.compound() && !frame.compound_fits(label, tag, word) {
+    // Verification has followed what every register holds, down to its kind of value; a product's parts it has not.
+    let (mut tag, mut word) = (comm.tag, frame.word(comm.reg));
+    debug_assert_eq!(tag, frame.tag(comm.reg), "a register holds what verification says");
+    if comm.compound() && !frame.compound_fits(label, tag, word) {
         return Err(Box::new(Fault::Payload { label, found: val_type(tag) }));
     }
+    let header = Edge::of(frame.edges, edge).header();
     let overwrites = frame.context.latest && comm.elastic();
-    let room = Edge::of(frame.edges, edge).header().len() < usize::from(frame.context.capacity);
+    let room = header.len() < usize::from(frame.context.capacity);
     if !(room || overwrites && Edge::of(frame.edges, edge).last_is(label, frame.ext)) {
         return frame.no_room(comm);
     }
@@ -103,7 +106,7 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, c
                     replaced = true;
                 }
                 SendDecision::Drop => return frame.drop_send(comm, "the host dropped the message"),
-                SendDecision::Defer => return Ok(Outcome::Blocked(Gate::NextBurst)),
+                SendDecision::Defer => return frame.block(Gate::NextBurst),
             },
             other => return Err(refused(EffectKind::SendDecision, other)),
         }
@@ -136,7 +139,7 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, c
 pub(crate) fn receive<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
     let role = frame.monitor(comm.state)?;
     let Some(message) = frame.incoming(comm.edge) else {
-        return Ok(Outcome::Blocked(Gate::Message(comm.edge)));
+        return frame.block(Gate::Message(comm.edge));
     };
     if message.label != comm.label {
         return Err(Box::new(Fault::UnknownLabel { label: message.label }));
@@ -155,7 +158,7 @@ pub(crate) fn choose<H: EffectHandler + ?Sized>(
 ) -> Step {
     let role = frame.monitor(state)?;
     let Some(message) = frame.incoming(edge) else {
-        return Ok(Outcome::Blocked(Gate::Message(edge)));
+        return frame.block(Gate::Message(edge));
     };
     let rows = frame.image.arms(arms);
     let arm = match planted(Planted::StepWrongArm) {

@@ -29,13 +29,15 @@ pub(crate) struct BurstContext {
     pub(crate) record: bool,
 }
 
-/// The verdict of a step. The burst acts on it; the step never switches coroutines itself.
+/// The verdict of a step. The burst acts on it; the step never switches coroutines itself. It fits a register: the gate
+/// of a coroutine that blocks stands in the frame.
 #[must_use]
+#[derive(Clone, Copy)]
 pub(crate) enum Outcome {
     /// Go on.
     Ran,
-    /// Wait at the gate; the instruction will run again.
-    Blocked(Gate),
+    /// Wait at the frame's gate; the instruction will run again.
+    Blocked,
     /// Go on, after the others.
     Yielded,
     /// The coroutine has ended.
@@ -48,6 +50,12 @@ pub(crate) struct Frame<'a> {
     pub(crate) context: &'a BurstContext,
     pub(crate) session: SessionId,
     pub(crate) coroutine: u16,
+    /// The coroutine's number where a role's cell has its owner.
+    pub(crate) owner: u64,
+    /// What the coroutine waits for, when its step says that it blocks, as its word has it.
+    pub(crate) gate: u64,
+    /// The first word of the ready bitmap, which is nearly always all of it. It goes back to the session with the burst.
+    pub(crate) ready: u64,
     pub(crate) pc: u32,
     pub(crate) counter: u32,
     /// Where the coroutine's tags and registers start in `coros`, and how many registers it has.
@@ -74,6 +82,11 @@ impl Frame<'_> {
     #[inline(always)]
     pub(crate) fn tag(&self, register: u16) -> u8 {
         (self.coros[self.tags_at + usize::from(register >> 3)] >> ((register & 7) * 8)) as u8
+    }
+
+    #[inline(always)]
+    pub(crate) fn word(&self, register: u16) -> u64 {
+        self.coros[self.regs_at + usize::from(register)]
     }
 
     #[inline(always)]
@@ -119,23 +132,42 @@ impl Frame<'_> {
     pub(crate) fn monitor(&self, state: u32) -> Result<RoleId, Box<Fault>> {
         let role = RoleId(self.coroutine);
         match self.roles.get(role.index()) {
-            Some(cell) if *cell == u64::from(state) | u64::from(self.coroutine) << 32 => Ok(role),
+            Some(cell) if *cell == u64::from(state) | self.owner => Ok(role),
             cell => Err(violation(cell.copied(), role, self.coroutine)),
         }
     }
 
     #[inline(always)]
     pub(crate) fn advance(&mut self, role: RoleId, next: u32) {
-        let cell = &mut self.roles[role.index()];
-        *cell = *cell & !0xffff_ffff | u64::from(next);
+        // Only the owner's step gets here.
+        self.roles[role.index()] = u64::from(next) | self.owner;
+    }
+
+    /// The coroutine waits at the gate; its instruction will run again.
+    #[inline(always)]
+    pub(crate) fn block(&mut self, gate: Gate) -> Step {
+        self.gate = gate.pack();
+        Ok(Outcome::Blocked)
+    }
+
+    /// Takes the running coroutine off the ready bitmap.
+    #[inline(always)]
+    pub(crate) fn rest(&mut self) {
+        match self.coroutine / 64 {
+            0 => self.ready &= !(1 << self.coroutine),
+            word => self.head[HEAD_READY + usize::from(word)] &= !(1 << (self.coroutine % 64)),
+        }
     }
 
     /// Makes a coroutine that waited ready again; `woken` is its number plus one, or zero.
     #[inline(always)]
     pub(crate) fn wake(&mut self, woken: u16) {
         if woken != 0 {
-            let coroutine = usize::from(woken - 1);
-            self.head[HEAD_READY + coroutine / 64] |= 1 << (coroutine % 64);
+            let coroutine = woken - 1;
+            match coroutine / 64 {
+                0 => self.ready |= 1 << coroutine,
+                word => self.head[HEAD_READY + usize::from(word)] |= 1 << (coroutine % 64),
+            }
         }
     }
 

@@ -180,7 +180,7 @@ pub(crate) fn invoke<H: EffectHandler + ?Sized>(
                 frame.counter += 1;
                 let argument = view(frame.ext.as_deref(), frame.session, tag, word).to_value();
                 frame.out.asks.push(Ask { coordinate, role, effect, argument });
-                return Ok(Outcome::Blocked(Gate::Answer));
+                return frame.block(Gate::Answer);
             }
         }
     } else if frame.context.wants.contains(kind) {
