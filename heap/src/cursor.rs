@@ -41,10 +41,6 @@ impl<'a> Cursor<'a> {
         self.array::<1>().map(|b| b[0])
     }
 
-    pub(crate) fn u16(&mut self) -> Result<u16, Malformed> {
-        self.array().map(|b| u16::from_le_bytes(*b))
-    }
-
     pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
         self.array().map(|b| u32::from_le_bytes(*b))
     }

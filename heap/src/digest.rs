@@ -9,11 +9,15 @@ pub(crate) type Digest = [u8; 32];
 
 pub(crate) const CONTENTS: Domain = *b"motet.heap.1 resource contents  ";
 pub(crate) const ID: Domain = *b"motet.heap.1 resource id        ";
-pub(crate) const RESOURCE_LEAF: Domain = *b"motet.heap.1 resource leaf      ";
+pub(crate) const RESOURCE_BUCKET: Domain = *b"motet.heap.1 resource bucket    ";
 pub(crate) const RESOURCE_NODE: Domain = *b"motet.heap.1 resource node      ";
-pub(crate) const NULLIFIER_LEAF: Domain = *b"motet.heap.1 nullifier leaf     ";
+pub(crate) const NULLIFIER_BUCKET: Domain = *b"motet.heap.1 nullifier bucket   ";
 pub(crate) const NULLIFIER_NODE: Domain = *b"motet.heap.1 nullifier node     ";
 pub(crate) const ROOT: Domain = *b"motet.heap.1 root               ";
+
+/// Leaves in a bucket at most: a subtree with no more is hashed as one. More would make proofs longer and have every
+/// change hash more; fewer would make more buckets, and more digests above them.
+pub(crate) const BUCKET_MOST: usize = 8;
 
 /// The digest of an empty subtree. No input is known to hash to it.
 pub(crate) const EMPTY: Digest = [0; 32];
@@ -22,7 +26,7 @@ pub(crate) fn hash(domain: &Domain, bytes: &[u8]) -> Digest {
     *blake3::keyed_hash(domain, bytes).as_bytes()
 }
 
-/// The digest of two digests side by side: an inner node, or a leaf's key and contents.
+/// The digest of two digests side by side: an inner node.
 pub(crate) fn hash_pair(domain: &Domain, left: &Digest, right: &Digest) -> Digest {
     let mut pair = [0; 64];
     pair[..32].copy_from_slice(left);

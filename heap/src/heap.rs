@@ -1,29 +1,43 @@
 //! The heap of the default scheme: live resources and nullifiers, each an authenticated map.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::digest::{Digest, Domain, NULLIFIER_LEAF, NULLIFIER_NODE, RESOURCE_LEAF, RESOURCE_NODE, hash_root};
+use crate::digest::{Digest, Domain, NULLIFIER_BUCKET, NULLIFIER_NODE, RESOURCE_BUCKET, RESOURCE_NODE, hash_root};
 use crate::error::HeapError;
 use crate::id::{IdSource, ResourceId};
 use crate::planted::planted;
 use crate::resource::{Resource, ResourceKind, stored_kind};
 use crate::snapshot::Snapshot;
+use crate::stored::StoredResource;
 use crate::tree::{Stored, Tree};
-use crate::verify::{NULLIFIED, contents_digest};
+use crate::verify::contents_digest;
 
 /// Changes whose places are fetched together: enough for their cache misses to overlap, few enough for what was fetched
 /// to be there still when it is used.
 pub(crate) const AT_ONCE: usize = 128;
 
-/// A live resource's stored form.
-pub(crate) type StoredResource = Arc<[u8]>;
+/// A live resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The digest of the stored form.
+    pub(crate) contents: Digest,
+    pub(crate) stored: StoredResource,
+}
 
-impl Stored for StoredResource {
-    const LEAF: Domain = RESOURCE_LEAF;
+impl Held {
+    pub(crate) fn new(stored: &[u8]) -> Held {
+        Held { contents: contents_digest(stored), stored: stored.into() }
+    }
+}
+
+impl Stored for Held {
+    const BUCKET: Domain = RESOURCE_BUCKET;
     const NODE: Domain = RESOURCE_NODE;
-    fn contents(&self) -> Digest {
-        contents_digest(self)
+    const CELL: usize = 64;
+
+    fn write_cell(&self, key: &Digest, out: &mut [u8]) {
+        out[..32].copy_from_slice(key);
+        out[32..].copy_from_slice(&self.contents);
     }
 }
 
@@ -32,10 +46,12 @@ impl Stored for StoredResource {
 pub(crate) struct Nullifier;
 
 impl Stored for Nullifier {
-    const LEAF: Domain = NULLIFIER_LEAF;
+    const BUCKET: Domain = NULLIFIER_BUCKET;
     const NODE: Domain = NULLIFIER_NODE;
-    fn contents(&self) -> Digest {
-        NULLIFIED
+    const CELL: usize = 32;
+
+    fn write_cell(&self, key: &Digest, out: &mut [u8]) {
+        out.copy_from_slice(key);
     }
 }
 
@@ -75,7 +91,7 @@ impl Commitment {
 /// A clone is O(1) and shares everything until one side changes. Equal contents have equal roots, whatever led there.
 #[derive(Clone)]
 pub struct Heap {
-    live: Tree<StoredResource>,
+    live: Tree<Held>,
     spent: Tree<Nullifier>,
 }
 
@@ -91,7 +107,7 @@ impl Heap {
         Heap { live: Tree::new(), spent: Tree::new() }
     }
 
-    pub(crate) fn from_trees(live: Tree<StoredResource>, spent: Tree<Nullifier>) -> Heap {
+    pub(crate) fn from_trees(live: Tree<Held>, spent: Tree<Nullifier>) -> Heap {
         Heap { live, spent }
     }
 
@@ -112,10 +128,10 @@ impl Heap {
 
     /// A live resource's stored form, see [`Resource::encode`].
     pub fn stored(&self, id: &ResourceId) -> Result<&[u8], HeapError> {
-        self.stored_arc(id).map(|stored| &**stored)
+        self.held(id).map(|held| &*held.stored)
     }
 
-    pub(crate) fn stored_arc(&self, id: &ResourceId) -> Result<&StoredResource, HeapError> {
+    pub(crate) fn held(&self, id: &ResourceId) -> Result<&Held, HeapError> {
         self.live.get(&id.0).ok_or_else(|| self.missing(id))
     }
 
@@ -141,7 +157,7 @@ impl Heap {
 
     /// Live resources in id order, in stored form.
     pub fn iter(&self) -> impl Iterator<Item = (ResourceId, &[u8])> {
-        self.live.iter().map(|(key, stored)| (ResourceId(*key), &**stored))
+        self.live.iter().map(|(key, held)| (ResourceId(*key), &*held.stored))
     }
 
     /// Consumed ids in id order.
@@ -161,10 +177,9 @@ impl Heap {
 
     /// Allocates a resource under the next id of `ids`.
     pub fn alloc(&mut self, ids: &mut IdSource, resource: &Resource) -> Result<ResourceId, HeapError> {
-        let stored: StoredResource = resource.encode()?.into();
-        let contents = contents_digest(&stored);
-        let id = ids.next(&contents)?;
-        self.insert(id, stored, contents)?;
+        let held = Held::new(&resource.encode()?);
+        let id = ids.next(&held.contents)?;
+        self.insert(id, held)?;
         Ok(id)
     }
 
@@ -174,21 +189,20 @@ impl Heap {
         let mut encoded = Vec::with_capacity(64);
         for resource in resources {
             resource.encode_into(&mut encoded)?;
-            let stored: StoredResource = encoded.as_slice().into();
-            let contents = contents_digest(&stored);
-            made.push((ids.next(&contents)?, stored, contents));
+            let held = Held::new(&encoded);
+            made.push((ids.next(&held.contents)?, held));
         }
-        let keys: Vec<Digest> = made.iter().map(|(id, ..)| id.0).collect();
+        let keys: Vec<Digest> = made.iter().map(|(id, _)| id.0).collect();
         for (made, keys) in made.chunks(AT_ONCE).zip(keys.chunks(AT_ONCE)) {
             self.live.warm(keys, false);
             self.spent.warm(keys, false);
-            made.iter().try_for_each(|(id, ..)| self.fresh(id))?;
+            made.iter().try_for_each(|(id, _)| self.fresh(id))?;
         }
         let mut made = made.into_iter();
         for keys in keys.chunks(AT_ONCE) {
             self.live.warm(keys, true);
-            for (id, stored, contents) in made.by_ref().take(keys.len()) {
-                self.live.insert(&id.0, stored, contents);
+            for (id, held) in made.by_ref().take(keys.len()) {
+                self.live.insert(&id.0, held);
             }
         }
         Ok(keys.into_iter().map(ResourceId).collect())
@@ -213,11 +227,11 @@ impl Heap {
     }
 
     /// Refuses an id that is live or was ever consumed.
-    pub(crate) fn insert(&mut self, id: ResourceId, stored: StoredResource, contents: Digest) -> Result<(), HeapError> {
+    pub(crate) fn insert(&mut self, id: ResourceId, held: Held) -> Result<(), HeapError> {
         if self.is_consumed(&id) && !planted("alloc-over-spent") {
             return Err(HeapError::AlreadyConsumed(id));
         }
-        if !self.live.insert(&id.0, stored, contents) {
+        if !self.live.insert(&id.0, held) {
             return Err(HeapError::AlreadyExists(id));
         }
         Ok(())
@@ -225,16 +239,16 @@ impl Heap {
 
     /// Consumes a live resource: its contents leave the heap and come back in stored form, its nullifier stays for
     /// good.
-    pub fn consume(&mut self, id: &ResourceId) -> Result<Arc<[u8]>, HeapError> {
-        let Some(stored) = self.live.remove(&id.0) else {
+    pub fn consume(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
+        let Some(held) = self.live.remove(&id.0) else {
             return Err(self.missing(id));
         };
         self.nullify(id);
-        Ok(stored)
+        Ok(held.stored)
     }
 
     /// Consumes all of them or none; an id that stands twice is refused.
-    pub fn consume_many(&mut self, ids: &[ResourceId]) -> Result<Vec<Arc<[u8]>>, HeapError> {
+    pub fn consume_many(&mut self, ids: &[ResourceId]) -> Result<Vec<StoredResource>, HeapError> {
         if !planted("consume-many-partial") {
             let mut sorted = ids.to_vec();
             sorted.sort_unstable();
@@ -262,14 +276,14 @@ impl Heap {
 
     /// Takes a live resource out without consuming it: it is given up, not used. Afterwards its id is neither live nor
     /// consumed. A consumed resource has nothing left to remove, and its nullifier is never forgotten.
-    pub fn remove(&mut self, id: &ResourceId) -> Result<Arc<[u8]>, HeapError> {
-        self.live.remove(&id.0).ok_or_else(|| self.missing(id))
+    pub fn remove(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
+        self.live.remove(&id.0).map(|held| held.stored).ok_or_else(|| self.missing(id))
     }
 
     /// Marks an id as consumed.
     pub(crate) fn nullify(&mut self, id: &ResourceId) {
         if !planted("consume-skips-nullifier") {
-            self.spent.insert(&id.0, Nullifier, NULLIFIED);
+            self.spent.insert(&id.0, Nullifier);
         }
     }
 
@@ -294,7 +308,7 @@ impl Heap {
         Snapshot::new(self.clone(), commitment)
     }
 
-    pub(crate) fn live(&self) -> &Tree<StoredResource> {
+    pub(crate) fn live(&self) -> &Tree<Held> {
         &self.live
     }
 

@@ -6,21 +6,20 @@
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::error::HeapError;
-use crate::heap::{AT_ONCE, Heap, StoredResource};
+use crate::heap::{AT_ONCE, Heap, Held};
 use crate::id::{IdSource, ResourceId};
 use crate::planted::planted;
 use crate::resource::Resource;
-use crate::verify::contents_digest;
+use crate::stored::StoredResource;
 
 /// What became of one id. Everything an overlay says about an id is one of these; no entry means: as in the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Change {
     /// Allocated here and still live.
-    Allocated { stored: StoredResource, contents: [u8; 32] },
+    Allocated(Held),
     /// Allocated and consumed here.
     Passed,
     /// Allocated and removed here.
@@ -61,13 +60,12 @@ impl Overlay {
     /// It is fresh as long as no other source has the same path. Should one have, [`Heap::fold`] refuses this overlay:
     /// checked there, many at a time, it costs next to nothing.
     pub fn alloc(&mut self, resource: &Resource) -> Result<ResourceId, HeapError> {
-        let stored: StoredResource = resource.encode()?.into();
-        let contents = contents_digest(&stored);
-        let id = self.ids.next(&contents)?;
+        let held = Held::new(&resource.encode()?);
+        let id = self.ids.next(&held.contents)?;
         match self.changes.entry(id) {
             Entry::Occupied(_) => Err(HeapError::AlreadyExists(id)),
             Entry::Vacant(entry) => {
-                entry.insert(Change::Allocated { stored, contents });
+                entry.insert(Change::Allocated(held));
                 Ok(id)
             }
         }
@@ -90,14 +88,14 @@ impl Overlay {
 
     /// A live resource's stored form.
     pub fn stored<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a [u8], HeapError> {
-        self.stored_arc(base, id).map(|stored| &**stored)
+        self.held(base, id).map(|held| &*held.stored)
     }
 
-    fn stored_arc<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a StoredResource, HeapError> {
+    fn held<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a Held, HeapError> {
         match self.changes.get(id) {
-            None => base.stored_arc(id),
-            Some(Change::Allocated { stored, .. }) => Ok(stored),
-            Some(Change::Consumed | Change::Passed) if planted("overlay-ignores-base") => base.stored_arc(id),
+            None => base.held(id),
+            Some(Change::Allocated(held)) => Ok(held),
+            Some(Change::Consumed | Change::Passed) if planted("overlay-ignores-base") => base.held(id),
             Some(Change::Consumed | Change::Passed) => Err(HeapError::AlreadyConsumed(*id)),
             Some(Change::Removed | Change::Dropped) => Err(HeapError::NotFound(*id)),
         }
@@ -114,12 +112,12 @@ impl Overlay {
     }
 
     /// Consumes a live resource.
-    pub fn consume(&mut self, base: &Heap, id: &ResourceId) -> Result<Arc<[u8]>, HeapError> {
+    pub fn consume(&mut self, base: &Heap, id: &ResourceId) -> Result<StoredResource, HeapError> {
         self.end(base, id, Change::Passed, Change::Consumed)
     }
 
     /// Consumes all of them or none; an id that stands twice is refused.
-    pub fn consume_many(&mut self, base: &Heap, ids: &[ResourceId]) -> Result<Vec<Arc<[u8]>>, HeapError> {
+    pub fn consume_many(&mut self, base: &Heap, ids: &[ResourceId]) -> Result<Vec<StoredResource>, HeapError> {
         let mut sorted = ids.to_vec();
         sorted.sort_unstable();
         if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
@@ -132,14 +130,14 @@ impl Overlay {
     }
 
     /// Takes a live resource out without consuming it, as [`Heap::remove`].
-    pub fn remove(&mut self, base: &Heap, id: &ResourceId) -> Result<Arc<[u8]>, HeapError> {
+    pub fn remove(&mut self, base: &Heap, id: &ResourceId) -> Result<StoredResource, HeapError> {
         self.end(base, id, Change::Dropped, Change::Removed)
     }
 
     /// A live resource stops being live: `here` if it was allocated in this overlay, otherwise `there`.
-    fn end(&mut self, base: &Heap, id: &ResourceId, here: Change, there: Change) -> Result<Arc<[u8]>, HeapError> {
-        let stored = Arc::clone(self.stored_arc(base, id)?);
-        let fresh = matches!(self.changes.get(id), Some(Change::Allocated { .. }));
+    fn end(&mut self, base: &Heap, id: &ResourceId, here: Change, there: Change) -> Result<StoredResource, HeapError> {
+        let stored = self.held(base, id)?.stored.clone();
+        let fresh = matches!(self.changes.get(id), Some(Change::Allocated(_)));
         self.changes.insert(*id, if fresh { here } else { there });
         Ok(stored)
     }
@@ -161,7 +159,7 @@ impl Heap {
                 for (id, change) in &overlay.changes {
                     match change {
                         Change::Consumed | Change::Passed => spent.push(id.0),
-                        Change::Allocated { .. } | Change::Dropped | Change::Removed => live.push(id.0),
+                        Change::Allocated(_) | Change::Dropped | Change::Removed => live.push(id.0),
                     }
                 }
                 group.push(overlay);
@@ -181,10 +179,10 @@ impl Heap {
             match change {
                 _ if planted("fold-skips-conflict") => {}
                 Change::Consumed | Change::Removed if !live => return self.stored(id).map(drop),
-                Change::Allocated { .. } | Change::Passed | Change::Dropped if live => {
+                Change::Allocated(_) | Change::Passed | Change::Dropped if live => {
                     return Err(HeapError::AlreadyExists(*id));
                 }
-                Change::Allocated { .. } | Change::Passed | Change::Dropped if self.is_consumed(id) => {
+                Change::Allocated(_) | Change::Passed | Change::Dropped if self.is_consumed(id) => {
                     return Err(HeapError::AlreadyConsumed(*id));
                 }
                 _ => {}
@@ -192,7 +190,7 @@ impl Heap {
         }
         for (id, change) in core::mem::take(&mut overlay.changes) {
             match change {
-                Change::Allocated { stored, contents } => self.insert(id, stored, contents)?,
+                Change::Allocated(held) => self.insert(id, held)?,
                 Change::Passed if planted("overlay-drops-nullifier") => {}
                 Change::Passed => self.nullify(&id),
                 Change::Consumed => drop(self.consume(&id)?),

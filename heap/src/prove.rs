@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, EMPTY};
 use crate::heap::Heap;
 use crate::id::ResourceId;
 use crate::planted::planted;
-use crate::tree::{Shape, Spot, Stored};
-use crate::verify::{BRANCH, CHANGE, EMPTY_PART, LEAF, MEMBERSHIP, SPLIT, STUB, VERSION};
+use crate::tree::{Shape, Spot, Stored, Tree};
+use crate::verify::{BRANCH, BUCKET, CHANGE, EMPTY_PART, MEMBERSHIP, SPLIT, STUB, VERSION};
 
 /// Both trees' parts that answer for the ids asked about. The heap must be committed.
 pub(crate) fn membership(heap: &Heap, resources: &[ResourceId], nullifiers: &[ResourceId]) -> Vec<u8> {
@@ -15,8 +15,8 @@ pub(crate) fn membership(heap: &Heap, resources: &[ResourceId], nullifiers: &[Re
     out.extend([VERSION, MEMBERSHIP]);
     out.extend(heap.live().len().to_le_bytes());
     out.extend(heap.spent().len().to_le_bytes());
-    cover(&mut out, &Spot::new(heap.live().top(), 0), &sorted(resources));
-    cover(&mut out, &Spot::new(heap.spent().top(), 0), &sorted(nullifiers));
+    cover(&mut out, &top(heap.live()), &sorted(resources));
+    cover(&mut out, &top(heap.spent()), &sorted(nullifiers));
     out
 }
 
@@ -28,9 +28,15 @@ pub(crate) fn change(old: &Heap, new: &Heap) -> Vec<u8> {
         out.extend(heap.live().len().to_le_bytes());
         out.extend(heap.spent().len().to_le_bytes());
     }
-    differ(&mut out, &Spot::new(old.live().top(), 0), &Spot::new(new.live().top(), 0));
-    differ(&mut out, &Spot::new(old.spent().top(), 0), &Spot::new(new.spent().top(), 0));
+    differ(&mut out, &top(old.live()), &top(new.live()));
+    differ(&mut out, &top(old.spent()), &top(new.spent()));
     out
+}
+
+/// The top of a settled tree.
+fn top<V: Stored>(tree: &Tree<V>) -> Spot<'_, V> {
+    debug_assert!(tree.settled_root().is_some());
+    Spot::top(tree, tree.settled_root().unwrap_or(&EMPTY))
 }
 
 fn sorted(ids: &[ResourceId]) -> Vec<Digest> {
@@ -45,61 +51,64 @@ fn write_stub<V: Stored>(out: &mut Vec<u8>, spot: &Spot<'_, V>) {
         out.push(EMPTY_PART);
     } else {
         out.push(STUB);
-        out.extend(spot.digest());
+        out.extend(spot.digest);
     }
 }
 
-fn write_leaf<V: Stored>(out: &mut Vec<u8>, spot: &Spot<'_, V>) {
-    if let Some(leaf) = spot.leaf() {
-        out.push(LEAF);
-        out.extend(leaf.key);
-        out.extend(leaf.value.contents());
+fn write_bucket<V: Stored>(out: &mut Vec<u8>, spot: &Spot<'_, V>) {
+    let Some(bucket) = spot.bucket() else {
+        return write_stub(out, spot);
+    };
+    out.extend([BUCKET, bucket.len() as u8]);
+    for leaf in bucket.leaves() {
+        let end = out.len();
+        out.resize(end + V::CELL, 0);
+        leaf.value.write_cell(&leaf.key, &mut out[end..]);
     }
 }
 
 /// Writes the part of a tree that answers for `keys`, which are sorted and all belong here.
 fn cover<V: Stored>(out: &mut Vec<u8>, spot: &Spot<'_, V>, keys: &[Digest]) {
-    let omitted = |key| planted("prove-omits-neighbour") && !keys.contains(key);
-    match spot.shape() {
+    let has = |key: &Digest| spot.bucket().is_some_and(|bucket| bucket.find(key).is_ok());
+    match spot.halves() {
         _ if keys.is_empty() => write_stub(out, spot),
-        Shape::Empty => write_stub(out, spot),
-        Shape::Leaf if spot.leaf().is_some_and(|leaf| omitted(&leaf.key)) => write_stub(out, spot),
-        Shape::Leaf => write_leaf(out, spot),
-        Shape::Branch => {
+        None if planted("prove-omits-neighbour") && !keys.iter().any(has) => write_stub(out, spot),
+        None => write_bucket(out, spot),
+        Some([left, right]) => {
             out.push(BRANCH);
-            let bit = spot.bit();
-            let (left, right) = keys.split_at(keys.partition_point(|key| key[bit / 8] >> (7 - bit % 8) & 1 == 0));
-            cover(out, &spot.half(false), left);
-            cover(out, &spot.half(true), right);
+            let bit = spot.bit;
+            let (low, high) = keys.split_at(keys.partition_point(|key| key[bit / 8] >> (7 - bit % 8) & 1 == 0));
+            cover(out, &left, low);
+            cover(out, &right, high);
         }
     }
 }
 
 /// Writes where two trees differ below one place.
 fn differ<V: Stored>(out: &mut Vec<u8>, old: &Spot<'_, V>, new: &Spot<'_, V>) {
-    if old.digest() == new.digest() {
-        write_stub(out, old);
-    } else if (old.shape(), new.shape()) == (Shape::Branch, Shape::Branch) {
-        out.push(BRANCH);
-        differ(out, &old.half(false), &new.half(false));
-        differ(out, &old.half(true), &new.half(true));
-    } else {
-        // All but one of the leaves on the larger side are changes, so writing both out costs no more than they do.
-        out.push(SPLIT);
-        spell(out, old);
-        spell(out, new);
+    match (old.halves(), new.halves()) {
+        _ if old.digest == new.digest => write_stub(out, old),
+        (Some(before), Some(after)) => {
+            out.push(BRANCH);
+            before.iter().zip(&after).for_each(|(before, after)| differ(out, before, after));
+        }
+        _ => {
+            // All but a bucket's worth of the leaves on the larger side are changes, so writing both out costs little
+            // more than they do.
+            out.push(SPLIT);
+            spell(out, old);
+            spell(out, new);
+        }
     }
 }
 
 /// Writes everything below, down to the leaves.
 fn spell<V: Stored>(out: &mut Vec<u8>, spot: &Spot<'_, V>) {
-    match spot.shape() {
-        Shape::Empty => write_stub(out, spot),
-        Shape::Leaf => write_leaf(out, spot),
-        Shape::Branch => {
+    match spot.halves() {
+        None => write_bucket(out, spot),
+        Some(halves) => {
             out.push(BRANCH);
-            spell(out, &spot.half(false));
-            spell(out, &spot.half(true));
+            halves.iter().for_each(|half| spell(out, half));
         }
     }
 }

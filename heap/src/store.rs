@@ -8,32 +8,34 @@
 //! page   version u8 = 1, tree u8 (1 resources, 2 nullifiers), kind u8, then
 //!        bucket (kind 1)  count u8, then for each leaf in key order its key, and in the tree of resources its stored
 //!                         form behind its u32 length
-//!        fork (kind 2)    occupied u16, bit n for the subtree whose keys go on with nibble n, lone u16 for those that
-//!                         have one leaf only, then the digest of each occupied subtree, lowest first
+//!        fork (kind 2)    four binary levels, a node before its halves: 0 nothing; 1, digest: a bucket; 2: a branch,
+//!                         followed by its halves, or at the fourth level by the digest of the next fork
 //! ```
 //!
-//! A subtree with at most 32 leaves is a bucket, any other a fork, so equal contents are equal pages.
+//! A subtree with at most eight leaves is a bucket, any other a branch, so equal contents are equal pages.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use crate::cursor::{Cursor, Malformed};
-use crate::digest::{Digest, EMPTY, hash_pair};
-use crate::heap::{Commitment, Heap, Nullifier, StoredResource};
+use crate::digest::{Digest, EMPTY};
+use crate::heap::{Commitment, Heap, Held, Nullifier};
 use crate::planted::planted;
 use crate::resource::Resource;
 use crate::snapshot::Snapshot;
-use crate::tree::{Bucket, Leaf, MOST, Node, Shape, Stored, Tree, nibble, settled_bucket, settled_fork};
+use crate::tree::{Bucket, Fork, Leaf, MOST, Node, Shape, Stored, Tree, level, settled_bucket, settled_fork};
 
 const VERSION: u8 = 1;
 const BUCKET: u8 = 1;
 const FORK: u8 = 2;
 
-/// Forks on the longest path there can be.
-const KEY_NIBBLES: usize = 64;
+const NOTHING: u8 = 0;
+const BRANCH: u8 = 2;
+
+/// Bits of a key, below the last of which there is nothing.
+const KEY_BITS: usize = 256;
 
 /// Where pages are kept. Bytes are opaque; equal digests mean equal bytes.
 pub trait PageStore {
@@ -89,19 +91,19 @@ pub(crate) trait Kept: Stored {
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed>;
 }
 
-impl Kept for StoredResource {
+impl Kept for Held {
     const TREE: u8 = 1;
 
     fn write(&self, out: &mut Vec<u8>) {
         // `Resource::encode` refuses what would not fit.
-        out.extend((self.len() as u32).to_le_bytes());
-        out.extend_from_slice(self);
+        out.extend((self.stored.len() as u32).to_le_bytes());
+        out.extend_from_slice(&self.stored);
     }
 
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
         let stored = cursor.bytes()?;
         Resource::decode(stored)?;
-        Ok(stored.into())
+        Ok(Held::new(stored))
     }
 }
 
@@ -141,124 +143,174 @@ fn save_node<V: Kept, S: PageStore>(store: &mut S, digest: &Digest, node: &Node<
     match node {
         Node::Empty => {}
         Node::Bucket(bucket) => {
-            out.extend([BUCKET, bucket.leaves().len() as u8]);
+            out.extend([BUCKET, bucket.len() as u8]);
             for leaf in bucket.leaves() {
                 out.extend(leaf.key);
                 leaf.value.write(&mut out);
             }
         }
         Node::Fork(fork) => {
-            let occupied = fork.below().iter().enumerate().filter(|(_, node)| node.count() > 0);
             out.push(FORK);
-            let lone = occupied.clone().filter(|(_, node)| node.count() == 1);
-            out.extend(occupied.clone().map(|(at, _)| 1u16 << at).sum::<u16>().to_le_bytes());
-            out.extend(lone.map(|(at, _)| 1u16 << at).sum::<u16>().to_le_bytes());
-            for (at, below) in occupied {
-                save_node(store, fork.digest(16 + at), below)?;
-                out.extend(fork.digest(16 + at));
-            }
+            save_fork(store, fork, 1, &mut out)?;
         }
     }
     store.put(digest, out)
 }
 
+/// Writes a fork's levels from `node` on, and saves what hangs there.
+fn save_fork<V: Kept, S: PageStore>(
+    store: &mut S,
+    fork: &Fork<V>,
+    node: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), S::Error> {
+    let shape = fork.shape(node);
+    out.push(match shape {
+        Shape::Empty => NOTHING,
+        Shape::Bucket => BUCKET,
+        Shape::Branch => BRANCH,
+    });
+    match shape {
+        Shape::Empty => Ok(()),
+        Shape::Branch if node < 16 => {
+            save_fork(store, fork, 2 * node, out)?;
+            save_fork(store, fork, 2 * node + 1, out)
+        }
+        Shape::Bucket | Shape::Branch => {
+            save_node(store, fork.digest(node), fork.hanging(node))?;
+            out.extend(fork.digest(node));
+            Ok(())
+        }
+    }
+}
+
 fn load_tree<V: Kept, S: PageStore>(store: &S, root: &Digest, count: u64) -> Result<Tree<V>, LoadError<S::Error>> {
-    let mut loader = Loader { store, path: EMPTY };
-    let top = loader.node(root, 0)?;
+    let top = load_node(store, root, &EMPTY, 0)?;
     if top.count() != count {
         return Err(LoadError::WrongCount);
     }
     Ok(Tree::from_settled(top, *root))
 }
 
-struct Loader<'a, S> {
-    store: &'a S,
-    /// The nibbles that lead to the page being loaded.
-    path: Digest,
+/// The subtree with this digest, all its digests settled; its keys begin with the first `bit` bits of `path`.
+fn load_node<V: Kept, S: PageStore>(
+    store: &S,
+    digest: &Digest,
+    path: &Digest,
+    bit: usize,
+) -> Result<Node<V>, LoadError<S::Error>> {
+    if *digest == EMPTY {
+        return Ok(Node::Empty);
+    }
+    let bytes = store.get(digest).map_err(LoadError::Store)?.ok_or(LoadError::Missing(*digest))?;
+    let damaged = LoadError::Damaged(*digest);
+    let sound = |found: Digest| found == *digest || planted("load-trusts-page");
+    match read_page::<V>(&bytes, path, bit).map_err(|_| LoadError::Damaged(*digest))? {
+        Page::Bucket(bucket) => match sound(settled_bucket(&bucket)) {
+            true => Ok(Node::Bucket(Arc::new(bucket))),
+            false => Err(damaged),
+        },
+        Page::Fork(hanging) => {
+            let mut fork = settled_fork(&hanging);
+            // Checked before anything below is asked for, so a damaged page sends us nowhere.
+            if !sound(*fork.digest(1)) {
+                return Err(damaged);
+            }
+            let mut counts = [0; 32];
+            for (node, shape, digest) in hanging {
+                let below = load_node(store, &digest, &at_node(path, bit, node), bit + level(node))?;
+                let found = match &below {
+                    Node::Empty => Shape::Empty,
+                    Node::Bucket(_) => Shape::Bucket,
+                    Node::Fork(_) => Shape::Branch,
+                };
+                if found != shape {
+                    return Err(damaged);
+                }
+                counts[node] = below.count();
+                fork.attach(node, below);
+            }
+            fork.mark_settled();
+            for node in (1..16).rev().filter(|node| fork.shape(*node) == Shape::Branch) {
+                counts[node] = counts[2 * node] + counts[2 * node + 1];
+                if counts[node] <= MOST as u64 {
+                    return Err(damaged);
+                }
+            }
+            Ok(Node::Fork(Arc::new(fork)))
+        }
+    }
 }
 
-impl<S: PageStore> Loader<'_, S> {
-    /// The subtree with this digest, `depth` nibbles down, all its digests settled.
-    fn node<V: Kept>(&mut self, digest: &Digest, depth: usize) -> Result<Node<V>, LoadError<S::Error>> {
-        if *digest == EMPTY {
-            return Ok(Node::Empty);
-        }
-        let bytes = self.store.get(digest).map_err(LoadError::Store)?.ok_or(LoadError::Missing(*digest))?;
-        let damaged = LoadError::Damaged(*digest);
-        let sound = |found: Digest| found == *digest || planted("load-trusts-page");
-        match self.read(&bytes, depth).map_err(|_| LoadError::Damaged(*digest))? {
-            Page::Bucket(mut bucket) => {
-                if !sound(settled_bucket(&mut bucket, depth)) {
-                    return Err(damaged);
-                }
-                Ok(Node::Bucket(Arc::new(bucket)))
-            }
-            Page::Fork(subtrees) => {
-                let mut fork = settled_fork(&subtrees);
-                // Checked before anything below is asked for, so a damaged page sends us nowhere.
-                if !sound(*fork.digest(1)) {
-                    return Err(damaged);
-                }
-                for (at, (shape, digest)) in subtrees.iter().enumerate() {
-                    let byte = &mut self.path[depth / 2];
-                    *byte = if depth.is_multiple_of(2) { (at as u8) << 4 } else { *byte & 0xf0 | at as u8 };
-                    let below = self.node(digest, depth + 1)?;
-                    if below.shape() != *shape {
-                        return Err(damaged);
-                    }
-                    fork.attach(at, below);
-                }
-                if fork.count() <= MOST as u64 { Err(damaged) } else { Ok(Node::Fork(Arc::new(fork))) }
-            }
-        }
+/// The path to a node of a fork that `path` leads to, `bit` bits down.
+fn at_node(path: &Digest, bit: usize, node: usize) -> Digest {
+    let mut path = *path;
+    for below in 0..level(node) {
+        let right = node >> (level(node) - 1 - below) & 1 == 1;
+        let (byte, mask) = ((bit + below) / 8, 0x80 >> ((bit + below) % 8));
+        path[byte] = if right { path[byte] | mask } else { path[byte] & !mask };
     }
-
-    fn read<V: Kept>(&self, bytes: &[u8], depth: usize) -> Result<Page<V>, Malformed> {
-        let mut cursor = Cursor::new(bytes);
-        if *cursor.array()? != [VERSION, V::TREE] {
-            return Err(Malformed);
-        }
-        let page = match cursor.u8()? {
-            BUCKET => {
-                let count = usize::from(cursor.u8()?);
-                if count == 0 || count > MOST {
-                    return Err(Malformed);
-                }
-                let mut leaves: Vec<Leaf<V>> = Vec::with_capacity(count);
-                for _ in 0..count {
-                    let key = *cursor.array()?;
-                    let misplaced = (0..depth).any(|depth| nibble(&key, depth) != nibble(&self.path, depth));
-                    if misplaced || leaves.last().is_some_and(|last| last.key >= key) {
-                        return Err(Malformed);
-                    }
-                    let value = V::read(&mut cursor)?;
-                    leaves.push(Leaf { key, digest: hash_pair(&V::LEAF, &key, &value.contents()), value });
-                }
-                Page::Bucket(Bucket::new(leaves, 0, depth))
-            }
-            FORK if depth < KEY_NIBBLES => {
-                let (occupied, lone) = (cursor.u16()?, cursor.u16()?);
-                let mut below = [(Shape::Empty, EMPTY); 16];
-                for at in (0..16).filter(|at| occupied >> at & 1 == 1) {
-                    let shape = if lone >> at & 1 == 1 { Shape::Leaf } else { Shape::Branch };
-                    below[at] = (shape, *cursor.array()?);
-                }
-                if lone & !occupied != 0
-                    || below.iter().any(|(shape, digest)| *shape != Shape::Empty && *digest == EMPTY)
-                {
-                    return Err(Malformed);
-                }
-                Page::Fork(Box::new(below))
-            }
-            _ => return Err(Malformed),
-        };
-        cursor.finish()?;
-        Ok(page)
-    }
+    path
 }
 
 /// A page as its bytes say.
 enum Page<V> {
     Bucket(Bucket<V>),
-    Fork(Box<[(Shape, Digest); 16]>),
+    /// The nodes of a fork at which its branches end.
+    Fork(Vec<(usize, Shape, Digest)>),
+}
+
+fn read_page<V: Kept>(bytes: &[u8], path: &Digest, bit: usize) -> Result<Page<V>, Malformed> {
+    let mut cursor = Cursor::new(bytes);
+    if *cursor.array()? != [VERSION, V::TREE] {
+        return Err(Malformed);
+    }
+    let page = match cursor.u8()? {
+        BUCKET => {
+            let count = usize::from(cursor.u8()?);
+            if count == 0 || count > MOST {
+                return Err(Malformed);
+            }
+            let mut leaves: Vec<Leaf<V>> = Vec::with_capacity(count);
+            for _ in 0..count {
+                let key = *cursor.array()?;
+                let misplaced = (0..bit).any(|bit| (key[bit / 8] ^ path[bit / 8]) >> (7 - bit % 8) & 1 == 1);
+                if misplaced || leaves.last().is_some_and(|last| last.key >= key) {
+                    return Err(Malformed);
+                }
+                leaves.push(Leaf { key, value: V::read(&mut cursor)? });
+            }
+            Page::Bucket(Bucket::new(leaves, bit))
+        }
+        FORK if bit < KEY_BITS && bit.is_multiple_of(4) => {
+            let mut hanging = Vec::with_capacity(16);
+            read_fork(&mut cursor, 1, &mut hanging)?;
+            if hanging.iter().any(|(node, ..)| *node == 1) {
+                return Err(Malformed);
+            }
+            Page::Fork(hanging)
+        }
+        _ => return Err(Malformed),
+    };
+    cursor.finish()?;
+    Ok(page)
+}
+
+fn read_fork(cursor: &mut Cursor<'_>, node: usize, hanging: &mut Vec<(usize, Shape, Digest)>) -> Result<(), Malformed> {
+    let shape = match cursor.u8()? {
+        NOTHING => Shape::Empty,
+        BUCKET => Shape::Bucket,
+        BRANCH if node < 16 => {
+            read_fork(cursor, 2 * node, hanging)?;
+            return read_fork(cursor, 2 * node + 1, hanging);
+        }
+        BRANCH => Shape::Branch,
+        _ => return Err(Malformed),
+    };
+    let digest = if shape == Shape::Empty { EMPTY } else { *cursor.array()? };
+    if shape != Shape::Empty && digest == EMPTY {
+        return Err(Malformed);
+    }
+    hanging.push((node, shape, digest));
+    Ok(())
 }

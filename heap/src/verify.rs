@@ -10,7 +10,8 @@
 //!
 //! part         0                          nothing below
 //!              1, digest                  something below that is not shown
-//!              2, key, contents digest    exactly this leaf below
+//!              2, count u8, leaves        exactly these leaves below, 1 to 8 of them in key order: a key and a
+//!                                         contents digest each; in the tree of nullifiers a key
 //!              3, part, part              the two halves, next key bit 0 and 1
 //! both         0                          nothing below, before and after
 //!              1, digest                  the same below, before and after
@@ -18,13 +19,13 @@
 //!              4, part, part              all that was below before, and after; nothing not shown
 //! ```
 //!
-//! `digest(0) = 0³²`, `digest(2) = H(leaf domain, key, contents)`, `digest(3) = H(node domain, left, right)`, and
-//! `root = H(root domain, resources, live u64, nullifiers, spent u64)`. Integers are little-endian.
+//! `digest(0) = 0³²`, `digest(2) = H(bucket domain, leaves)`, an odd number of nullifiers with the last once more,
+//! `digest(3) = H(node domain, left, right)`, and `root = H(root domain, resources, live u64, nullifiers, spent u64)`.
+//! Integers are little-endian.
 //!
 //! Why a membership proof is sound: the root is an honest heap's, so by collision resistance the parts shown are parts
-//! of its trees. A tree has no two places for one key: a leaf stands where its key's bits lead, and two halves of which
-//! one is empty and the other a leaf are written as that leaf. So if the key's bits lead to nothing, or to another leaf,
-//! the key is absent. Ids asked about are not in the proof: whoever asks brings them, and a proof that does not cover
+//! of its trees. A tree has no two places for one key: a leaf stands where its key's bits lead, and a subtree of eight
+//! leaves or fewer is one bucket. So if the key's bits lead to nothing, or to a bucket without it, the key is absent. Ids asked about are not in the proof: whoever asks brings them, and a proof that does not cover
 //! one says so instead of passing it for absent.
 
 use alloc::vec::Vec;
@@ -32,8 +33,8 @@ use core::fmt;
 
 use crate::cursor::{Cursor, Malformed};
 use crate::digest::{
-    CONTENTS, Digest, Domain, EMPTY, NULLIFIER_LEAF, NULLIFIER_NODE, RESOURCE_LEAF, RESOURCE_NODE, hash, hash_pair,
-    hash_root,
+    BUCKET_MOST, CONTENTS, Digest, Domain, EMPTY, NULLIFIER_BUCKET, NULLIFIER_NODE, RESOURCE_BUCKET, RESOURCE_NODE,
+    hash, hash_pair, hash_root,
 };
 use crate::planted::planted;
 
@@ -43,12 +44,9 @@ pub(crate) const CHANGE: u8 = 2;
 
 pub(crate) const EMPTY_PART: u8 = 0;
 pub(crate) const STUB: u8 = 1;
-pub(crate) const LEAF: u8 = 2;
+pub(crate) const BUCKET: u8 = 2;
 pub(crate) const BRANCH: u8 = 3;
 pub(crate) const SPLIT: u8 = 4;
-
-/// What every nullifier's leaf binds beside the id.
-pub(crate) const NULLIFIED: Digest = [0xff; 32];
 
 const KEY_BITS: usize = 256;
 
@@ -191,35 +189,59 @@ fn check_root(
     if shown == *root || planted("verify-skips-root") { Ok(()) } else { Err(VerifyError::WrongRoot) }
 }
 
-/// The domains of one tree, and the contents its leaves must have if they are all the same.
+/// What is particular to one tree.
 struct TreeRules {
-    leaf: Domain,
+    bucket: Domain,
     node: Domain,
-    contents: Option<Digest>,
+    /// Bytes of a leaf: a key and its contents digest, or a key.
+    cell: usize,
 }
 
-const RESOURCES: TreeRules = TreeRules { leaf: RESOURCE_LEAF, node: RESOURCE_NODE, contents: None };
-const NULLIFIERS: TreeRules = TreeRules { leaf: NULLIFIER_LEAF, node: NULLIFIER_NODE, contents: Some(NULLIFIED) };
+const RESOURCES: TreeRules = TreeRules { bucket: RESOURCE_BUCKET, node: RESOURCE_NODE, cell: 64 };
+const NULLIFIERS: TreeRules = TreeRules { bucket: NULLIFIER_BUCKET, node: NULLIFIER_NODE, cell: 32 };
 
 #[derive(Clone, Copy, Debug)]
 enum Part<'a> {
     Empty,
     Hidden,
-    Leaf {
-        key: &'a Digest,
-        contents: &'a Digest,
-    },
+    Bucket(Cells<'a>),
     /// The left half follows at once, the right half at this index.
     Branch {
         right: usize,
     },
 }
 
+/// The leaves of a bucket as a proof has them.
+#[derive(Clone, Copy, Debug)]
+struct Cells<'a> {
+    bytes: &'a [u8],
+    /// Bytes of a leaf.
+    cell: usize,
+}
+
+impl<'a> Cells<'a> {
+    /// Each leaf's key and contents digest. A nullifier's key is all it has.
+    fn iter(self) -> impl DoubleEndedIterator<Item = (&'a Digest, &'a Digest)> + Clone {
+        self.bytes.chunks_exact(self.cell).filter_map(|cell| Some((cell.first_chunk()?, cell.last_chunk()?)))
+    }
+
+    fn digest(self, domain: &Domain) -> Digest {
+        let mut padded = [0; 64 * BUCKET_MOST];
+        let end = self.bytes.len();
+        if end.is_multiple_of(64) {
+            return hash(domain, self.bytes);
+        }
+        padded[..end].copy_from_slice(self.bytes);
+        padded.copy_within(end - self.cell..end, end);
+        hash(domain, &padded[..end + self.cell])
+    }
+}
+
 /// How much of a subtree's shape is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    Empty,
-    Leaf,
+    /// So many leaves and no more, which are shown.
+    Leaves(usize),
     Branch,
     Unknown,
 }
@@ -248,20 +270,26 @@ impl<'a> Parts<'a> {
         match cursor.u8()? {
             EMPTY_PART => {
                 self.0.push(Part::Empty);
-                Ok((EMPTY, Shape::Empty))
+                Ok((EMPTY, Shape::Leaves(0)))
             }
             STUB if stubs => {
                 self.0.push(Part::Hidden);
                 read_stub(cursor)
             }
-            LEAF => {
-                let (key, contents) = (cursor.array()?, cursor.array()?);
-                let fits = rules.contents.is_none_or(|only| only == *contents);
-                if !fits || !(path.leads_to(key) || planted("verify-skips-path")) {
+            BUCKET => {
+                let count = usize::from(cursor.u8()?);
+                if count == 0 || count > BUCKET_MOST {
                     return Err(VerifyError::Malformed);
                 }
-                self.0.push(Part::Leaf { key, contents });
-                Ok((hash_pair(&rules.leaf, key, contents), Shape::Leaf))
+                let cells = Cells { bytes: cursor.take(count * rules.cell)?, cell: rules.cell };
+                let keys = cells.iter().map(|(key, _)| key);
+                let ends = [keys.clone().next(), keys.clone().next_back()];
+                let leads = ends.into_iter().flatten().all(|key| path.leads_to(key)) || planted("verify-skips-path");
+                if !leads || !keys.is_sorted_by(|low, high| low < high) {
+                    return Err(VerifyError::Malformed);
+                }
+                self.0.push(Part::Bucket(cells));
+                Ok((cells.digest(&rules.bucket), Shape::Leaves(count)))
             }
             BRANCH => {
                 let at = self.0.len();
@@ -281,7 +309,9 @@ impl<'a> Parts<'a> {
         for depth in 0..=KEY_BITS {
             match self.0.get(at) {
                 Some(Part::Branch { right }) => at = if bit(key, depth) { *right } else { at + 1 },
-                Some(Part::Leaf { key: found, contents }) => return Ok((*found == key).then_some(*contents)),
+                Some(Part::Bucket(cells)) => {
+                    return Ok(cells.iter().find(|(found, _)| *found == key).map(|(_, contents)| contents));
+                }
                 Some(Part::Empty) => return Ok(None),
                 Some(Part::Hidden) if planted("verify-missing-is-absent") => return Ok(None),
                 Some(Part::Hidden) | None => break,
@@ -291,10 +321,11 @@ impl<'a> Parts<'a> {
     }
 
     fn leaves(&self) -> impl Iterator<Item = (Digest, Digest)> {
-        self.0.iter().filter_map(|part| match part {
-            Part::Leaf { key, contents } => Some((**key, **contents)),
+        let buckets = self.0.iter().filter_map(|part| match part {
+            Part::Bucket(cells) => Some(*cells),
             _ => None,
-        })
+        });
+        buckets.flat_map(Cells::iter).map(|(key, contents)| (*key, *contents))
     }
 }
 
@@ -319,7 +350,7 @@ impl Difference {
         path: &mut Path,
     ) -> Result<[Folded; 2], VerifyError> {
         match cursor.u8()? {
-            EMPTY_PART => Ok([(EMPTY, Shape::Empty); 2]),
+            EMPTY_PART => Ok([(EMPTY, Shape::Leaves(0)); 2]),
             STUB => Ok([read_stub(cursor)?; 2]),
             BRANCH => {
                 let left = path.descend(false, |path| self.read_both(cursor, rules, path))?;
@@ -333,8 +364,8 @@ impl Difference {
                 if before.0 == after.0 || (before.1, after.1) == (Shape::Branch, Shape::Branch) {
                     return Err(VerifyError::Malformed);
                 }
-                // A leaf on both sides moved up or down; it did not change. One side has one leaf at most, so comparing
-                // each with each is linear.
+                // A leaf on both sides moved up or down; it did not change. One side has one bucket at most, so
+                // comparing each with each is linear.
                 self.gone.extend(old.leaves().filter(|leaf| !new.leaves().any(|other| other == *leaf)));
                 self.come.extend(new.leaves().filter(|leaf| !old.leaves().any(|other| other == *leaf)));
                 Ok([before, after])
@@ -355,10 +386,10 @@ fn read_stub(cursor: &mut Cursor<'_>) -> Result<Folded, VerifyError> {
     if digest == EMPTY { Err(VerifyError::Malformed) } else { Ok((digest, Shape::Unknown)) }
 }
 
-/// Two halves as one. Halves that an honest tree would have written as one leaf, or as nothing, are refused.
+/// Two halves as one. Halves that an honest tree would have written as one bucket, or as nothing, are refused.
 fn join(rules: &TreeRules, left: Folded, right: Folded) -> Result<Folded, VerifyError> {
     match (left.1, right.1) {
-        (Shape::Empty, Shape::Empty | Shape::Leaf) | (Shape::Leaf, Shape::Empty) => Err(VerifyError::Malformed),
+        (Shape::Leaves(left), Shape::Leaves(right)) if left + right <= BUCKET_MOST => Err(VerifyError::Malformed),
         _ => Ok((hash_pair(&rules.node, &left.0, &right.0), Shape::Branch)),
     }
 }

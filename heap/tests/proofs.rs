@@ -137,8 +137,12 @@ pub(crate) fn a_forgotten_nullifier_is_refused() {
 
 const EMPTY: &[u8] = &[0];
 
-fn leaf(key: &Digest, contents: &Digest) -> Vec<u8> {
-    [&[2][..], key, contents].concat()
+type Leaves = [(Digest, Option<Digest>)];
+
+fn bucket(leaves: &Leaves) -> Vec<u8> {
+    let cells =
+        leaves.iter().flat_map(|(key, contents)| [&key[..], contents.as_ref().map_or(&[], |c| &c[..])].concat());
+    [2, leaves.len() as u8].into_iter().chain(cells).collect()
 }
 
 fn branch(left: &[u8], right: &[u8]) -> Vec<u8> {
@@ -152,31 +156,53 @@ fn whole(resources: &[u8], live: u64, spent: u64, nullifiers: &[u8]) -> Vec<u8> 
 /// Roots that no honest heap has, with proofs that fit them: the shape itself has to be refused.
 #[cfg_attr(not(feature = "planted"), test)]
 pub(crate) fn made_up_shapes_are_refused() {
-    let (low, high, contents) = ([0x11; 32], [0xee; 32], [7; 32]);
-    let digest = |key: &Digest| literal::leaf("resource", key, &contents);
+    let leaf = |first: u8, last: u8| {
+        let mut key = [first; 32];
+        key[31] = last;
+        (key, Some([7; 32]))
+    };
+    let digest = |leaves: &Leaves| literal::bucket("resource", leaves);
     let check = |resources: Digest, part: &[u8]| {
         let root = literal::combine(&resources, 2, &[0; 32], 0);
         verify::membership(&root, &whole(part, 2, 0, EMPTY)).map(drop)
     };
+    let low: Vec<_> = (0..5).map(|last| leaf(0x11, last)).collect();
+    let high: Vec<_> = (0..5).map(|last| leaf(0xee, last)).collect();
     let honest = literal::branch("resource", &digest(&low), &digest(&high));
-    assert_eq!(check(honest, &branch(&leaf(&low, &contents), &leaf(&high, &contents))), Ok(()));
+    assert_eq!(check(honest, &branch(&bucket(&low), &bucket(&high))), Ok(()));
 
+    let malformed = Err(VerifyError::Malformed);
     let swapped = literal::branch("resource", &digest(&high), &digest(&low));
-    let part = branch(&leaf(&high, &contents), &leaf(&low, &contents));
-    assert_eq!(check(swapped, &part), Err(VerifyError::Malformed), "leaves in each other's place");
+    assert_eq!(check(swapped, &branch(&bucket(&high), &bucket(&low))), malformed, "leaves in each other's place");
+    let mixed: Vec<_> = [&low[..], &high[..1]].concat();
+    let right = literal::branch("resource", &digest(&mixed), &digest(&high));
+    assert_eq!(check(right, &branch(&bucket(&mixed), &bucket(&high))), malformed, "one leaf beyond its half");
+    let unsorted: Vec<_> = low.iter().rev().copied().collect();
+    assert_eq!(check(digest(&unsorted), &bucket(&unsorted)), malformed, "leaves out of order");
+    let twice = [low[0], low[0]];
+    assert_eq!(check(digest(&twice), &bucket(&twice)), malformed, "one leaf twice");
+    let nine: Vec<_> = (0..9).map(|last| leaf(0x11, last)).collect();
+    assert_eq!(check(digest(&nine), &bucket(&nine)), malformed, "more leaves than a bucket has");
+    assert_eq!(check(literal::h("resource bucket", &[]), &bucket(&[])), malformed, "a bucket of nothing");
 
+    let apart = literal::branch("resource", &digest(&low[..4]), &digest(&high[..4]));
+    assert_eq!(check(apart, &branch(&bucket(&low[..4]), &bucket(&high[..4]))), malformed, "one bucket as two");
     let lone = literal::branch("resource", &digest(&low), &[0; 32]);
-    assert_eq!(check(lone, &branch(&leaf(&low, &contents), EMPTY)), Err(VerifyError::Malformed), "a leaf too low");
+    assert_eq!(check(lone, &branch(&bucket(&low), EMPTY)), malformed, "a bucket too low");
     let hollow = literal::branch("resource", &[0; 32], &[0; 32]);
-    assert_eq!(check(hollow, &branch(EMPTY, EMPTY)), Err(VerifyError::Malformed), "nothing, spelled out");
+    assert_eq!(check(hollow, &branch(EMPTY, EMPTY)), malformed, "nothing, spelled out");
     let stub = [&[1][..], &[0; 32]].concat();
-    assert_eq!(check([0; 32], &stub), Err(VerifyError::Malformed), "nothing, hidden");
+    assert_eq!(check([0; 32], &stub), malformed, "nothing, hidden");
 
-    let other_domain = literal::leaf("nullifier", &low, &contents);
-    assert_eq!(check(other_domain, &leaf(&low, &contents)), Err(VerifyError::WrongRoot));
-    let root = literal::combine(&[0; 32], 0, &other_domain, 1);
-    let marked = whole(EMPTY, 0, 1, &leaf(&low, &contents));
-    assert_eq!(verify::membership(&root, &marked).map(drop), Err(VerifyError::Malformed), "a nullifier with contents");
+    let keys: Vec<_> = low.iter().map(|(key, _)| (*key, None)).collect();
+    assert_eq!(check(literal::bucket("nullifier", &keys), &bucket(&low)), Err(VerifyError::WrongRoot));
+    // An odd last block holds the last nullifier again; that is not a leaf more.
+    let root = literal::combine(&[0; 32], 0, &literal::bucket("nullifier", &keys), 5);
+    let shown = whole(EMPTY, 0, 5, &bucket(&keys));
+    assert_eq!(verify::membership(&root, &shown).map(drop), Ok(()));
+    let padded: Vec<_> = keys.iter().chain(keys.last()).copied().collect();
+    let shown = whole(EMPTY, 0, 5, &bucket(&padded));
+    assert_eq!(verify::membership(&root, &shown).map(drop), malformed, "the padding as a leaf");
 }
 
 #[cfg_attr(not(feature = "planted"), test)]

@@ -1,72 +1,76 @@
-//! Buckets: small subtrees as sorted lists of leaves.
+//! Buckets: the smallest subtrees, hashed as one.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use crate::digest::{Digest, EMPTY};
-use crate::planted::planted;
+use crate::digest::Digest;
 
-/// Leaves in a bucket at most. With hashed keys a tree of 16ⁿ times fifteen leaves has them in buckets of about that
-/// many, far enough below this for hardly any to overflow.
-pub(crate) const MOST: usize = 32;
+pub(crate) use crate::digest::BUCKET_MOST as MOST;
+
+/// Room that a bucket makes at once, in leaves.
+const ROOM: usize = 2;
 
 /// A key and what is under it.
 #[derive(Clone)]
 pub(crate) struct Leaf<V> {
     pub(crate) key: Digest,
-    /// The leaf's digest once settled; until then its contents digest, from which the other is made. So a leaf that
-    /// comes and goes between two roots is never hashed.
-    pub(crate) digest: Digest,
     pub(crate) value: V,
 }
 
-/// Up to [`MOST`] leaves in key order, and which of them are not settled.
+/// Up to [`MOST`] leaves whose keys agree on the first `bit` bits.
 ///
-/// All keys agree on the bits that lead to the bucket. The 32 bits after those are kept together as heads, so that
-/// looking for a key reads two or three cache lines and, as a rule, one leaf.
+/// Leaves lie in slots in no order, so that a change moves one of them and not half of them; positions count them in key
+/// order. The 16 bits after those agreed on are kept together as heads, so that looking for a key reads one cache line
+/// of them and, as a rule, one leaf.
 #[derive(Clone)]
 pub(crate) struct Bucket<V> {
-    heads: [u32; MOST],
-    leaves: Vec<Leaf<V>>,
-    /// Digests of the places where keys part: the one where leaves n and n + 1 do is at n. Settled where no leaf below
-    /// is in `dirty`.
-    parts: Vec<Digest>,
-    /// Bit n: what lies above leaf n has changed. Includes `fresh`.
-    dirty: u64,
-    /// Bit n: leaf n's digest is still its contents digest.
-    fresh: u64,
+    /// By position; all ones beyond the last.
+    heads: [u16; MOST],
+    /// By position, the slot.
+    order: [u8; MOST],
+    bit: u16,
+    slots: Vec<Leaf<V>>,
 }
 
 impl<V> Bucket<V> {
-    /// A bucket `depth` nibbles down of leaves in key order; bit n of `fresh` says that leaf n is not settled.
-    pub(crate) fn new(leaves: Vec<Leaf<V>>, fresh: u64, depth: usize) -> Bucket<V> {
-        debug_assert!(leaves.len() <= MOST && leaves.is_sorted_by(|a, b| a.key < b.key));
-        let mut heads = [0; MOST];
-        heads.iter_mut().zip(&leaves).for_each(|(slot, leaf)| *slot = head(&leaf.key, depth));
-        let parts = alloc::vec![EMPTY; leaves.len().saturating_sub(1)];
-        Bucket { heads, leaves, parts, dirty: u64::MAX, fresh }
+    /// A bucket `bit` bits down of leaves in key order.
+    pub(crate) fn new(slots: Vec<Leaf<V>>, bit: usize) -> Bucket<V> {
+        debug_assert!(slots.len() <= MOST && slots.is_sorted_by(|a, b| a.key < b.key));
+        let mut heads = [u16::MAX; MOST];
+        heads.iter_mut().zip(&slots).for_each(|(place, leaf)| *place = head(&leaf.key, bit));
+        Bucket { heads, order: core::array::from_fn(|at| at as u8), bit: bit as u16, slots }
     }
 
-    /// The heads of the leaves, in their order.
-    pub(crate) fn heads(&self) -> &[u32] {
-        &self.heads[..self.leaves.len()]
-    }
-
-    pub(crate) fn leaves(&self) -> &[Leaf<V>] {
-        &self.leaves
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.leaves.len() >= MOST
+        self.len() >= MOST
     }
 
-    /// Where a key is, or where it would be, in a bucket `depth` nibbles down.
-    pub(crate) fn find(&self, key: &Digest, depth: usize) -> Result<usize, usize> {
-        let head = head(key, depth);
+    /// How many bits its keys agree on at least.
+    pub(crate) fn bit(&self) -> usize {
+        usize::from(self.bit)
+    }
+
+    /// The leaf at a position.
+    pub(crate) fn leaf(&self, at: usize) -> &Leaf<V> {
+        &self.slots[usize::from(self.order[at])]
+    }
+
+    /// The leaves in key order.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf<V>> {
+        (0..self.len()).map(|at| self.leaf(at))
+    }
+
+    /// Where a key is, or where it would be.
+    pub(crate) fn find(&self, key: &Digest) -> Result<usize, usize> {
+        let head = head(key, self.bit());
         // Counting all of them beats a binary search: it has no branch to mispredict.
-        let mut at = self.heads().iter().filter(|&&other| other < head).count();
-        while self.heads().get(at) == Some(&head) {
-            match self.leaves[at].key.cmp(key) {
+        let mut at = usize::from(self.heads.iter().map(|&other| u16::from(other < head)).sum::<u16>());
+        while at < self.len() && self.heads[at] == head {
+            match self.leaf(at).key.cmp(key) {
                 Ordering::Less => at += 1,
                 Ordering::Equal => return Ok(at),
                 Ordering::Greater => break,
@@ -75,108 +79,55 @@ impl<V> Bucket<V> {
         Err(at)
     }
 
-    /// Puts a leaf, not settled, where [`Bucket::find`] says it would be.
-    pub(crate) fn put(&mut self, at: usize, leaf: Leaf<V>, depth: usize) {
+    /// Puts a leaf where [`Bucket::find`] says it would be.
+    pub(crate) fn put(&mut self, at: usize, leaf: Leaf<V>) {
         self.heads.copy_within(at..MOST - 1, at + 1);
-        self.heads[at] = head(&leaf.key, depth);
-        if self.leaves.len() == self.leaves.capacity() {
-            self.leaves.reserve_exact(4);
-            self.parts.reserve_exact(4);
+        self.heads[at] = head(&leaf.key, self.bit());
+        self.order.copy_within(at..MOST - 1, at + 1);
+        self.order[at] = self.slots.len() as u8;
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact(ROOM);
         }
-        self.leaves.insert(at, leaf);
-        // Where the neighbours parted is above the new leaf, so it is computed anew whichever index it gets. All other
-        // places keep theirs, relative to their leaves.
-        if self.leaves.len() > 1 {
-            self.parts.insert(at.min(self.parts.len()), EMPTY);
-        }
-        let below = (1 << at) - 1;
-        self.fresh = self.fresh & below | (self.fresh & !below) << 1;
-        self.dirty = self.dirty & below | (self.dirty & !below) << 1;
-        self.fresh |= 1 << at;
-        if !(planted("insert-leaves-digest") && at % 2 == 1) {
-            self.dirty |= 1 << at;
-        }
+        self.slots.push(leaf);
     }
 
+    /// Takes out the leaf at a position.
     pub(crate) fn take(&mut self, at: usize) -> Leaf<V> {
+        let (slot, last) = (self.order[at], self.slots.len() - 1);
         self.heads.copy_within(at + 1..MOST, at);
-        // Of the two places beside the leaf one is gone and the other above a neighbour: both neighbours are dirty.
-        if let Some(last) = self.parts.len().checked_sub(1) {
-            self.parts.remove(at.min(last));
+        self.heads[MOST - 1] = u16::MAX;
+        self.order.copy_within(at + 1..MOST, at);
+        // The leaf in the last slot moves into the gap.
+        if let Some(moved) = self.order[..last].iter_mut().find(|slot| usize::from(**slot) == last) {
+            *moved = slot;
         }
-        let below = (1 << at) - 1;
-        self.fresh = self.fresh & below | self.fresh >> 1 & !below;
-        self.dirty = self.dirty & below | self.dirty >> 1 & !below;
-        self.dirty |= 1 << at | 1 << at >> 1;
-        self.leaves.remove(at)
+        self.slots.swap_remove(usize::from(slot))
     }
 
-    /// Whether a digest above any of the leaves `from..to` has to be computed anew.
-    pub(crate) fn is_dirty(&self, from: usize, to: usize) -> bool {
-        self.dirty >> from << from & ((1 << to) - 1) != 0
+    /// What a look-up reads first, and a change writes; touched to have it in the cache.
+    pub(crate) fn touch(&self) -> usize {
+        usize::from(self.heads[0]) ^ self.slots.len()
     }
 
-    pub(crate) fn part(&self, at: usize) -> &Digest {
-        &self.parts[at]
+    /// What a change moves.
+    pub(crate) fn touch_last(&self) -> usize {
+        self.slots.last().map_or(0, |leaf| usize::from(leaf.key[0]))
     }
 
-    pub(crate) fn set_part(&mut self, at: usize, digest: Digest) {
-        self.parts[at] = digest;
-    }
-
-    /// How many bits below the bucket the keys of leaves `from..to`, two or more, begin to differ.
-    pub(crate) fn parting(&self, from: usize, to: usize, base: usize) -> usize {
-        let differ = self.heads[from] ^ self.heads[to - 1];
-        if differ != 0 {
-            return differ.leading_zeros() as usize;
-        }
-        let (first, last) = (&self.leaves[from].key, &self.leaves[to - 1].key);
-        let byte = first.iter().zip(last).take_while(|(a, b)| a == b).count().min(31);
-        8 * byte + (first[byte] ^ last[byte]).leading_zeros() as usize - base
-    }
-
-    /// A key's bit, `deep` bits below the bucket, which is `base` bits down.
-    pub(crate) fn bit(&self, at: usize, deep: usize, base: usize) -> bool {
-        if deep < 32 {
-            return self.heads[at] << deep >> 31 == 1;
-        }
-        let bit = base + deep;
-        self.leaves[at].key[bit / 8] >> (7 - bit % 8) & 1 == 1
-    }
-
-    /// Of leaves `from..to`, which agree on the bits before, the first that has this bit set.
-    pub(crate) fn split(&self, from: usize, to: usize, deep: usize, base: usize) -> usize {
-        from + (from..to).filter(|&at| !self.bit(at, deep, base)).count()
-    }
-
-    /// Leaves that are not settled.
-    pub(crate) fn fresh_leaves(&mut self) -> impl Iterator<Item = &mut Leaf<V>> {
-        let fresh = self.fresh;
-        self.leaves.iter_mut().enumerate().filter(move |(at, _)| fresh >> at & 1 == 1).map(|(_, leaf)| leaf)
-    }
-
-    /// Every leaf's own digest is made.
-    pub(crate) fn mark_hashed(&mut self) {
-        self.fresh = 0;
-    }
-
-    /// Every digest is made.
-    pub(crate) fn mark_settled(&mut self) {
-        self.dirty = 0;
-    }
-
-    /// All leaves, each with whether it is fresh.
-    pub(crate) fn into_leaves(self) -> impl Iterator<Item = (Leaf<V>, bool)> {
-        let fresh = self.fresh;
-        self.leaves.into_iter().enumerate().map(move |(at, leaf)| (leaf, fresh >> at & 1 == 1))
+    /// All leaves in key order.
+    pub(crate) fn into_leaves(self) -> impl Iterator<Item = Leaf<V>> {
+        let mut slots: [Option<Leaf<V>>; MOST] = [const { None }; MOST];
+        let len = self.slots.len();
+        slots.iter_mut().zip(self.slots).for_each(|(slot, leaf)| *slot = Some(leaf));
+        let order = self.order;
+        (0..len).filter_map(move |at| slots[usize::from(order[at])].take())
     }
 }
 
-/// The 32 bits of a key after the first `depth` nibbles; zeros beyond its end.
-fn head(key: &Digest, depth: usize) -> u32 {
-    let mut bytes = [0; 8];
-    let rest = key.get(depth / 2..).unwrap_or(&[]);
-    let rest = &rest[..rest.len().min(8)];
-    bytes[..rest.len()].copy_from_slice(rest);
-    (u64::from_be_bytes(bytes) << (4 * (depth % 2)) >> 32) as u32
+/// The 16 bits of a key after the first `bit`; zeros beyond its end.
+fn head(key: &Digest, bit: usize) -> u16 {
+    let byte = |at: usize| u32::from(key.get(at).copied().unwrap_or(0));
+    let at = bit / 8;
+    let bits = byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
+    (bits >> (8 - bit % 8)) as u16
 }

@@ -8,15 +8,21 @@ use super::{Node, Shape, Stored};
 use crate::digest::{Digest, EMPTY};
 use crate::planted::planted;
 
-/// A subtree with more than [`MOST`] leaves: sixteen subtrees, and every digest of the four levels above them.
+/// A subtree with more than [`MOST`] leaves: what hangs below four binary levels, and every digest of those levels.
 ///
 /// Nodes are numbered as in a heap of the other sort: 1 is the fork itself, the halves of n are 2n and 2n + 1, and 16 to
-/// 31 are the subtrees.
+/// 31 are where the four levels end. What hangs at node n, a bucket or nothing from level 1 on, a fork at level 4 only,
+/// is kept under the first of the nibbles that lead there, its home.
 #[derive(Clone)]
 pub(crate) struct Fork<V> {
     count: u64,
-    /// Subtrees that changed since the digests were computed.
+    /// Homes whose subtree changed since the digests were computed.
     stale: u16,
+    /// By nibble: the home of what it leads to.
+    homes: [u8; 16],
+    /// By home: the node at which it hangs.
+    nodes: [u8; 16],
+    /// By node; of nodes below a bucket it says nothing.
     shapes: [Shape; 32],
     digests: [Digest; 32],
     below: [Node<V>; 16],
@@ -28,17 +34,48 @@ pub(crate) fn nibble(key: &Digest, depth: usize) -> usize {
     usize::from(if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
 }
 
+/// Levels between the fork and one of its nodes.
+pub(crate) fn level(node: usize) -> usize {
+    node.max(1).ilog2() as usize
+}
+
+/// The nibbles that lead to a node: the first, and how many.
+fn reach(node: usize) -> (usize, usize) {
+    let width = 16 >> level(node);
+    (node * width - 16, width)
+}
+
 impl<V> Fork<V> {
-    /// A fork over the given subtrees, all of which count as changed.
-    pub(crate) fn new(below: [Node<V>; 16]) -> Fork<V> {
-        let count = below.iter().map(Node::count).sum();
-        Fork { count, stale: u16::MAX, shapes: [Shape::Empty; 32], digests: [EMPTY; 32], below }
+    /// A fork with nothing below it.
+    pub(crate) fn new() -> Fork<V> {
+        Fork {
+            count: 0,
+            stale: 0,
+            homes: [0; 16],
+            nodes: [1; 16],
+            shapes: [Shape::Empty; 32],
+            digests: [EMPTY; 32],
+            below: [const { Node::Empty }; 16],
+        }
     }
 
-    /// Puts a settled subtree where none is, the fork's digests being of it already.
-    pub(crate) fn attach(&mut self, at: usize, node: Node<V>) {
-        self.count += node.count();
-        self.below[at] = node;
+    /// Hangs a subtree at a node, where nothing or only parts of it were.
+    pub(crate) fn hang(&mut self, node: usize, subtree: Node<V>) {
+        let (first, width) = reach(node);
+        for nibble in first..first + width {
+            self.homes[nibble] = first as u8;
+            self.below[nibble] = Node::Empty;
+            self.stale &= !(1 << nibble);
+        }
+        self.nodes[first] = node as u8;
+        self.below[first] = subtree;
+        self.stale |= 1 << first;
+    }
+
+    /// Hangs a settled subtree; the fork's digests are of it already, or will be.
+    pub(crate) fn attach(&mut self, node: usize, subtree: Node<V>) {
+        self.count += subtree.count();
+        self.hang(node, subtree);
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -53,6 +90,17 @@ impl<V> Fork<V> {
         &self.digests[node]
     }
 
+    /// What hangs at a node that is no branch, or at the end of the four levels.
+    pub(crate) fn hanging(&self, node: usize) -> &Node<V> {
+        &self.below[reach(node).0]
+    }
+
+    /// What a key leads to, in a fork at `depth`.
+    pub(crate) fn toward(&self, key: &Digest, depth: usize) -> &Node<V> {
+        &self.below[usize::from(self.homes[nibble(key, depth)])]
+    }
+
+    /// What hangs below, in key order. What hangs nowhere is empty.
     pub(crate) fn below(&self) -> &[Node<V>; 16] {
         &self.below
     }
@@ -65,116 +113,168 @@ impl<V> Fork<V> {
         self.stale = 0;
     }
 
-    /// The subtrees that changed.
-    pub(crate) fn stale_below(&mut self) -> impl Iterator<Item = &mut Node<V>> {
-        let stale = self.stale;
-        self.below.iter_mut().enumerate().filter(move |(at, _)| stale >> at & 1 == 1).map(|(_, node)| node)
+    /// The node where a home's subtree hangs.
+    pub(crate) fn node_of(&self, home: usize) -> usize {
+        usize::from(self.nodes[home])
     }
 
-    /// Sets what a node is; its digest may follow later if it is a branch.
+    /// The subtrees that changed.
+    pub(crate) fn stale_below(&self) -> impl Iterator<Item = &Node<V>> {
+        let stale = self.stale;
+        self.below.iter().enumerate().filter(move |(at, _)| stale >> at & 1 == 1).map(|(_, node)| node)
+    }
+
+    /// The forks below that changed.
+    pub(crate) fn stale_forks(&mut self) -> impl Iterator<Item = &mut Arc<Fork<V>>> {
+        let stale = self.stale;
+        self.below.iter_mut().enumerate().filter_map(move |(at, node)| match node {
+            Node::Fork(fork) if stale >> at & 1 == 1 => Some(fork),
+            _ => None,
+        })
+    }
+
+    /// Sets what a node is.
     pub(crate) fn set(&mut self, node: usize, shape: Shape, digest: Digest) {
         self.shapes[node] = shape;
         self.digests[node] = digest;
     }
 
-    /// Both halves of a node.
-    pub(crate) fn halves(&self, node: usize) -> [(Shape, &Digest); 2] {
-        [2 * node, 2 * node + 1].map(|half| (self.shapes[half], &self.digests[half]))
+    /// The digests of both halves of a node.
+    pub(crate) fn halves(&self, node: usize) -> [&Digest; 2] {
+        [&self.digests[2 * node], &self.digests[2 * node + 1]]
+    }
+
+    /// Hangs the subtree of these leaves, which are in key order, at a node of a fork at `depth`.
+    fn place(&mut self, node: usize, mut leaves: Vec<Leaf<V>>, depth: usize) {
+        if leaves.len() <= MOST || node >= 16 {
+            self.hang(node, build(leaves, 4 * depth + level(node)));
+            return;
+        }
+        let bit = 4 * depth + level(node);
+        let right = leaves.split_off(leaves.partition_point(|leaf| leaf.key[bit / 8] >> (7 - bit % 8) & 1 == 0));
+        self.place(2 * node, leaves, depth);
+        self.place(2 * node + 1, right, depth);
     }
 }
 
-/// Adds a leaf below `node`; `false` if its key is there.
-pub(super) fn insert<V: Stored>(node: &mut Node<V>, depth: usize, leaf: Leaf<V>) -> bool {
+/// The subtree at `bit` with these leaves, which are in key order. More than fill a bucket only where a fork may be.
+pub(super) fn build<V>(leaves: Vec<Leaf<V>>, bit: usize) -> Node<V> {
+    if leaves.is_empty() {
+        return Node::Empty;
+    }
+    if leaves.len() <= MOST {
+        return Node::Bucket(Arc::new(Bucket::new(leaves, bit)));
+    }
+    let mut fork = Fork::new();
+    fork.count = leaves.len() as u64;
+    fork.place(1, leaves, bit / 4);
+    Node::Fork(Arc::new(fork))
+}
+
+/// Adds a leaf below `node`, `bit` bits down; `false` if its key is there. `node` may then be a bucket with one leaf
+/// too many, which only its owner can split.
+pub(super) fn insert<V: Stored>(node: &mut Node<V>, bit: usize, leaf: Leaf<V>) -> Result<bool, (usize, Leaf<V>)> {
     match node {
         Node::Empty => {
-            *node = Node::Bucket(Arc::new(Bucket::new(Vec::from([leaf]), 1, depth)));
-            true
-        }
-        Node::Fork(fork) => {
-            let fork = Arc::make_mut(fork);
-            let at = nibble(&leaf.key, depth);
-            let added = insert(&mut fork.below[at], depth + 1, leaf);
-            if added {
-                fork.count += 1;
-                fork.stale |= 1 << at;
-            }
-            added
+            *node = Node::Bucket(Arc::new(Bucket::new(Vec::from([leaf]), bit)));
+            Ok(true)
         }
         Node::Bucket(bucket) => {
-            let Err(at) = bucket.find(&leaf.key, depth) else {
-                return false;
+            let Err(at) = bucket.find(&leaf.key) else {
+                return Ok(false);
             };
             if bucket.is_full() {
-                let full = core::mem::replace(node, Node::Empty);
-                let mut leaves = Vec::with_capacity(MOST + 1);
-                collect(full, &mut leaves);
-                leaves.insert(at, (leaf, true));
-                *node = build(leaves, depth);
-            } else {
-                Arc::make_mut(bucket).put(at, leaf, depth);
+                return Err((at, leaf));
             }
-            true
+            Arc::make_mut(bucket).put(at, leaf);
+            Ok(true)
+        }
+        Node::Fork(fork) => {
+            let (fork, depth) = (Arc::make_mut(fork), bit / 4);
+            let home = usize::from(fork.homes[nibble(&leaf.key, depth)]);
+            let hangs = fork.node_of(home);
+            match insert(&mut fork.below[home], 4 * depth + level(hangs), leaf) {
+                Ok(false) => return Ok(false),
+                Ok(true) if planted("insert-leaves-digest") && home % 2 == 1 => {}
+                Ok(true) => fork.stale |= 1 << home,
+                Err((at, leaf)) => {
+                    let leaves = overfull(core::mem::replace(&mut fork.below[home], Node::Empty), at, leaf);
+                    fork.place(hangs, leaves, depth);
+                }
+            }
+            fork.count += 1;
+            Ok(true)
         }
     }
 }
 
-/// Takes the leaf with this key, which is there, from below `node`.
-pub(super) fn remove<V: Stored>(node: &mut Node<V>, depth: usize, key: &Digest) -> Option<V> {
+/// The leaves of a full bucket and the one that does not fit in.
+pub(super) fn overfull<V: Clone>(full: Node<V>, at: usize, leaf: Leaf<V>) -> Vec<Leaf<V>> {
+    let mut leaves = Vec::with_capacity(MOST + 1);
+    collect(full, &mut leaves);
+    leaves.insert(at, leaf);
+    leaves
+}
+
+/// Takes the leaf with this key, which is there, from below `node`, `bit` bits down.
+pub(super) fn remove<V: Stored>(node: &mut Node<V>, bit: usize, key: &Digest) -> Option<V> {
     match node {
         Node::Empty => None,
-        Node::Fork(shared) => {
-            let fork = Arc::make_mut(shared);
-            let at = nibble(key, depth);
-            let taken = remove(&mut fork.below[at], depth + 1, key)?;
-            fork.count -= 1;
-            if !planted("remove-leaves-digest") {
-                fork.stale |= 1 << at;
-            }
-            if fork.count <= MOST as u64 {
-                let mut leaves = Vec::with_capacity(MOST);
-                collect(core::mem::replace(node, Node::Empty), &mut leaves);
-                *node = build(leaves, depth);
-            }
-            Some(taken)
-        }
         Node::Bucket(bucket) => {
-            let bucket = Arc::make_mut(bucket);
-            let taken = bucket.take(bucket.find(key, depth).ok()?);
-            if bucket.leaves().is_empty() {
+            let at = bucket.find(key).ok()?;
+            let taken = Arc::make_mut(bucket).take(at);
+            if bucket.len() == 0 {
                 *node = Node::Empty;
             }
             Some(taken.value)
         }
+        Node::Fork(shared) => {
+            let (fork, depth) = (Arc::make_mut(shared), bit / 4);
+            let home = usize::from(fork.homes[nibble(key, depth)]);
+            let hangs = fork.node_of(home);
+            let taken = remove(&mut fork.below[home], 4 * depth + level(hangs), key)?;
+            fork.count -= 1;
+            if !planted("remove-leaves-digest") {
+                fork.stale |= 1 << home;
+            }
+            if fork.count <= MOST as u64 {
+                let mut leaves = Vec::with_capacity(MOST);
+                collect(core::mem::replace(node, Node::Empty), &mut leaves);
+                *node = build(leaves, bit);
+            } else if !planted("remove-leaves-halves") {
+                merge(fork, home, depth);
+            }
+            Some(taken)
+        }
     }
 }
 
-/// Appends all leaves below `node` in key order, each with whether it is fresh.
-fn collect<V: Clone>(node: Node<V>, leaves: &mut Vec<(Leaf<V>, bool)>) {
+/// Puts what hangs at a home together with its other half as long as one bucket holds both.
+fn merge<V: Clone>(fork: &mut Fork<V>, home: usize, depth: usize) {
+    let mut node = fork.node_of(home);
+    while node > 1 {
+        let halves = [node & !1, node | 1].map(|half| reach(half).0);
+        let other = if node % 2 == 0 { node + 1 } else { node - 1 };
+        let other_home = reach(other).0;
+        let apart = fork.node_of(other_home) != other
+            || usize::from(fork.homes[other_home]) != other_home
+            || halves.iter().any(|home| matches!(fork.below[*home], Node::Fork(_)))
+            || halves.iter().map(|home| fork.below[*home].count()).sum::<u64>() > MOST as u64;
+        if apart {
+            return;
+        }
+        let mut leaves = Vec::with_capacity(MOST);
+        halves.iter().for_each(|home| collect(core::mem::replace(&mut fork.below[*home], Node::Empty), &mut leaves));
+        node /= 2;
+        fork.place(node, leaves, depth);
+    }
+}
+
+/// Appends all leaves below `node` in key order.
+fn collect<V: Clone>(node: Node<V>, leaves: &mut Vec<Leaf<V>>) {
     match node {
         Node::Empty => {}
         Node::Bucket(bucket) => leaves.extend(Arc::unwrap_or_clone(bucket).into_leaves()),
         Node::Fork(fork) => Arc::unwrap_or_clone(fork).below.into_iter().for_each(|node| collect(node, leaves)),
     }
-}
-
-/// The subtree at `depth` with these leaves, which are in key order.
-fn build<V>(leaves: Vec<(Leaf<V>, bool)>, depth: usize) -> Node<V> {
-    if leaves.is_empty() {
-        return Node::Empty;
-    }
-    if leaves.len() <= MOST {
-        let fresh = leaves.iter().enumerate().map(|(at, (_, fresh))| u64::from(*fresh) << at).sum();
-        let fresh = if planted("build-forgets-fresh") { 0 } else { fresh };
-        let leaves = leaves.into_iter().map(|(leaf, _)| leaf).collect();
-        return Node::Bucket(Arc::new(Bucket::new(leaves, fresh, depth)));
-    }
-    let mut leaves = leaves.into_iter().peekable();
-    let below = core::array::from_fn(|at| {
-        let mut mine = Vec::new();
-        while let Some(leaf) = leaves.next_if(|(leaf, _)| nibble(&leaf.key, depth) == at) {
-            mine.push(leaf);
-        }
-        build(mine, depth + 1)
-    });
-    Node::Fork(Arc::new(Fork::new(below)))
 }

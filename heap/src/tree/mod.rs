@@ -1,12 +1,11 @@
 //! The authenticated map under both halves of the heap.
 //!
-//! As a set of digests it is a compressed binary trie over 256-bit keys: an empty subtree is 32 zero bytes, a subtree
-//! with one leaf *is* that leaf wherever it hangs, anything else is the hash of its two halves. The shape, and so the
-//! root, is a function of the contents alone; history leaves no trace. A key's absence shows as the empty subtree, or
-//! the other leaf, that stands where the key would.
+//! As a set of digests it is a binary trie over 256-bit keys that ends in buckets: an empty subtree is 32 zero bytes, a
+//! subtree with at most [`MOST`] leaves is one bucket, hashed as one, anything else is the hash of its two halves. The
+//! shape, and so the root, is a function of the contents alone; history leaves no trace. A key's absence shows as the
+//! empty subtree, or the bucket without it, that stands where the key would.
 //!
-//! In memory it is something else, made for few cache misses: four binary levels are one [`Fork`] with every digest of
-//! those levels at hand, and a subtree with few leaves is one [`Bucket`], a sorted list. A change touches one bucket
+//! In memory four binary levels are one [`Fork`] with every digest of those levels at hand. A change touches one bucket
 //! and, shared with the other changes of its batch, the forks above it. [`Spot`] shows the binary trie again.
 
 mod bucket;
@@ -19,7 +18,7 @@ mod wide;
 use alloc::sync::Arc;
 
 pub(crate) use bucket::{Bucket, Leaf, MOST};
-pub(crate) use fork::{Fork, nibble};
+pub(crate) use fork::{Fork, level};
 pub(crate) use settle::{settled_bucket, settled_fork};
 pub(crate) use spot::Spot;
 pub(crate) use walk::Iter;
@@ -28,15 +27,17 @@ use crate::digest::{Digest, Domain, EMPTY};
 
 /// What a tree holds under a key.
 pub(crate) trait Stored: Clone {
-    /// Domain of this tree's leaves.
-    const LEAF: Domain;
+    /// Domain of this tree's buckets.
+    const BUCKET: Domain;
     /// Domain of this tree's inner nodes.
     const NODE: Domain;
-    /// The digest that the leaf binds beside its key.
-    fn contents(&self) -> Digest;
+    /// Bytes of a leaf in its bucket's preimage: 32 or 64.
+    const CELL: usize;
+    /// Writes those bytes.
+    fn write_cell(&self, key: &Digest, out: &mut [u8]);
 }
 
-/// A subtree: a bucket if it has at most [`MOST`] leaves, otherwise a fork.
+/// A subtree: a bucket if it has at most [`MOST`] leaves, otherwise a branch, which in memory is part of a fork.
 #[derive(Clone)]
 pub(crate) enum Node<V> {
     Empty,
@@ -49,31 +50,17 @@ pub(crate) enum Node<V> {
 pub(crate) enum Shape {
     /// No leaf below.
     Empty,
-    /// One leaf below: the subtree's digest is the leaf's.
-    Leaf,
-    /// Two leaves or more: the subtree's digest is the hash of its halves'.
+    /// At most [`MOST`] leaves below: the digest is that of all of them.
+    Bucket,
+    /// More: the digest is the hash of its halves'.
     Branch,
 }
 
-impl Shape {
-    pub(crate) fn of_count(leaves: usize) -> Shape {
-        match leaves {
-            0 => Shape::Empty,
-            1 => Shape::Leaf,
-            _ => Shape::Branch,
-        }
-    }
-}
-
 impl<V> Node<V> {
-    pub(crate) fn shape(&self) -> Shape {
-        Shape::of_count(usize::try_from(self.count()).unwrap_or(usize::MAX))
-    }
-
     pub(crate) fn count(&self) -> u64 {
         match self {
             Node::Empty => 0,
-            Node::Bucket(bucket) => bucket.leaves().len() as u64,
+            Node::Bucket(bucket) => bucket.len() as u64,
             Node::Fork(fork) => fork.count(),
         }
     }
@@ -119,10 +106,13 @@ impl<V: Stored> Tree<V> {
         Iter::new(&self.top)
     }
 
-    /// Adds a leaf; `false`, and nothing changed, if the key is there. `contents` must be `value.contents()`.
-    pub(crate) fn insert(&mut self, key: &Digest, value: V, contents: Digest) -> bool {
-        let leaf = Leaf { key: *key, digest: contents, value };
-        let added = fork::insert(&mut self.top, 0, leaf);
+    /// Adds a leaf; `false`, and nothing changed, if the key is there.
+    pub(crate) fn insert(&mut self, key: &Digest, value: V) -> bool {
+        let added = fork::insert(&mut self.top, 0, Leaf { key: *key, value }).unwrap_or_else(|(at, leaf)| {
+            let full = core::mem::replace(&mut self.top, Node::Empty);
+            self.top = fork::build(fork::overfull(full, at, leaf), 0);
+            true
+        });
         if added {
             self.len += 1;
             self.root = None;
@@ -137,6 +127,11 @@ impl<V: Stored> Tree<V> {
         self.len -= 1;
         self.root = None;
         Some(removed)
+    }
+
+    /// The root, if nothing changed since it was last computed.
+    pub(crate) fn settled_root(&self) -> Option<&Digest> {
+        self.root.as_ref()
     }
 
     /// The root; hashes what changed since it was last asked for, and nothing else.
@@ -157,28 +152,31 @@ mod tests {
     use alloc::collections::BTreeSet;
     use alloc::vec::Vec;
 
-    use super::{Shape, Spot, Stored, Tree};
-    use crate::digest::{Digest, EMPTY, hash_pair};
+    use super::{MOST, Spot, Stored, Tree};
+    use crate::digest::{Digest, EMPTY, hash, hash_pair};
     use crate::heap::Nullifier;
 
     /// The definition, over sorted keys.
     fn literal(keys: &[Digest], bit: usize) -> Digest {
-        match keys {
-            [] => EMPTY,
-            [key] => hash_pair(&Nullifier::LEAF, key, &Nullifier.contents()),
-            _ => {
-                let middle = keys.partition_point(|key| key[bit / 8] >> (7 - bit % 8) & 1 == 0);
-                let (left, right) = keys.split_at(middle);
-                hash_pair(&Nullifier::NODE, &literal(left, bit + 1), &literal(right, bit + 1))
-            }
+        if keys.is_empty() {
+            return EMPTY;
         }
+        if keys.len() <= MOST {
+            let mut cells = keys.as_flattened().to_vec();
+            if keys.len() % 2 == 1 {
+                cells.extend(keys[keys.len() - 1]);
+            }
+            return hash(&Nullifier::BUCKET, &cells);
+        }
+        let middle = keys.partition_point(|key| key[bit / 8] >> (7 - bit % 8) & 1 == 0);
+        let (left, right) = keys.split_at(middle);
+        hash_pair(&Nullifier::NODE, &literal(left, bit + 1), &literal(right, bit + 1))
     }
 
     /// Below every branch, the halves hash to it.
     fn check_spots(spot: &Spot<'_, Nullifier>) {
-        if spot.shape() == Shape::Branch {
-            let halves = [spot.half(false), spot.half(true)];
-            assert_eq!(spot.digest(), hash_pair(&Nullifier::NODE, &halves[0].digest(), &halves[1].digest()));
+        if let Some(halves) = spot.halves() {
+            assert_eq!(*spot.digest, hash_pair(&Nullifier::NODE, halves[0].digest, halves[1].digest));
             halves.iter().for_each(check_spots);
         }
     }
@@ -202,7 +200,7 @@ mod tests {
                     key[bit / 8] |= 0x80 >> (bit % 8);
                 }
                 if below(5) < if step < 100 { 4 } else { 1 } {
-                    assert_eq!(tree.insert(&key, Nullifier, Nullifier.contents()), keys.insert(key));
+                    assert_eq!(tree.insert(&key, Nullifier), keys.insert(key));
                 } else {
                     assert_eq!(tree.remove(&key).is_some(), keys.remove(&key));
                 }
@@ -210,7 +208,8 @@ mod tests {
                     let sorted: Vec<_> = keys.iter().copied().collect();
                     assert_eq!(tree.settle(), literal(&sorted, 0), "round {round}, step {step}");
                     assert!(tree.iter().map(|(key, _)| *key).eq(sorted));
-                    check_spots(&Spot::new(tree.top(), 0));
+                    let root = tree.settle();
+                    check_spots(&Spot::top(&tree, &root));
                     kept.get_or_insert_with(|| (tree.clone(), tree.settle()));
                 }
             }

@@ -1,93 +1,67 @@
 //! The binary trie as a proof sees it, over forks and buckets.
 
-use core::ops::Range;
-
-use super::bucket::{Bucket, Leaf};
+use super::bucket::Bucket;
 use super::fork::Fork;
-use super::{Node, Shape, Stored};
-use crate::digest::{Digest, EMPTY, hash_pair};
+use super::{Node, Shape, Stored, Tree};
+use crate::digest::{Digest, EMPTY};
 
-/// A place in a settled tree, `bit` bits down.
-pub(crate) enum Spot<'a, V> {
-    /// Nothing below.
-    Empty { bit: usize },
+/// A place in a settled tree.
+pub(crate) struct Spot<'a, V> {
+    /// How far down this is, in bits.
+    pub(crate) bit: usize,
+    pub(crate) digest: &'a Digest,
+    at: At<'a, V>,
+}
+
+enum At<'a, V> {
+    Empty,
+    Bucket(&'a Bucket<V>),
     /// One of a fork's own nodes, 1 to 15.
-    Fork { fork: &'a Fork<V>, node: usize, bit: usize },
-    /// Some leaves of a bucket that is `base` bits down.
-    Leaves { bucket: &'a Bucket<V>, leaves: Range<usize>, base: usize, bit: usize },
+    Fork(&'a Fork<V>, usize),
 }
 
 impl<'a, V: Stored> Spot<'a, V> {
-    /// The place where `node` hangs.
-    pub(crate) fn new(node: &'a Node<V>, bit: usize) -> Self {
-        match node {
-            Node::Empty => Spot::Empty { bit },
-            Node::Bucket(bucket) => Spot::Leaves { bucket, leaves: 0..bucket.leaves().len(), base: bit, bit },
-            Node::Fork(fork) => Spot::Fork { fork, node: 1, bit },
-        }
+    /// The top of a settled tree whose root this is.
+    pub(crate) fn top(tree: &'a Tree<V>, root: &'a Digest) -> Self {
+        Spot::hanging(tree.top(), root, 0)
     }
 
-    /// How far down this is.
-    pub(crate) fn bit(&self) -> usize {
-        match self {
-            Spot::Empty { bit } | Spot::Fork { bit, .. } | Spot::Leaves { bit, .. } => *bit,
+    fn hanging(node: &'a Node<V>, digest: &'a Digest, bit: usize) -> Self {
+        match node {
+            Node::Empty => Spot { bit, digest: &EMPTY, at: At::Empty },
+            Node::Bucket(bucket) => Spot { bit, digest, at: At::Bucket(bucket) },
+            Node::Fork(fork) => Spot { bit, digest, at: At::Fork(fork, 1) },
         }
     }
 
     pub(crate) fn shape(&self) -> Shape {
-        match self {
-            Spot::Empty { .. } => Shape::Empty,
-            Spot::Fork { fork, node, .. } => fork.shape(*node),
-            Spot::Leaves { leaves, .. } => Shape::of_count(leaves.len()),
+        match self.at {
+            At::Empty => Shape::Empty,
+            At::Bucket(_) => Shape::Bucket,
+            At::Fork(..) => Shape::Branch,
         }
     }
 
-    pub(crate) fn digest(&self) -> Digest {
-        match self {
-            Spot::Empty { .. } => EMPTY,
-            Spot::Fork { fork, node, .. } => *fork.digest(*node),
-            Spot::Leaves { bucket, leaves, base, bit } => {
-                let (from, to) = (leaves.start, leaves.end);
-                match Shape::of_count(leaves.len()) {
-                    Shape::Empty => EMPTY,
-                    Shape::Leaf => bucket.leaves()[from].digest,
-                    Shape::Branch => {
-                        let parting = bucket.parting(from, to, *base);
-                        let part = bucket.part(bucket.split(from, to, parting, *base) - 1);
-                        (bit - base..parting).rev().fold(*part, |below, deep| match bucket.bit(from, deep, *base) {
-                            true => hash_pair(&V::NODE, &EMPTY, &below),
-                            false => hash_pair(&V::NODE, &below, &EMPTY),
-                        })
-                    }
-                }
-            }
-        }
-    }
-
-    /// The left half, or the right.
-    pub(crate) fn half(&self, right: bool) -> Spot<'a, V> {
-        match *self {
-            Spot::Empty { bit } => Spot::Empty { bit: bit + 1 },
-            Spot::Fork { fork, node, bit } => match 2 * node + usize::from(right) {
-                node @ 16.. => Spot::new(&fork.below()[node - 16], bit + 1),
-                node => Spot::Fork { fork, node, bit: bit + 1 },
-            },
-            Spot::Leaves { bucket, ref leaves, base, bit } => {
-                let middle = bucket.split(leaves.start, leaves.end, bit - base, base);
-                let leaves = if right { middle..leaves.end } else { leaves.start..middle };
-                Spot::Leaves { bucket, leaves, base, bit: bit + 1 }
-            }
-        }
-    }
-
-    /// The leaf that stands here, if exactly one does.
-    pub(crate) fn leaf(&self) -> Option<&'a Leaf<V>> {
-        match self {
-            Spot::Leaves { bucket, leaves, .. } if leaves.len() == 1 => bucket.leaves().get(leaves.start),
-            Spot::Fork { fork, node, .. } if fork.shape(*node) == Shape::Leaf => {
-                self.half(false).leaf().or_else(|| self.half(true).leaf())
-            }
+    /// The bucket that stands here.
+    pub(crate) fn bucket(&self) -> Option<&'a Bucket<V>> {
+        match self.at {
+            At::Bucket(bucket) => Some(bucket),
             _ => None,
         }
+    }
+
+    /// The halves of a branch.
+    pub(crate) fn halves(&self) -> Option<[Spot<'a, V>; 2]> {
+        let At::Fork(fork, node) = self.at else {
+            return None;
+        };
+        Some([2 * node, 2 * node + 1].map(|half| {
+            let (digest, bit) = (fork.digest(half), self.bit + 1);
+            if half < 16 && fork.shape(half) == Shape::Branch {
+                Spot { bit, digest, at: At::Fork(fork, half) }
+            } else {
+                Spot::hanging(fork.hanging(half), digest, bit)
+            }
+        }))
     }
 }

@@ -2,10 +2,10 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::Node;
-use super::bucket::Leaf;
-use super::fork::nibble;
+use super::bucket::Bucket;
 use crate::digest::Digest;
 
 pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
@@ -13,8 +13,8 @@ pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
     for depth in 0.. {
         match node {
             Node::Empty => break,
-            Node::Fork(fork) => node = &fork.below()[nibble(key, depth)],
-            Node::Bucket(bucket) => return bucket.find(key, depth).ok().map(|at| &bucket.leaves()[at].value),
+            Node::Fork(fork) => node = fork.toward(key, depth),
+            Node::Bucket(bucket) => return bucket.find(key).ok().map(|at| &bucket.leaf(at).value),
         }
     }
     None
@@ -37,7 +37,7 @@ pub(super) fn warm<V>(top: &Node<V>, keys: &[Digest], deep: bool) {
                     false
                 }
                 Node::Fork(fork) => {
-                    *node = &fork.below()[nibble(key, depth)];
+                    *node = fork.toward(key, depth);
                     true
                 }
             });
@@ -46,47 +46,22 @@ pub(super) fn warm<V>(top: &Node<V>, keys: &[Digest], deep: bool) {
             }
         }
         // First the buckets, then the leaves: two misses, each beside those of the other buckets.
-        let mut seen = 0;
-        for bucket in &buckets {
-            seen ^= bucket.heads().last().unwrap_or(&0);
-        }
-        for leaf in buckets.iter().filter(|_| deep).flat_map(|bucket| bucket.leaves()) {
-            seen ^= u32::from(leaf.key[0] ^ leaf.digest[31]);
-        }
+        let seen = buckets.iter().fold(0, |seen, bucket| seen ^ bucket.touch());
+        let seen = buckets.iter().filter(|_| deep).fold(seen, |seen, bucket| seen ^ bucket.touch_last());
         core::hint::black_box(seen);
     }
-}
-
-/// Brings nodes and what their digests are made from into the cache, all at once.
-pub(super) fn fetch<'a, V: 'a>(nodes: impl Iterator<Item = &'a Node<V>> + Clone) {
-    let mut seen = 0;
-    for node in nodes.clone() {
-        match node {
-            Node::Empty => {}
-            Node::Bucket(bucket) => seen ^= bucket.heads().last().unwrap_or(&0),
-            Node::Fork(fork) => seen ^= u32::from(fork.stale()),
-        }
-    }
-    for node in nodes {
-        match node {
-            Node::Empty => {}
-            Node::Bucket(bucket) => bucket.leaves().iter().for_each(|leaf| seen ^= u32::from(leaf.digest[0])),
-            Node::Fork(fork) => (1..32).for_each(|node| seen ^= u32::from(fork.digest(node)[0])),
-        }
-    }
-    core::hint::black_box(seen);
 }
 
 /// Iterates over a tree's leaves in key order.
 pub(crate) struct Iter<'a, V> {
     /// What is left of each fork on the way down, the innermost last.
     forks: Vec<core::slice::Iter<'a, Node<V>>>,
-    bucket: core::slice::Iter<'a, Leaf<V>>,
+    bucket: Option<(&'a Bucket<V>, Range<usize>)>,
 }
 
 impl<'a, V> Iter<'a, V> {
     pub(super) fn new(top: &'a Node<V>) -> Self {
-        Iter { forks: vec![core::slice::from_ref(top).iter()], bucket: [].iter() }
+        Iter { forks: vec![core::slice::from_ref(top).iter()], bucket: None }
     }
 }
 
@@ -95,13 +70,16 @@ impl<'a, V> Iterator for Iter<'a, V> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(leaf) = self.bucket.next() {
+            if let Some((bucket, positions)) = &mut self.bucket
+                && let Some(at) = positions.next()
+            {
+                let leaf = bucket.leaf(at);
                 return Some((&leaf.key, &leaf.value));
             }
             match self.forks.last_mut()?.next() {
                 None => drop(self.forks.pop()),
                 Some(Node::Empty) => {}
-                Some(Node::Bucket(bucket)) => self.bucket = bucket.leaves().iter(),
+                Some(Node::Bucket(bucket)) => self.bucket = Some((bucket, 0..bucket.len())),
                 Some(Node::Fork(fork)) => self.forks.push(fork.below().iter()),
             }
         }

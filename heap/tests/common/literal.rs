@@ -20,18 +20,27 @@ pub(crate) fn id(path: &[u8], counter: u64, stored: &[u8]) -> Digest {
     h("resource id", &[&length[..], path, &counter.to_le_bytes(), &contents(stored)].concat())
 }
 
-pub(crate) fn leaf(tree: &str, key: &Digest, contents: &Digest) -> Digest {
-    h(&format!("{tree} leaf"), &[*key, *contents].concat())
+/// A bucket of keys and contents; nullifiers have no contents.
+pub(crate) fn bucket(tree: &str, leaves: &[(Digest, Option<Digest>)]) -> Digest {
+    let mut bytes = Vec::new();
+    for (key, contents) in leaves {
+        bytes.extend(key);
+        bytes.extend(contents.iter().flatten());
+    }
+    if bytes.len() % 64 != 0 {
+        bytes.extend(leaves.last().unwrap().0);
+    }
+    h(&format!("{tree} bucket"), &bytes)
 }
 
 pub(crate) fn branch(tree: &str, left: &Digest, right: &Digest) -> Digest {
     h(&format!("{tree} node"), &[*left, *right].concat())
 }
 
-fn subtree(tree: &str, leaves: &[(Digest, Digest)], depth: usize) -> Digest {
-    match leaves {
-        [] => [0; 32],
-        [(key, contents)] => leaf(tree, key, contents),
+fn subtree(tree: &str, leaves: &[(Digest, Option<Digest>)], depth: usize) -> Digest {
+    match leaves.len() {
+        0 => [0; 32],
+        1..=8 => bucket(tree, leaves),
         _ => {
             let bit = |key: &Digest| key[depth / 8] & (0x80 >> (depth % 8)) != 0;
             let (right, left): (Vec<_>, Vec<_>) = leaves.iter().copied().partition(|(key, _)| bit(key));
@@ -46,8 +55,8 @@ pub(crate) fn combine(resources: &Digest, live: usize, nullifiers: &Digest, spen
 }
 
 pub(crate) fn root(live: &BTreeMap<Digest, Vec<u8>>, spent: &BTreeSet<Digest>) -> Digest {
-    let resources: Vec<_> = live.iter().map(|(key, stored)| (*key, contents(stored))).collect();
-    let nullifiers: Vec<_> = spent.iter().map(|key| (*key, [0xff; 32])).collect();
+    let resources: Vec<_> = live.iter().map(|(key, stored)| (*key, Some(contents(stored)))).collect();
+    let nullifiers: Vec<_> = spent.iter().map(|key| (*key, None)).collect();
     let (resources, nullifiers) = (subtree("resource", &resources, 0), subtree("nullifier", &nullifiers, 0));
     combine(&resources, live.len(), &nullifiers, spent.len())
 }
