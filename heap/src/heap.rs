@@ -9,7 +9,7 @@ use crate::planted::planted;
 use crate::resource::{Resource, ResourceKind, stored_kind};
 use crate::snapshot::Snapshot;
 use crate::stored::StoredResource;
-use crate::tree::{Stored, Tree};
+use crate::tree::{Leaf, Stored, Tree};
 use crate::verify::contents_digest;
 
 /// Changes whose places are fetched together: enough for their cache misses to overlap, few enough for what was fetched
@@ -177,39 +177,44 @@ impl Heap {
 
     /// Allocates a resource under the next id of `ids`.
     pub fn alloc(&mut self, ids: &mut IdSource, resource: &Resource) -> Result<ResourceId, HeapError> {
-        let held = Held::new(&resource.encode()?);
-        let id = ids.next(&held.contents)?;
-        self.insert(id, held)?;
+        let value = Held::new(&resource.encode()?);
+        let id = ids.next(&value.contents)?;
+        self.fresh(&id)?;
+        self.live.insert(Vec::from([Leaf { key: id.0, value }]));
         Ok(id)
     }
 
     /// Allocates all of them or none. The ids of a refused request stay used.
     pub fn alloc_many(&mut self, ids: &mut IdSource, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
         let mut made = Vec::with_capacity(resources.len());
+        let mut leaves = Vec::with_capacity(resources.len());
         let mut encoded = Vec::with_capacity(64);
         for resource in resources {
             resource.encode_into(&mut encoded)?;
-            let held = Held::new(&encoded);
-            made.push((ids.next(&held.contents)?, held));
+            let value = Held::new(&encoded);
+            let id = ids.next(&value.contents)?;
+            made.push(id);
+            leaves.push(Leaf { key: id.0, value });
         }
-        let keys: Vec<Digest> = made.iter().map(|(id, _)| id.0).collect();
-        for (made, keys) in made.chunks(AT_ONCE).zip(keys.chunks(AT_ONCE)) {
-            self.live.warm(keys, false);
-            self.spent.warm(keys, false);
-            made.iter().try_for_each(|(id, _)| self.fresh(id))?;
+        let mut sorted = made.clone();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
+            return Err(HeapError::AlreadyExists(twice[0]));
         }
-        let mut made = made.into_iter();
-        for keys in keys.chunks(AT_ONCE) {
-            self.live.warm(keys, true);
-            for (id, held) in made.by_ref().take(keys.len()) {
-                self.live.insert(&id.0, held);
+        for some in sorted.chunks(AT_ONCE) {
+            self.live.warm(some.iter().map(|id| &id.0));
+            self.spent.warm(some.iter().map(|id| &id.0));
+            if some.iter().any(|id| self.fresh(id).is_err()) {
+                // The one that comes first in the request, not in the order of ids.
+                made.iter().try_for_each(|id| self.fresh(id))?;
             }
         }
-        Ok(keys.into_iter().map(ResourceId).collect())
+        self.insert_many(leaves);
+        Ok(made)
     }
 
     /// Refuses an id that is live or was ever consumed.
-    fn fresh(&self, id: &ResourceId) -> Result<(), HeapError> {
+    pub(crate) fn fresh(&self, id: &ResourceId) -> Result<(), HeapError> {
         if self.is_consumed(id) && !planted("alloc-over-spent") {
             return Err(HeapError::AlreadyConsumed(*id));
         }
@@ -219,71 +224,71 @@ impl Heap {
         Ok(())
     }
 
-    /// Prepares for changing many ids at once, so that their cache misses overlap. `spending` says whether the
-    /// nullifiers of all of them are about to be written, or only looked for.
-    pub(crate) fn warm(&self, keys: &[Digest], spending: bool) {
-        self.live.warm(keys, true);
-        self.spent.warm(keys, spending);
+    /// Fetches the places of some ids, so that their cache misses overlap.
+    pub(crate) fn warm(&self, ids: &[ResourceId]) {
+        self.live.warm(ids.iter().map(|id| &id.0));
+        self.spent.warm(ids.iter().map(|id| &id.0));
     }
 
-    /// Refuses an id that is live or was ever consumed.
-    pub(crate) fn insert(&mut self, id: ResourceId, held: Held) -> Result<(), HeapError> {
-        if self.is_consumed(&id) && !planted("alloc-over-spent") {
-            return Err(HeapError::AlreadyConsumed(id));
-        }
-        if !self.live.insert(&id.0, held) {
-            return Err(HeapError::AlreadyExists(id));
-        }
-        Ok(())
+    /// Adds leaves whose keys are fresh and differ.
+    pub(crate) fn insert_many(&mut self, mut leaves: Vec<Leaf<Held>>) {
+        leaves.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        self.live.insert(leaves);
     }
 
     /// Consumes a live resource: its contents leave the heap and come back in stored form, its nullifier stays for
     /// good.
     pub fn consume(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
-        let Some(held) = self.live.remove(&id.0) else {
-            return Err(self.missing(id));
-        };
-        self.nullify(id);
-        Ok(held.stored)
+        let stored = self.remove(id)?;
+        self.nullify(&[id.0]);
+        Ok(stored)
     }
 
     /// Consumes all of them or none; an id that stands twice is refused.
     pub fn consume_many(&mut self, ids: &[ResourceId]) -> Result<Vec<StoredResource>, HeapError> {
-        if !planted("consume-many-partial") {
-            let mut sorted = ids.to_vec();
-            sorted.sort_unstable();
-            if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
-                return Err(HeapError::Duplicate(twice[0]));
-            }
-            for ids in ids.chunks(AT_ONCE) {
-                let keys: Vec<Digest> = ids.iter().map(|id| id.0).collect();
-                self.live.warm(&keys, false);
-                if let Some(id) = ids.iter().find(|id| !self.is_live(id)) {
-                    return Err(self.missing(id));
-                }
+        if planted("consume-many-partial") {
+            return ids.iter().map(|id| self.consume(id)).collect();
+        }
+        let mut order: Vec<(Digest, u32)> = ids.iter().map(|id| id.0).zip(0..).collect();
+        order.sort_unstable();
+        if let Some(twice) = order.windows(2).find(|two| two[0].0 == two[1].0) {
+            return Err(HeapError::Duplicate(ResourceId(twice[0].0)));
+        }
+        for some in order.chunks(AT_ONCE) {
+            self.live.warm(some.iter().map(|(key, _)| key));
+            if some.iter().any(|(key, _)| self.live.get(key).is_none()) {
+                // The one that comes first in the request, not in the order of ids.
+                ids.iter().try_for_each(|id| self.held(id).map(drop))?;
             }
         }
-        let mut consumed = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(AT_ONCE) {
-            let keys: Vec<Digest> = ids.iter().map(|id| id.0).collect();
-            self.warm(&keys, true);
-            for id in ids {
-                consumed.push(self.consume(id)?);
-            }
-        }
-        Ok(consumed)
+        let keys: Vec<Digest> = order.iter().map(|(key, _)| *key).collect();
+        let taken = self.live.remove(&keys);
+        self.nullify(&keys);
+        // Back into the order of the request.
+        let mut places = alloc::vec![0; ids.len()];
+        (0..).zip(&order).for_each(|(at, (_, place))| places[*place as usize] = at);
+        Ok(places.into_iter().filter_map(|at: usize| taken.get(at)).map(|held| held.stored.clone()).collect())
     }
 
     /// Takes a live resource out without consuming it: it is given up, not used. Afterwards its id is neither live nor
     /// consumed. A consumed resource has nothing left to remove, and its nullifier is never forgotten.
     pub fn remove(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
-        self.live.remove(&id.0).map(|held| held.stored).ok_or_else(|| self.missing(id))
+        self.held(id)?;
+        self.live.remove(&[id.0]).pop().map(|held| held.stored).ok_or_else(|| self.missing(id))
     }
 
-    /// Marks an id as consumed.
-    pub(crate) fn nullify(&mut self, id: &ResourceId) {
+    /// Takes out live resources; their keys are in order.
+    pub(crate) fn remove_many(&mut self, keys: &[Digest]) {
+        self.live.remove(keys);
+    }
+
+    /// Marks keys, in order and none of them consumed yet, as consumed.
+    pub(crate) fn nullify(&mut self, keys: &[Digest]) {
         if !planted("consume-skips-nullifier") {
-            self.spent.insert(&id.0, Nullifier);
+            for keys in keys.chunks(AT_ONCE) {
+                self.spent.warm(keys.iter());
+                self.spent.insert(keys.iter().map(|key| Leaf { key: *key, value: Nullifier }).collect());
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::id::{IdSource, ResourceId};
 use crate::planted::planted;
 use crate::resource::Resource;
 use crate::stored::StoredResource;
+use crate::tree::Leaf;
 
 /// What became of one id. Everything an overlay says about an id is one of these; no entry means: as in the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,28 +146,24 @@ impl Overlay {
 
 impl Heap {
     /// Folds many overlays, in order: what [`Heap::fold`] says of each. Faster than one by one, because the heap fetches
-    /// everything they touch at once.
+    /// and changes everything that some of them touch at once.
     pub fn fold_all(&mut self, overlays: &mut [&mut Overlay]) -> Vec<Result<(), HeapError>> {
-        let (mut live, mut spent) = (Vec::new(), Vec::new());
         let mut folded = Vec::with_capacity(overlays.len());
-        let mut rest = overlays.iter_mut().peekable();
-        while rest.peek().is_some() {
+        let mut rest = overlays;
+        while !rest.is_empty() {
             // As many overlays as fill a batch; then those are folded before what was fetched is gone again.
-            let mut group: Vec<&mut &mut Overlay> = Vec::new();
-            live.clear();
-            spent.clear();
-            while let Some(overlay) = rest.next_if(|_| live.len() + spent.len() < AT_ONCE) {
-                for (id, change) in &overlay.changes {
-                    match change {
-                        Change::Consumed | Change::Passed => spent.push(id.0),
-                        Change::Allocated(_) | Change::Dropped | Change::Removed => live.push(id.0),
-                    }
-                }
-                group.push(overlay);
+            let mut changes = 0;
+            let full = rest.iter().position(|overlay| {
+                changes += overlay.changes.len();
+                changes >= AT_ONCE
+            });
+            let (some, others) = rest.split_at_mut(full.map_or(rest.len(), |last| last + 1));
+            if self.fold_together(some).is_ok() {
+                folded.extend(some.iter().map(|_| Ok(())));
+            } else {
+                folded.extend(some.iter_mut().map(|overlay| self.fold(overlay)));
             }
-            self.warm(&live, false);
-            self.warm(&spent, true);
-            folded.extend(group.into_iter().map(|overlay| self.fold(overlay)));
+            rest = others;
         }
         folded
     }
@@ -174,30 +171,53 @@ impl Heap {
     /// Takes in what an overlay says and empties it. If the heap has moved on underneath, so that a change no longer
     /// holds, nothing is changed on either side: the error names the first id in id order that is in conflict.
     pub fn fold(&mut self, overlay: &mut Overlay) -> Result<(), HeapError> {
-        for (id, change) in &overlay.changes {
-            let live = self.is_live(id);
+        self.fold_together(&mut [overlay])
+    }
+
+    /// Folds all of these overlays if none is in conflict with the heap or with another, otherwise none.
+    fn fold_together(&mut self, overlays: &mut [&mut Overlay]) -> Result<(), HeapError> {
+        let mut changes: Vec<(ResourceId, &Change)> = Vec::new();
+        for overlay in overlays.iter() {
+            changes.extend(overlay.changes.iter().map(|(id, change)| (*id, change)));
+        }
+        changes.sort_unstable_by_key(|(id, _)| *id);
+        if let Some(twice) = changes.windows(2).find(|two| two[0].0 == two[1].0) {
+            return Err(HeapError::Duplicate(twice[0].0));
+        }
+        let ids: Vec<ResourceId> = changes.iter().map(|(id, _)| *id).collect();
+        self.warm(&ids);
+        for (id, change) in changes {
             match change {
                 _ if planted("fold-skips-conflict") => {}
-                Change::Consumed | Change::Removed if !live => return self.stored(id).map(drop),
-                Change::Allocated(_) | Change::Passed | Change::Dropped if live => {
-                    return Err(HeapError::AlreadyExists(*id));
+                Change::Consumed | Change::Removed => drop(self.stored(&id)?),
+                Change::Allocated(_) | Change::Passed | Change::Dropped if self.is_live(&id) => {
+                    return Err(HeapError::AlreadyExists(id));
                 }
-                Change::Allocated(_) | Change::Passed | Change::Dropped if self.is_consumed(id) => {
-                    return Err(HeapError::AlreadyConsumed(*id));
+                Change::Allocated(_) | Change::Passed | Change::Dropped if self.is_consumed(&id) => {
+                    return Err(HeapError::AlreadyConsumed(id));
                 }
-                _ => {}
+                Change::Allocated(_) | Change::Passed | Change::Dropped => {}
             }
         }
-        for (id, change) in core::mem::take(&mut overlay.changes) {
+        let (mut begun, mut ended, mut nullified) = (Vec::new(), Vec::new(), Vec::new());
+        for (ResourceId(key), change) in overlays.iter_mut().flat_map(|overlay| core::mem::take(&mut overlay.changes)) {
             match change {
-                Change::Allocated(held) => self.insert(id, held)?,
+                Change::Allocated(value) => begun.push(Leaf { key, value }),
                 Change::Passed if planted("overlay-drops-nullifier") => {}
-                Change::Passed => self.nullify(&id),
-                Change::Consumed => drop(self.consume(&id)?),
-                Change::Removed => drop(self.remove(&id)?),
+                Change::Passed => nullified.push(key),
+                Change::Consumed => {
+                    ended.push(key);
+                    nullified.push(key);
+                }
+                Change::Removed => ended.push(key),
                 Change::Dropped => {}
             }
         }
+        ended.sort_unstable();
+        nullified.sort_unstable();
+        self.remove_many(&ended);
+        self.insert_many(begun);
+        self.nullify(&nullified);
         Ok(())
     }
 }

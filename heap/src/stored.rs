@@ -4,10 +4,10 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
-/// Bytes kept in place. With these the whole is one cache line.
-const SHORT: usize = 62;
+/// Bytes kept in place.
+const SHORT: usize = 46;
 
-/// The stored form of one resource, see [`crate::Resource::encode`]: bytes, read through `Deref`. Up to 62 of them lie
+/// The stored form of one resource, see [`crate::Resource::encode`]: bytes, read through `Deref`. Up to 46 of them lie
 /// where the resource does, without an allocation of their own; more are shared between clones.
 #[derive(Clone)]
 pub struct StoredResource(Bytes);

@@ -7,9 +7,6 @@ use crate::digest::Digest;
 
 pub(crate) use crate::digest::BUCKET_MOST as MOST;
 
-/// Room that a bucket makes at once, in leaves.
-const ROOM: usize = 2;
-
 /// A key and what is under it.
 #[derive(Clone)]
 pub(crate) struct Leaf<V> {
@@ -29,24 +26,31 @@ pub(crate) struct Bucket<V> {
     /// By position, the slot.
     order: [u8; MOST],
     bit: u16,
-    slots: Vec<Leaf<V>>,
+    len: u8,
+    /// The first `len` are taken.
+    slots: [Option<Leaf<V>>; MOST],
 }
 
 impl<V> Bucket<V> {
-    /// A bucket `bit` bits down of leaves in key order.
-    pub(crate) fn new(slots: Vec<Leaf<V>>, bit: usize) -> Bucket<V> {
-        debug_assert!(slots.len() <= MOST && slots.is_sorted_by(|a, b| a.key < b.key));
-        let mut heads = [u16::MAX; MOST];
-        heads.iter_mut().zip(&slots).for_each(|(place, leaf)| *place = head(&leaf.key, bit));
-        Bucket { heads, order: core::array::from_fn(|at| at as u8), bit: bit as u16, slots }
+    /// A bucket `bit` bits down of leaves in key order, of which those beyond [`MOST`] are left out.
+    pub(crate) fn new(leaves: Vec<Leaf<V>>, bit: usize) -> Bucket<V> {
+        debug_assert!(leaves.len() <= MOST && leaves.is_sorted_by(|a, b| a.key < b.key));
+        let mut bucket = Bucket {
+            heads: [u16::MAX; MOST],
+            order: core::array::from_fn(|at| at as u8),
+            bit: bit as u16,
+            len: leaves.len().min(MOST) as u8,
+            slots: [const { None }; MOST],
+        };
+        for (at, leaf) in leaves.into_iter().enumerate().take(MOST) {
+            bucket.heads[at] = head(&leaf.key, bit);
+            bucket.slots[at] = Some(leaf);
+        }
+        bucket
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.len() >= MOST
+        usize::from(self.len)
     }
 
     /// How many bits its keys agree on at least.
@@ -54,14 +58,14 @@ impl<V> Bucket<V> {
         usize::from(self.bit)
     }
 
-    /// The leaf at a position.
-    pub(crate) fn leaf(&self, at: usize) -> &Leaf<V> {
-        &self.slots[usize::from(self.order[at])]
+    /// The leaf at a position, if there is one.
+    pub(crate) fn leaf(&self, at: usize) -> Option<&Leaf<V>> {
+        self.slots[usize::from(*self.order[..self.len()].get(at)?)].as_ref()
     }
 
     /// The leaves in key order.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf<V>> {
-        (0..self.len()).map(|at| self.leaf(at))
+        self.order[..self.len()].iter().filter_map(|slot| self.slots[usize::from(*slot)].as_ref())
     }
 
     /// Where a key is, or where it would be.
@@ -69,8 +73,8 @@ impl<V> Bucket<V> {
         let head = head(key, self.bit());
         // Counting all of them beats a binary search: it has no branch to mispredict.
         let mut at = usize::from(self.heads.iter().map(|&other| u16::from(other < head)).sum::<u16>());
-        while at < self.len() && self.heads[at] == head {
-            match self.leaf(at).key.cmp(key) {
+        while let Some(leaf) = self.leaf(at).filter(|_| self.heads[at] == head) {
+            match leaf.key.cmp(key) {
                 Ordering::Less => at += 1,
                 Ordering::Equal => return Ok(at),
                 Ordering::Greater => break,
@@ -79,21 +83,20 @@ impl<V> Bucket<V> {
         Err(at)
     }
 
-    /// Puts a leaf where [`Bucket::find`] says it would be.
+    /// Puts a leaf where [`Bucket::find`] says it would be. There has to be room.
     pub(crate) fn put(&mut self, at: usize, leaf: Leaf<V>) {
+        let last = self.len();
         self.heads.copy_within(at..MOST - 1, at + 1);
         self.heads[at] = head(&leaf.key, self.bit());
         self.order.copy_within(at..MOST - 1, at + 1);
-        self.order[at] = self.slots.len() as u8;
-        if self.slots.len() == self.slots.capacity() {
-            self.slots.reserve_exact(ROOM);
-        }
-        self.slots.push(leaf);
+        self.order[at] = self.len;
+        self.slots[last] = Some(leaf);
+        self.len += 1;
     }
 
     /// Takes out the leaf at a position.
-    pub(crate) fn take(&mut self, at: usize) -> Leaf<V> {
-        let (slot, last) = (self.order[at], self.slots.len() - 1);
+    pub(crate) fn take(&mut self, at: usize) -> Option<Leaf<V>> {
+        let (slot, last) = (*self.order[..self.len()].get(at)?, self.len() - 1);
         self.heads.copy_within(at + 1..MOST, at);
         self.heads[MOST - 1] = u16::MAX;
         self.order.copy_within(at + 1..MOST, at);
@@ -101,26 +104,21 @@ impl<V> Bucket<V> {
         if let Some(moved) = self.order[..last].iter_mut().find(|slot| usize::from(**slot) == last) {
             *moved = slot;
         }
-        self.slots.swap_remove(usize::from(slot))
+        self.len -= 1;
+        let taken = self.slots[usize::from(slot)].take();
+        self.slots.swap(usize::from(slot), last);
+        taken
     }
 
     /// What a look-up reads first, and a change writes; touched to have it in the cache.
     pub(crate) fn touch(&self) -> usize {
-        usize::from(self.heads[0]) ^ self.slots.len()
+        usize::from(self.heads[0]) ^ self.len()
     }
 
-    /// What a change moves.
-    pub(crate) fn touch_last(&self) -> usize {
-        self.slots.last().map_or(0, |leaf| usize::from(leaf.key[0]))
-    }
-
-    /// All leaves in key order.
-    pub(crate) fn into_leaves(self) -> impl Iterator<Item = Leaf<V>> {
-        let mut slots: [Option<Leaf<V>>; MOST] = [const { None }; MOST];
-        let len = self.slots.len();
-        slots.iter_mut().zip(self.slots).for_each(|(slot, leaf)| *slot = Some(leaf));
-        let order = self.order;
-        (0..len).filter_map(move |at| slots[usize::from(order[at])].take())
+    /// Takes all leaves out, in key order.
+    pub(crate) fn drain(mut self) -> impl Iterator<Item = Leaf<V>> {
+        let (order, len) = (self.order, self.len());
+        (0..len).filter_map(move |at| self.slots[usize::from(order[at])].take())
     }
 }
 

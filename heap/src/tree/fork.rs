@@ -95,9 +95,14 @@ impl<V> Fork<V> {
         &self.below[reach(node).0]
     }
 
+    /// The home of what a key leads to, in a fork at `depth`.
+    fn home(&self, key: &Digest, depth: usize) -> usize {
+        usize::from(self.homes[nibble(key, depth)])
+    }
+
     /// What a key leads to, in a fork at `depth`.
     pub(crate) fn toward(&self, key: &Digest, depth: usize) -> &Node<V> {
-        &self.below[usize::from(self.homes[nibble(key, depth)])]
+        &self.below[self.home(key, depth)]
     }
 
     /// What hangs below, in key order. What hangs nowhere is empty.
@@ -171,80 +176,95 @@ pub(super) fn build<V>(leaves: Vec<Leaf<V>>, bit: usize) -> Node<V> {
     Node::Fork(Arc::new(fork))
 }
 
-/// Adds a leaf below `node`, `bit` bits down; `false` if its key is there. `node` may then be a bucket with one leaf
-/// too many, which only its owner can split.
-pub(super) fn insert<V: Stored>(node: &mut Node<V>, bit: usize, leaf: Leaf<V>) -> Result<bool, (usize, Leaf<V>)> {
+/// Adds the next `count` leaves below `node`, `bit` bits down. They come in key order, belong there, and their keys are
+/// not there yet. If they are too many for a bucket, the caller gets all leaves of the subtree back to place them.
+pub(super) fn insert<V: Stored>(node: &mut Node<V>, bit: usize, leaves: &mut Leaves<V>, count: usize) -> Overfull<V> {
     match node {
         Node::Empty => {
-            *node = Node::Bucket(Arc::new(Bucket::new(Vec::from([leaf]), bit)));
-            Ok(true)
+            let leaves: Vec<_> = leaves.take(count).collect();
+            if count > MOST {
+                return Some(leaves);
+            }
+            *node = build(leaves, bit);
+        }
+        Node::Bucket(bucket) if bucket.len() + count > MOST => {
+            let mut all = Vec::with_capacity(bucket.len() + count);
+            collect(core::mem::replace(node, Node::Empty), &mut all);
+            all.extend(leaves.take(count));
+            all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+            return Some(all);
         }
         Node::Bucket(bucket) => {
-            let Err(at) = bucket.find(&leaf.key) else {
-                return Ok(false);
-            };
-            if bucket.is_full() {
-                return Err((at, leaf));
+            let bucket = Arc::make_mut(bucket);
+            for leaf in leaves.take(count) {
+                let (Ok(at) | Err(at)) = bucket.find(&leaf.key);
+                bucket.put(at, leaf);
             }
-            Arc::make_mut(bucket).put(at, leaf);
-            Ok(true)
         }
         Node::Fork(fork) => {
             let (fork, depth) = (Arc::make_mut(fork), bit / 4);
-            let home = usize::from(fork.homes[nibble(&leaf.key, depth)]);
-            let hangs = fork.node_of(home);
-            match insert(&mut fork.below[home], 4 * depth + level(hangs), leaf) {
-                Ok(false) => return Ok(false),
-                Ok(true) if planted("insert-leaves-digest") && home % 2 == 1 => {}
-                Ok(true) => fork.stale |= 1 << home,
-                Err((at, leaf)) => {
-                    let leaves = overfull(core::mem::replace(&mut fork.below[home], Node::Empty), at, leaf);
-                    fork.place(hangs, leaves, depth);
+            fork.count += count as u64;
+            let mut left = count;
+            while let Some(first) = leaves.as_slice().first().filter(|_| left > 0) {
+                let home = fork.home(&first.key, depth);
+                let rest = &leaves.as_slice()[..left];
+                let together = rest.iter().take_while(|leaf| fork.home(&leaf.key, depth) == home).count();
+                left -= together;
+                let hangs = fork.node_of(home);
+                match insert(&mut fork.below[home], 4 * depth + level(hangs), leaves, together) {
+                    None if planted("insert-leaves-digest") && home % 2 == 1 => {}
+                    None => fork.stale |= 1 << home,
+                    Some(leaves) => fork.place(hangs, leaves, depth),
                 }
             }
-            fork.count += 1;
-            Ok(true)
         }
     }
+    None
 }
 
-/// The leaves of a full bucket and the one that does not fit in.
-pub(super) fn overfull<V: Clone>(full: Node<V>, at: usize, leaf: Leaf<V>) -> Vec<Leaf<V>> {
-    let mut leaves = Vec::with_capacity(MOST + 1);
-    collect(full, &mut leaves);
-    leaves.insert(at, leaf);
-    leaves
-}
+/// Leaves to insert, in key order.
+pub(super) type Leaves<V> = alloc::vec::IntoIter<Leaf<V>>;
 
-/// Takes the leaf with this key, which is there, from below `node`, `bit` bits down.
-pub(super) fn remove<V: Stored>(node: &mut Node<V>, bit: usize, key: &Digest) -> Option<V> {
+/// More leaves than a bucket holds, for who knows where to place them.
+type Overfull<V> = Option<Vec<Leaf<V>>>;
+
+/// Takes the leaves with these keys, which are in order and all there, from below `node`, `bit` bits down, and appends
+/// their values to `taken`.
+pub(super) fn remove<V: Stored>(node: &mut Node<V>, bit: usize, keys: &[Digest], taken: &mut Vec<V>) {
     match node {
-        Node::Empty => None,
-        Node::Bucket(bucket) => {
-            let at = bucket.find(key).ok()?;
-            let taken = Arc::make_mut(bucket).take(at);
+        Node::Empty => {}
+        Node::Bucket(shared) => {
+            let bucket = Arc::make_mut(shared);
+            for key in keys {
+                let leaf = bucket.find(key).ok().and_then(|at| bucket.take(at));
+                taken.extend(leaf.map(|leaf| leaf.value));
+            }
             if bucket.len() == 0 {
                 *node = Node::Empty;
             }
-            Some(taken.value)
         }
         Node::Fork(shared) => {
             let (fork, depth) = (Arc::make_mut(shared), bit / 4);
-            let home = usize::from(fork.homes[nibble(key, depth)]);
-            let hangs = fork.node_of(home);
-            let taken = remove(&mut fork.below[home], 4 * depth + level(hangs), key)?;
-            fork.count -= 1;
+            let (before, mut changed) = (taken.len(), 0u16);
+            for some in keys.chunk_by(|a, b| fork.homes[nibble(a, depth)] == fork.homes[nibble(b, depth)]) {
+                let home = some.first().map_or(0, |key| fork.home(key, depth));
+                let hangs = fork.node_of(home);
+                remove(&mut fork.below[home], 4 * depth + level(hangs), some, taken);
+                changed |= 1 << home;
+            }
+            fork.count -= (taken.len() - before) as u64;
             if !planted("remove-leaves-digest") {
-                fork.stale |= 1 << home;
+                fork.stale |= changed;
             }
             if fork.count <= MOST as u64 {
                 let mut leaves = Vec::with_capacity(MOST);
                 collect(core::mem::replace(node, Node::Empty), &mut leaves);
                 *node = build(leaves, bit);
             } else if !planted("remove-leaves-halves") {
-                merge(fork, home, depth);
+                for home in (0..16).filter(|home| changed >> home & 1 == 1) {
+                    merge(fork, usize::from(fork.homes[home]), depth);
+                }
             }
-            Some(taken)
         }
     }
 }
@@ -274,7 +294,7 @@ fn merge<V: Clone>(fork: &mut Fork<V>, home: usize, depth: usize) {
 fn collect<V: Clone>(node: Node<V>, leaves: &mut Vec<Leaf<V>>) {
     match node {
         Node::Empty => {}
-        Node::Bucket(bucket) => leaves.extend(Arc::unwrap_or_clone(bucket).into_leaves()),
+        Node::Bucket(bucket) => leaves.extend(Arc::unwrap_or_clone(bucket).drain()),
         Node::Fork(fork) => Arc::unwrap_or_clone(fork).below.into_iter().for_each(|node| collect(node, leaves)),
     }
 }

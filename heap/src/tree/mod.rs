@@ -16,6 +16,7 @@ mod walk;
 mod wide;
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 pub(crate) use bucket::{Bucket, Leaf, MOST};
 pub(crate) use fork::{Fork, level};
@@ -24,6 +25,7 @@ pub(crate) use spot::Spot;
 pub(crate) use walk::Iter;
 
 use crate::digest::{Digest, Domain, EMPTY};
+use crate::planted::planted;
 
 /// What a tree holds under a key.
 pub(crate) trait Stored: Clone {
@@ -97,36 +99,35 @@ impl<V: Stored> Tree<V> {
         walk::get(&self.top, key)
     }
 
-    /// Prepares for changes of these keys; see [`walk::warm`].
-    pub(crate) fn warm(&self, keys: &[Digest], deep: bool) {
-        walk::warm(&self.top, keys, deep);
+    /// Prepares for looking at or changing these keys; see [`walk::warm`].
+    pub(crate) fn warm<'a>(&self, keys: impl Iterator<Item = &'a Digest>) {
+        walk::warm(&self.top, keys);
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, V> {
         Iter::new(&self.top)
     }
 
-    /// Adds a leaf; `false`, and nothing changed, if the key is there.
-    pub(crate) fn insert(&mut self, key: &Digest, value: V) -> bool {
-        let added = fork::insert(&mut self.top, 0, Leaf { key: *key, value }).unwrap_or_else(|(at, leaf)| {
-            let full = core::mem::replace(&mut self.top, Node::Empty);
-            self.top = fork::build(fork::overfull(full, at, leaf), 0);
-            true
-        });
-        if added {
-            self.len += 1;
-            self.root = None;
+    /// Adds leaves, which come in key order and whose keys are not there.
+    pub(crate) fn insert(&mut self, leaves: Vec<Leaf<V>>) {
+        debug_assert!(leaves.is_sorted_by(|a, b| a.key < b.key));
+        debug_assert!(leaves.iter().all(|leaf| self.get(&leaf.key).is_none()) || planted("alloc-over-spent"));
+        let count = leaves.len();
+        self.len += count as u64;
+        self.root = self.root.filter(|_| count == 0);
+        if let Some(all) = fork::insert(&mut self.top, 0, &mut leaves.into_iter(), count) {
+            self.top = fork::build(all, 0);
         }
-        added
     }
 
-    /// Takes a leaf out. Looks first, so that a miss copies nothing.
-    pub(crate) fn remove(&mut self, key: &Digest) -> Option<V> {
-        self.get(key)?;
-        let removed = fork::remove(&mut self.top, 0, key)?;
-        self.len -= 1;
-        self.root = None;
-        Some(removed)
+    /// Takes out the leaves with these keys, which are in order and all there; their values in that order.
+    pub(crate) fn remove(&mut self, keys: &[Digest]) -> Vec<V> {
+        debug_assert!(keys.is_sorted_by(|a, b| a < b) && keys.iter().all(|key| self.get(key).is_some()));
+        let mut taken = Vec::with_capacity(keys.len());
+        self.root = self.root.filter(|_| keys.is_empty());
+        fork::remove(&mut self.top, 0, keys, &mut taken);
+        self.len -= taken.len() as u64;
+        taken
     }
 
     /// The root, if nothing changed since it was last computed.
@@ -150,9 +151,10 @@ impl<V: Stored> Tree<V> {
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeSet;
+    use alloc::vec;
     use alloc::vec::Vec;
 
-    use super::{MOST, Spot, Stored, Tree};
+    use super::{Leaf, MOST, Spot, Stored, Tree};
     use crate::digest::{Digest, EMPTY, hash, hash_pair};
     use crate::heap::Nullifier;
 
@@ -200,9 +202,14 @@ mod tests {
                     key[bit / 8] |= 0x80 >> (bit % 8);
                 }
                 if below(5) < if step < 100 { 4 } else { 1 } {
-                    assert_eq!(tree.insert(&key, Nullifier), keys.insert(key));
+                    if keys.insert(key) {
+                        tree.insert(vec![Leaf { key, value: Nullifier }]);
+                    }
                 } else {
-                    assert_eq!(tree.remove(&key).is_some(), keys.remove(&key));
+                    assert_eq!(tree.get(&key).is_some(), keys.contains(&key));
+                    if keys.remove(&key) {
+                        assert_eq!(tree.remove(&[key]).len(), 1);
+                    }
                 }
                 if below(10) == 0 {
                     let sorted: Vec<_> = keys.iter().copied().collect();

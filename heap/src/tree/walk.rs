@@ -14,42 +14,34 @@ pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
         match node {
             Node::Empty => break,
             Node::Fork(fork) => node = fork.toward(key, depth),
-            Node::Bucket(bucket) => return bucket.find(key).ok().map(|at| &bucket.leaf(at).value),
+            Node::Bucket(bucket) => return bucket.leaf(bucket.find(key).ok()?).map(|leaf| &leaf.value),
         }
     }
     None
 }
 
-/// Brings what lies on the way to many keys into the cache, level by level, so that the misses overlap instead of
-/// waiting for each other. Changing one key after another then finds it there. Changes nothing.
-///
-/// `deep` also fetches all leaves of the buckets, for keys that are about to change; looking needs their heads only.
-pub(super) fn warm<V>(top: &Node<V>, keys: &[Digest], deep: bool) {
-    // More loads than the processor keeps in flight, few enough that the list stays in the nearest cache.
-    for some in keys.chunks(128) {
-        let mut front: Vec<(&Node<V>, &Digest)> = some.iter().map(|key| (top, key)).collect();
-        let mut buckets = Vec::with_capacity(front.len());
-        for depth in 0.. {
-            front.retain_mut(|(node, key)| match node {
-                Node::Empty => false,
-                Node::Bucket(bucket) => {
-                    buckets.push(bucket);
-                    false
-                }
-                Node::Fork(fork) => {
-                    *node = fork.toward(key, depth);
-                    true
-                }
-            });
-            if front.is_empty() {
-                break;
+/// Brings what lies on the way to some keys into the cache, level by level, so that the misses overlap instead of
+/// waiting for each other. Looking at one key after another then finds it there. Changes nothing.
+pub(super) fn warm<'a, V>(top: &Node<V>, keys: impl Iterator<Item = &'a Digest>) {
+    let mut front: Vec<(&Node<V>, &Digest)> = keys.map(|key| (top, key)).collect();
+    let mut seen = 0;
+    for depth in 0.. {
+        front.retain_mut(|(node, key)| match node {
+            Node::Empty => false,
+            Node::Bucket(bucket) => {
+                seen ^= bucket.touch();
+                false
             }
+            Node::Fork(fork) => {
+                *node = fork.toward(key, depth);
+                true
+            }
+        });
+        if front.is_empty() {
+            break;
         }
-        // First the buckets, then the leaves: two misses, each beside those of the other buckets.
-        let seen = buckets.iter().fold(0, |seen, bucket| seen ^ bucket.touch());
-        let seen = buckets.iter().filter(|_| deep).fold(seen, |seen, bucket| seen ^ bucket.touch_last());
-        core::hint::black_box(seen);
     }
+    core::hint::black_box(seen);
 }
 
 /// Iterates over a tree's leaves in key order.
@@ -71,9 +63,8 @@ impl<'a, V> Iterator for Iter<'a, V> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((bucket, positions)) = &mut self.bucket
-                && let Some(at) = positions.next()
+                && let Some(leaf) = positions.next().and_then(|at| bucket.leaf(at))
             {
-                let leaf = bucket.leaf(at);
                 return Some((&leaf.key, &leaf.value));
             }
             match self.forks.last_mut()?.next() {
