@@ -2,6 +2,7 @@
 #![no_std]
 extern crate alloc;
 
+mod archive;
 mod cursor;
 mod digest;
 mod error;
@@ -19,6 +20,7 @@ mod tree;
 pub mod v1;
 pub mod verify;
 
+pub use archive::ArchiveError;
 pub use cursor::Malformed;
 pub use error::HeapError;
 pub use heap::{Commitment, Heap};

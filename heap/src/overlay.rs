@@ -213,6 +213,7 @@ impl Heap {
                 Change::Dropped => {}
             }
         }
+        begun.sort_unstable_by_key(|leaf| leaf.key);
         ended.sort_unstable();
         nullified.sort_unstable();
         self.remove_many(&ended);

@@ -31,6 +31,7 @@ pub const FAULTS: &[&str] = &[
     "verify-missing-is-absent",
     "change-hides-nullifier",
     "load-trusts-page",
+    "archive-trusts-entries",
 ];
 
 /// Which fault is on: 0 for none, otherwise index into [`FAULTS`] plus one. Of the process, so tests go one by one.

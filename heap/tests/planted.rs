@@ -4,6 +4,8 @@
 #![cfg(feature = "planted")]
 #![allow(dead_code, clippy::duplicate_mod)]
 
+#[path = "archive.rs"]
+mod archive;
 #[path = "oracle.rs"]
 mod oracle;
 #[path = "overlays.rs"]
@@ -55,6 +57,7 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
     "verify-missing-is-absent": proofs::a_proof_answers_only_for_what_it_covers,
     "change-hides-nullifier": proofs::a_forgotten_nullifier_is_refused,
     "load-trusts-page": pages::damage_does_not_load,
+    "archive-trusts-entries": archive::damage_is_not_read,
 ];
 
 #[test]

@@ -191,7 +191,7 @@ pub(super) fn insert<V: Stored>(node: &mut Node<V>, bit: usize, leaves: &mut Lea
             let mut all = Vec::with_capacity(bucket.len() + count);
             collect(core::mem::replace(node, Node::Empty), &mut all);
             all.extend(leaves.take(count));
-            all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+            all.sort_unstable_by_key(|leaf| leaf.key);
             return Some(all);
         }
         Node::Bucket(bucket) => {
@@ -274,7 +274,7 @@ fn merge<V: Clone>(fork: &mut Fork<V>, home: usize, depth: usize) {
     let mut node = fork.node_of(home);
     while node > 1 {
         let halves = [node & !1, node | 1].map(|half| reach(half).0);
-        let other = if node % 2 == 0 { node + 1 } else { node - 1 };
+        let other = node ^ 1;
         let other_home = reach(other).0;
         let apart = fork.node_of(other_home) != other
             || usize::from(fork.homes[other_home]) != other_home
