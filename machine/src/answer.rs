@@ -7,6 +7,7 @@ use crate::outcome::EffectOutcome;
 use crate::wave::{IslandId, Pick};
 use alloc::sync::Arc;
 use core::mem;
+use motet_types::{Planted, planted};
 
 /// Why an answer is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum AnswerError {
     /// `Blocked` and `Pending` are no answers.
     #[error("effect {0} can only be answered by success or failure")]
     NotAnAnswer(EffectCoordinate),
+    /// Its session is parked; it must be resumed first.
+    #[error("the session of effect {0} is parked; resume it first")]
+    Parked(EffectCoordinate),
 }
 
 impl ProtocolMachine {
@@ -42,13 +46,20 @@ impl ProtocolMachine {
         if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
             return Err(AnswerError::NotAnAnswer(at));
         }
+        if self.parked.contains_key(&at.session.0) && self.is_pending(&at) {
+            return Err(AnswerError::Parked(at));
+        }
         let slot = self.slot_of(at.session).ok_or(AnswerError::NotPending(at))?;
         let slot_at = slot as usize;
         if self.slots[slot_at].place == Place::Out || self.pending.remove(&at).is_none() {
             return Err(AnswerError::NotPending(at));
         }
+        self.copy_first(slot);
         let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
         let slot_state = &mut self.slots[slot_at];
+        if !planted(Planted::RootForgetsAnswer) {
+            self.digests.changed(slot_state, slot);
+        }
         slot_state.session.answer(&image.layout, at.coroutine, outcome);
         let before = mem::replace(&mut slot_state.place, Place::Ready);
         Ok((before != Place::Ready).then_some(Pick { island: IslandId(slot), footprint: at.session }))

@@ -86,6 +86,7 @@ impl ProtocolMachine {
             trace: self.trace.is_on(),
             record: self.config.record,
         };
+        self.copy_picks(&claim.picks);
         let mut chunks = self.spare.waves.pop().unwrap_or_default();
         for (index, picks) in claim.picks.chunks(size as usize).enumerate() {
             let mut chunk = self.spare.chunk(&self.images, context);

@@ -1,7 +1,7 @@
 //! The commit: a finished wave comes back, in pick order.
 
 use crate::effect::EffectCoordinate;
-use crate::machine::{GONE, LaneSelection, Place, ProtocolMachine, Slot};
+use crate::machine::{GONE, LaneSelection, Place, ProtocolMachine};
 use crate::outbox::{Ask, FaultReport};
 use crate::trace::BurstEnd;
 use crate::wave::{FinishedWave, IslandId, Pick};
@@ -71,22 +71,26 @@ impl ProtocolMachine {
                 steps += u64::from(burst.steps);
                 messages += u64::from(burst.received);
                 let slot = &mut self.slots[island.slot as usize];
+                if !planted(Planted::RootForgetsWave) {
+                    self.digests.changed(slot, island.slot);
+                }
                 let lane = chunk.lane;
                 report.moved += u64::from(slot.lane != lane);
                 if self.config.observe_lanes {
                     let (tick, wave, coro_id) = (chunk.context.tick, certificate.wave, CoroutineId(burst.first));
                     report.lanes.push(LaneSelection { tick, wave, coro_id, session: island.session.id(), lane });
                 }
+                slot.lane = lane;
                 match burst.end {
                     BurstEnd::Ready if planted(Planted::CommitForgetsReady) && bursts % 7 == 0 => {
-                        *slot = Slot { session: island.session, place: Place::Waiting, lane };
+                        (slot.session, slot.place) = (island.session, Place::Waiting);
                     }
                     BurstEnd::Ready => {
                         let footprint = island.session.id();
-                        *slot = Slot { session: island.session, place: Place::Ready, lane };
+                        (slot.session, slot.place) = (island.session, Place::Ready);
                         report.ready.push(Pick { island: IslandId(island.slot), footprint });
                     }
-                    BurstEnd::Waiting => *slot = Slot { session: island.session, place: Place::Waiting, lane },
+                    BurstEnd::Waiting => (slot.session, slot.place) = (island.session, Place::Waiting),
                     BurstEnd::Ended(terminal) => {
                         slot.place = Place::Free;
                         self.free.push(island.slot);
@@ -126,13 +130,8 @@ impl ProtocolMachine {
             Terminal::Faulted if !planted(Planted::CommitFaultUncounted) => self.tally.faulted += 1,
             _ => self.tally.closed += 1,
         }
-        if let Some(at) = session.0.checked_sub(self.index_base) {
-            self.index[at as usize] = GONE;
-        }
-        while self.index.front() == Some(&GONE) {
-            self.index.pop_front();
-            self.index_base += 1;
-        }
+        self.index.set(session.0, GONE);
+        self.digests.ended(session.0);
         let first = EffectCoordinate { session, coroutine: CoroutineId(0), counter: 0 };
         while let Some((at, _)) = self.pending.range(first..).next()
             && at.session == session

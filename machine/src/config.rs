@@ -1,8 +1,9 @@
 //! A machine's configuration: what is fixed for a run besides its schedule.
 
-use crate::edge::{BackpressurePolicy, BufferConfig};
+use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode};
 use crate::effect::RunId;
 use crate::trace::TraceMode;
+use motet_types::{Digester, Reader};
 
 /// A machine's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,56 @@ pub enum ConfigError {
 }
 
 impl ProtocolMachineConfig {
+    /// Appends what a run depends on: all but how much of the trace is kept and whether answers are recorded.
+    pub fn encode(&self, into: &mut impl Digester) {
+        into.u8(match self.buffer.mode {
+            BufferMode::Fifo => 0,
+            BufferMode::LatestValue => 1,
+        });
+        into.u16(self.buffer.capacity);
+        let (policy, max) = match self.buffer.policy {
+            BackpressurePolicy::Block => (0, 0),
+            BackpressurePolicy::Drop => (1, 0),
+            BackpressurePolicy::Error => (2, 0),
+            BackpressurePolicy::Resize { max } => (3, max),
+        };
+        into.u8(policy);
+        into.u16(max);
+        into.u16(self.max_registers);
+        into.u32(self.max_sessions);
+        into.size(self.max_payload_bytes);
+        into.bytes(&self.run_id.0);
+        into.u32(self.digest_waves);
+    }
+
+    /// Reads what [`ProtocolMachineConfig::encode`] wrote; all of the trace is kept, and no answer recorded.
+    pub fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        let mode = match from.u8()? {
+            0 => BufferMode::Fifo,
+            1 => BufferMode::LatestValue,
+            _ => return None,
+        };
+        let capacity = from.u16()?;
+        let policy = match (from.u8()?, from.u16()?) {
+            (0, 0) => BackpressurePolicy::Block,
+            (1, 0) => BackpressurePolicy::Drop,
+            (2, 0) => BackpressurePolicy::Error,
+            (3, max) => BackpressurePolicy::Resize { max },
+            _ => return None,
+        };
+        Some(Self {
+            buffer: BufferConfig { mode, capacity, policy },
+            max_registers: from.u16()?,
+            max_sessions: from.u32()?,
+            max_payload_bytes: usize::try_from(from.u64()?).ok()?,
+            run_id: RunId(from.take(16)?.try_into().ok()?),
+            digest_waves: from.u32()?,
+            trace: TraceMode::Full,
+            record: false,
+            observe_lanes: false,
+        })
+    }
+
     /// Checks the configuration.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.buffer.capacity == 0 {

@@ -111,7 +111,7 @@ pub(crate) struct Message {
 impl Message {
     /// Label in bits 0..16, tag 16..24, the low half of the sequence number 32..64.
     #[inline(always)]
-    fn meta(self, sequence: u64) -> u64 {
+    pub(crate) fn meta(self, sequence: u64) -> u64 {
         u64::from(self.label.0) | u64::from(self.tag) << 16 | sequence << 32
     }
     #[inline(always)]

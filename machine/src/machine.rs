@@ -9,10 +9,15 @@ use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
 use crate::outbox::{Ask, Outbox};
+use crate::park::Parked;
+use crate::root::Digests;
 use crate::session::{Gate, Session};
+use crate::snapshot::Copying;
+use crate::state::sparse::Sparse;
 use crate::trace::{BurstEnd, Trace, TraceEvent};
 use crate::wave::{Boundary, IslandId, Pick};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_types::{CoroutineId, Digest, Event, EventKind, SessionId, Tick};
@@ -63,6 +68,8 @@ pub(crate) struct Slot {
     pub(crate) place: Place,
     /// Which lane ran it last: an observable, part of nothing else.
     pub(crate) lane: u8,
+    /// Whether the session has changed since the last state root; see [`Digests`].
+    pub(crate) changed: bool,
 }
 
 /// Counters of a machine: equal in equal runs. The state root has all but waves and bursts, which are the schedule's.
@@ -108,9 +115,12 @@ pub struct ProtocolMachine {
     pub(crate) images: Arc<Vec<Arc<CodeImage>>>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) free: Vec<u32>,
-    /// Slot by session id, from the oldest session alive; `GONE` for ended ones.
-    pub(crate) index: VecDeque<u32>,
-    pub(crate) index_base: u64,
+    /// Slot by session id; `PARKED` for those that are parked, `GONE` for ended ones.
+    pub(crate) index: Sparse<u32>,
+    pub(crate) parked: BTreeMap<u64, Parked>,
+    pub(crate) digests: Digests,
+    /// The snapshot that is being made.
+    pub(crate) copying: Option<Box<Copying>>,
     pub(crate) tally: Tally,
     pub(crate) tick: Tick,
     /// How many waves are out.
@@ -122,6 +132,7 @@ pub struct ProtocolMachine {
 }
 
 pub(crate) const GONE: u32 = u32::MAX;
+pub(crate) const PARKED: u32 = u32::MAX - 1;
 
 impl ProtocolMachine {
     /// A machine without images or sessions.
@@ -133,8 +144,10 @@ impl ProtocolMachine {
             images: Arc::default(),
             slots: Vec::new(),
             free: Vec::new(),
-            index: VecDeque::new(),
-            index_base: 0,
+            index: Sparse::new(GONE),
+            parked: BTreeMap::new(),
+            digests: Digests::default(),
+            copying: None,
             tally: Tally::default(),
             tick: Tick(0),
             out: 0,
@@ -187,19 +200,11 @@ impl ProtocolMachine {
             return Err(OpenError::TooManySessions { limit });
         }
         let id = SessionId(self.tally.opened);
-        let slot = Slot { session: Session::open(id, image, image_id.0), place: Place::Ready, lane: 0 };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.slots[at as usize] = slot;
-                at
-            }
-            None => {
-                self.slots.push(slot);
-                self.slots.len() as u32 - 1
-            }
-        };
+        let session = Session::open(id, image, image_id.0);
+        let at = self.settle(session, Place::Ready);
+        self.digests.changed(&mut self.slots[at as usize], at);
         self.tally.opened += 1;
-        self.index.push_back(at);
+        self.index.set(id.0, at);
         if self.trace.is_on() {
             let mut out = Outbox::default();
             out.begin_chunk(1, None, self.tick);
@@ -211,14 +216,35 @@ impl ProtocolMachine {
         Ok(Pick { island: IslandId(at), footprint: id })
     }
 
-    /// How many sessions are alive.
+    /// Puts a session into a free slot.
+    pub(crate) fn settle(&mut self, session: Session, place: Place) -> u32 {
+        match self.free.pop() {
+            Some(at) => {
+                let slot = &mut self.slots[at as usize];
+                (slot.session, slot.place, slot.lane) = (session, place, 0);
+                at
+            }
+            None => {
+                self.slots.push(Slot { session, place, lane: 0, changed: false });
+                self.slots.len() as u32 - 1
+            }
+        }
+    }
+
+    /// How many sessions are alive, those that are parked included.
     pub fn live_sessions(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots.len() - self.free.len() + self.parked.len()
     }
 
     /// How many effects wait for an answer.
     pub fn pending_effects(&self) -> impl Iterator<Item = &Ask> {
         self.pending.values()
+    }
+
+    /// The effects that a session waits to have answered.
+    pub(crate) fn asks_of(&self, session: SessionId) -> impl Iterator<Item = &Ask> {
+        let at = |coroutine, counter| EffectCoordinate { session, coroutine: CoroutineId(coroutine), counter };
+        self.pending.range(at(0, 0)..=at(u16::MAX, u32::MAX)).map(|(_, ask)| ask)
     }
 
     /// Whether that effect waits for an answer.
@@ -257,8 +283,7 @@ impl ProtocolMachine {
     }
 
     pub(crate) fn slot_of(&self, session: SessionId) -> Option<u32> {
-        let at = session.0.checked_sub(self.index_base)?;
-        self.index.get(usize::try_from(at).ok()?).copied().filter(|slot| *slot != GONE)
+        Some(self.index.get(session.0)).filter(|slot| *slot < PARKED)
     }
 
     pub(crate) fn live(&self, session: SessionId) -> Option<(&Session, &Arc<CodeImage>)> {
@@ -299,17 +324,9 @@ impl ProtocolMachine {
         self.live(session).map(|(_, image)| image)
     }
 
-    /// Live sessions, in order of their ids.
+    /// Live sessions, in order of their ids, those that are parked included.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.index
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| **slot != GONE)
-            .map(|(at, _)| SessionId(self.index_base + at as u64))
-    }
-
-    pub(crate) fn live_states(&self) -> impl Iterator<Item = (&Session, &CodeImage)> {
-        self.sessions().filter_map(|id| self.live(id)).map(|(session, image)| (session, &**image))
+        self.index.iter().map(|(id, _)| SessionId(id))
     }
 
     /// The digest of the whole trace so far; none when the trace is off.

@@ -1,67 +1,106 @@
 //! The state root: one digest of sessions, messages in flight and counters.
 //!
-//! It is computed when asked for, from contents alone: where a value happens to be stored, and which messages have
-//! spilled, never enters.
+//! Sessions are the leaves of a tree (`state/tree.rs`); the root is the digest of its top and the counters. Nothing is
+//! hashed before somebody asks. From then on the machine remembers which sessions have changed, and asking again
+//! hashes those, and what stands above them in the tree.
 
-use crate::edge::{Header, Message, slot};
-use crate::ext::{Ext, view};
-use crate::image::CodeImage;
-use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS};
-use crate::machine::ProtocolMachine;
-use crate::session::Session;
-use crate::tape::encode_effect;
+use crate::machine::{Place, ProtocolMachine, Slot};
+use crate::state::encode::{encode_session, leaf};
+use crate::state::tree::{EMPTY, StateTree, combine};
 use crate::wave::Boundary;
-use motet_types::{Digest, Digester, EffectKind, Planted, planted};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use motet_types::{Digest, Digester, Planted, Reader, SessionId, planted};
 
-fn session_digest(session: &Session, image: &CodeImage) -> Digest {
-    let mut into = blake3::Hasher::new();
-    let layout = &image.layout;
-    into.str("motet.session");
-    into.bytes(&image.digest().0);
-    let (words, id) = (&session.words, session.id());
-    words[..layout.coros_at].iter().for_each(|word| into.u64(*word));
-    let ext = session.ext.as_deref();
-    for place in &layout.places {
-        let coroutine = &words[layout.coros_at + place.start as usize..][..place.words()];
-        into.u64(coroutine[CORO_PC]);
-        into.u64(coroutine[CORO_GATE]);
-        let (tags, registers) = coroutine[CORO_TAGS..].split_at(place.tag_words as usize);
-        for (at, word) in registers.iter().enumerate() {
-            let tag = (tags[at / 8] >> (at % 8 * 8)) as u8;
-            view(ext, id, tag, *word).to_value().digest(&mut into);
-        }
-    }
-    for (at, edge) in words[layout.edges_at..].chunks_exact(EDGE_WORDS).enumerate() {
-        let header = Header(edge[EDGE_HEADER]);
-        into.u64(edge[EDGE_SENT]);
-        into.size(header.len());
-        into.u16(header.receiver_waits());
-        into.u16(header.sender_waits());
-        let spilled = ext.and_then(|ext| ext.overflow.iter().find(|(id, _)| id.index() == at));
-        let spilled = spilled.into_iter().flat_map(|(_, queue)| queue.iter().copied());
-        let in_place = (0..header.in_place()).map(|place| {
-            let at = slot(header.head(), place);
-            (edge[at], edge[at + 1])
-        });
-        for (meta, word) in in_place.chain(spilled) {
-            let message = Message::from_slot(meta, word);
-            into.u16(message.label.0);
-            if !planted(Planted::RootSkipsPayloads) {
-                view(ext, id, message.tag, message.word).to_value().digest(&mut into);
-            }
-        }
-    }
-    answers(ext, session, &mut into);
-    Digest(*into.finalize().as_bytes())
+/// The counters that the root covers, beside the sessions. All are equal in equal runs of every schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
+    pub(crate) faulted: u64,
+    pub(crate) steps: u64,
+    pub(crate) messages: u64,
+    pub(crate) dropped: u64,
+    pub(crate) tick: u64,
 }
 
-/// Answers that have come and were not yet read.
-fn answers(ext: Option<&Ext>, session: &Session, into: &mut impl Digester) {
-    let answers = ext.map_or(&[][..], |ext| &ext.answers);
-    into.size(answers.len());
-    for (coroutine, outcome) in answers {
-        let at = crate::effect::EffectCoordinate { session: session.id(), coroutine: *coroutine, counter: 0 };
-        encode_effect(into, at, EffectKind::InvokeStep, 0, outcome);
+impl Counters {
+    const COUNT: usize = 7;
+    /// How many bytes they take.
+    pub(crate) const BYTES: usize = Self::COUNT * 8;
+
+    pub(crate) fn encode(&self, into: &mut impl Digester) {
+        let Self { opened, closed, faulted, steps, messages, dropped, tick } = *self;
+        [opened, closed, faulted, steps, messages, dropped, tick].into_iter().for_each(|count| into.u64(count));
+    }
+
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            opened: from.u64()?,
+            closed: from.u64()?,
+            faulted: from.u64()?,
+            steps: from.u64()?,
+            messages: from.u64()?,
+            dropped: from.u64()?,
+            tick: from.u64()?,
+        })
+    }
+
+    /// The root over these counters and a state tree with this top.
+    pub(crate) fn root(&self, top: &[u8; 32]) -> Digest {
+        let mut bytes = Vec::with_capacity(16 + Self::BYTES + 32);
+        bytes.bytes(b"motet.state.2\0\0\0");
+        self.encode(&mut bytes);
+        bytes.bytes(top);
+        Digest(*blake3::hash(&bytes).as_bytes())
+    }
+}
+
+/// What the machine remembers so that a root costs what has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Digests {
+    /// None as long as nobody has asked for a root.
+    pub(crate) tree: Option<StateTree>,
+    /// Slots whose session has changed since; each stands here once, as the slot's own mark says.
+    changed: Vec<u32>,
+    /// Leaves that are known without looking at a slot: sessions that have ended, or were parked.
+    known: BTreeMap<u64, Digest>,
+    scratch: Vec<u8>,
+}
+
+impl Digests {
+    /// Remembers that a slot's session has changed.
+    #[inline(always)]
+    pub(crate) fn changed(&mut self, slot: &mut Slot, at: u32) {
+        if self.tree.is_some() && !slot.changed {
+            slot.changed = true;
+            self.changed.push(at);
+        }
+    }
+
+    /// Remembers that a session has ended. One that no root has known yet leaves nothing behind.
+    pub(crate) fn ended(&mut self, id: u64) {
+        if !planted(Planted::RootKeepsEnded) {
+            self.known(id, Digest(EMPTY));
+        }
+    }
+
+    /// Remembers a session's leaf.
+    pub(crate) fn known(&mut self, id: u64, leaf: Digest) {
+        if self.tree.as_ref().is_some_and(|tree| id < tree.opened() || leaf.0 != EMPTY) {
+            self.known.insert(id, leaf);
+        }
+    }
+
+    /// The leaf of a session that has not changed since the last root; none when there was no root.
+    pub(crate) fn leaf(&self, slot: &Slot, id: u64) -> Option<Digest> {
+        let leaf = self.tree.as_ref()?.leaf(id);
+        (!slot.changed && leaf != EMPTY).then_some(Digest(leaf))
+    }
+
+    /// The tree, when it is up to date.
+    pub(crate) fn settled(&self) -> Option<&StateTree> {
+        self.tree.as_ref().filter(|_| self.changed.is_empty() && self.known.is_empty())
     }
 }
 
@@ -72,31 +111,90 @@ impl ProtocolMachine {
     /// While waves are out: what is out cannot be digested.
     pub fn take_boundary(&mut self) -> Boundary {
         assert_eq!(self.out, 0, "a state digest is taken while every island is at home");
-        self.boundary = Boundary { wave: self.tally.waves, state: self.state_root() };
+        self.boundary = Boundary { wave: self.tally.waves, state: self.settle_root() };
         self.boundary
     }
 
-    /// The state root. Equal in equal runs; where sessions are stored does not matter.
-    pub fn state_root(&self) -> Digest {
-        let mut into = blake3::Hasher::new();
-        into.str("motet.state");
+    pub(crate) fn counters(&self) -> Counters {
         let tally = self.tally();
-        for count in [tally.opened, tally.closed, tally.faulted, tally.steps, tally.messages, tally.dropped] {
-            into.u64(count);
+        Counters {
+            opened: tally.opened,
+            closed: tally.closed,
+            faulted: tally.faulted,
+            steps: tally.steps,
+            messages: tally.messages,
+            dropped: tally.dropped,
+            tick: self.tick().0,
         }
-        into.u64(self.tick().0);
-        into.size(self.live_sessions());
-        for (session, image) in self.live_states() {
-            into.bytes(&session_digest(session, image).0);
+    }
+
+    /// The leaves of all sessions alive, in order of their ids.
+    fn leaves(&self) -> Vec<(u64, Digest)> {
+        let mut bytes = Vec::new();
+        let leaf_of = |id: u64| {
+            if let Some(parked) = self.parked.get(&id) {
+                return Some((id, parked.leaf));
+            }
+            let (session, image) = self.live(SessionId(id))?;
+            bytes.clear();
+            encode_session(&mut bytes, session, image);
+            Some((id, leaf(&image.digest(), &bytes)))
+        };
+        self.sessions().map(|session| session.0).filter_map(leaf_of).collect()
+    }
+
+    /// The state root, computed from the sessions alone: what [`ProtocolMachine::settle_root`] must answer too.
+    pub fn recomputed_root(&self) -> Digest {
+        self.counters().root(&combine(&self.leaves(), self.tally.opened))
+    }
+
+    /// The state root. Equal in equal runs; where sessions are stored and when roots were asked for does not matter.
+    ///
+    /// It is at hand when [`ProtocolMachine::settle_root`] was called and nothing has happened since; otherwise every
+    /// session is hashed.
+    pub fn state_root(&self) -> Digest {
+        match self.digests.settled() {
+            Some(tree) if tree.opened() == self.tally.opened => self.counters().root(&tree.top()),
+            _ => self.recomputed_root(),
         }
-        into.size(self.pending_effects().count());
-        for ask in self.pending_effects() {
-            into.u64(ask.coordinate.session.0);
-            into.u16(ask.coordinate.coroutine.0);
-            into.u32(ask.coordinate.counter);
-            into.u16(ask.effect.0);
-            ask.argument.digest(&mut into);
+    }
+
+    /// The state root, at the cost of the sessions that have changed since it was last asked for: each is encoded and
+    /// hashed once, and so is what stands above it. The first call hashes every session, and from then on the machine
+    /// remembers changes. Call it between waves: a session that is out has no state to hash.
+    pub fn settle_root(&mut self) -> Digest {
+        let opened = self.tally.opened;
+        match self.digests.tree.take() {
+            None => {
+                let mut tree = StateTree::new();
+                tree.apply(&self.leaves(), opened);
+                self.digests.tree = Some(tree);
+            }
+            Some(mut tree) => {
+                let digests = &mut self.digests;
+                let mut changes: Vec<(u64, Digest)> = core::mem::take(&mut digests.known).into_iter().collect();
+                let (slots, images, scratch) = (&mut self.slots, &self.images, &mut digests.scratch);
+                digests.changed.retain(|at| {
+                    let slot = &mut slots[*at as usize];
+                    match slot.place {
+                        Place::Out => return true,
+                        Place::Free => {}
+                        Place::Ready | Place::Waiting => {
+                            let image = &images[slot.session.image as usize];
+                            scratch.clear();
+                            encode_session(scratch, &slot.session, image);
+                            changes.push((slot.session.id().0, leaf(&image.digest(), scratch)));
+                        }
+                    }
+                    slot.changed = false;
+                    false
+                });
+                // Stable: a session that was parked and has changed since is looked up by what stands later.
+                changes.sort_by_key(|(id, _)| *id);
+                tree.apply(&changes, opened);
+                self.digests.tree = Some(tree);
+            }
         }
-        Digest(*into.finalize().as_bytes())
+        self.state_root()
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn encode_effect(
 }
 
 /// Appends an outcome.
-fn encode_outcome(into: &mut impl Digester, outcome: &EffectOutcome) {
+pub(crate) fn encode_outcome(into: &mut impl Digester, outcome: &EffectOutcome) {
     match outcome {
         EffectOutcome::Success(response) => match response {
             EffectResponse::SendDecision(SendDecision::Deliver) => into.u8(1),
@@ -91,7 +91,7 @@ fn encode_outcome(into: &mut impl Digester, outcome: &EffectOutcome) {
     }
 }
 
-fn decode_outcome(from: &mut Reader<'_>) -> Option<EffectOutcome> {
+pub(crate) fn decode_outcome(from: &mut Reader<'_>) -> Option<EffectOutcome> {
     let response = match from.u8()? {
         1 => EffectResponse::SendDecision(SendDecision::Deliver),
         2 => EffectResponse::SendDecision(SendDecision::Replace(decode_value(from, 0)?)),
@@ -113,7 +113,7 @@ fn decode_outcome(from: &mut Reader<'_>) -> Option<EffectOutcome> {
 }
 
 /// Reads what [`Value::digest`] wrote.
-fn decode_value(from: &mut Reader<'_>, depth: usize) -> Option<Value> {
+pub(crate) fn decode_value(from: &mut Reader<'_>, depth: usize) -> Option<Value> {
     if depth > MAX_VALUE_DEPTH {
         return None;
     }

@@ -87,6 +87,17 @@ impl Trace {
         }
     }
 
+    /// What another trace needs to go on from here: the chain, and the events that it does not cover yet.
+    pub(crate) fn resume_point(&self) -> (Digest, Vec<u8>) {
+        (self.chain, self.pending.clone())
+    }
+
+    /// Goes on from where another trace stood.
+    pub(crate) fn resume_from(&mut self, chain: Digest, events: &[u8]) {
+        self.chain = chain;
+        self.pending = events.to_vec();
+    }
+
     /// The digest of everything so far.
     pub(crate) fn digest(&self) -> Option<Digest> {
         if !self.is_on() {

@@ -17,6 +17,7 @@ mod replay;
 mod rounds;
 mod schedule;
 mod seeded;
+mod snapshot;
 mod sync;
 mod tape;
 mod threads;
@@ -34,6 +35,7 @@ pub use replay::{Divergence, ReplayError, Replayed, replay};
 pub use rounds::{GuestRuntime, RunStatus, Runtime, RuntimeError, ThreadedGuestRuntime, Turn};
 pub use schedule::{PriorityPolicy, Schedule, ScheduleError, SchedulerPolicy};
 pub use seeded::{ChoiceError, SeededHost};
+pub use snapshot::{CHECKPOINT_MAGIC, CHECKPOINT_VERSION, ResumeError, RuntimeSnapshot};
 pub use tape::{Input, Tape, TapeError, read_inputs};
 pub use threads::{Threads, WorkersError};
 

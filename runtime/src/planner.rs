@@ -4,7 +4,7 @@
 use crate::schedule::{PriorityPolicy, Schedule, SchedulerPolicy};
 use crate::seeded::mix;
 use motet_machine::{Pick, ProtocolMachine, WaveCertificate, WavePlan};
-use motet_types::{Planted, planted};
+use motet_types::{Planted, SessionId, planted};
 use std::collections::VecDeque;
 
 /// An island that waits to be picked, and since which planner step.
@@ -33,6 +33,11 @@ impl Planner {
     /// Takes back a buffer of picks.
     pub(crate) fn recycle(&mut self, picks: Vec<Pick>) {
         self.spare.push(picks);
+    }
+
+    /// The queue, first come first: sessions, and since which planner step each waits.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (SessionId, u64)> {
+        self.queue.iter().map(|entry| (entry.pick.footprint, entry.since))
     }
 
     pub(crate) fn depth(&self) -> usize {

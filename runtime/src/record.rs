@@ -12,10 +12,7 @@
 use crate::rounds::{RunStatus, Runtime};
 use crate::schedule::{PriorityPolicy, Schedule, SchedulerPolicy};
 use crate::tape::{Input, read_inputs};
-use motet_machine::{
-    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, ProtocolMachineConfig, RunId, Tally, TraceMode,
-    VerifyError,
-};
+use motet_machine::{CodeImage, ProtocolMachineConfig, Tally, VerifyError};
 use motet_types::{Digest, Digester, EffectKind, EffectKinds, Planted, Reader, SessionId, planted};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -152,7 +149,7 @@ impl<W: Write> RecordWriter<W> {
     /// Writes the header. Call it when the host is known: after the first turn, or before it with the host's wants.
     pub fn header<E>(&mut self, runtime: &Runtime<E>, handler: &str, wants: EffectKinds) -> io::Result<()> {
         let mut payload = Vec::new();
-        encode_config(&mut payload, runtime.machine().config());
+        runtime.machine().config().encode(&mut payload);
         encode_schedule(&mut payload, runtime.schedule());
         payload.str(handler);
         EffectKind::ALL.into_iter().for_each(|kind| payload.u8(u8::from(wants.contains(kind))));
@@ -274,7 +271,7 @@ impl RunRecord {
 
     fn header(&mut self, payload: &[u8]) -> Option<()> {
         let mut from = Reader::new(payload);
-        self.config = decode_config(&mut from)?;
+        self.config = ProtocolMachineConfig::decode(&mut from)?;
         self.schedule = decode_schedule(&mut from)?;
         self.handler = from.str()?.into();
         for kind in EffectKind::ALL {
@@ -288,55 +285,7 @@ impl RunRecord {
     }
 }
 
-fn encode_config(into: &mut Vec<u8>, config: &ProtocolMachineConfig) {
-    into.u8(match config.buffer.mode {
-        BufferMode::Fifo => 0,
-        BufferMode::LatestValue => 1,
-    });
-    into.u16(config.buffer.capacity);
-    let (policy, max) = match config.buffer.policy {
-        BackpressurePolicy::Block => (0, 0),
-        BackpressurePolicy::Drop => (1, 0),
-        BackpressurePolicy::Error => (2, 0),
-        BackpressurePolicy::Resize { max } => (3, max),
-    };
-    into.u8(policy);
-    into.u16(max);
-    into.u16(config.max_registers);
-    into.u32(config.max_sessions);
-    into.size(config.max_payload_bytes);
-    into.extend_from_slice(&config.run_id.0);
-    into.u32(config.digest_waves);
-}
-
-fn decode_config(from: &mut Reader<'_>) -> Option<ProtocolMachineConfig> {
-    let mode = match from.u8()? {
-        0 => BufferMode::Fifo,
-        1 => BufferMode::LatestValue,
-        _ => return None,
-    };
-    let capacity = from.u16()?;
-    let policy = match (from.u8()?, from.u16()?) {
-        (0, 0) => BackpressurePolicy::Block,
-        (1, 0) => BackpressurePolicy::Drop,
-        (2, 0) => BackpressurePolicy::Error,
-        (3, max) => BackpressurePolicy::Resize { max },
-        _ => return None,
-    };
-    Some(ProtocolMachineConfig {
-        buffer: BufferConfig { mode, capacity, policy },
-        max_registers: from.u16()?,
-        max_sessions: from.u32()?,
-        max_payload_bytes: usize::try_from(from.u64()?).ok()?,
-        run_id: RunId(from.take(16)?.try_into().ok()?),
-        digest_waves: from.u32()?,
-        trace: TraceMode::Full,
-        record: false,
-        observe_lanes: false,
-    })
-}
-
-fn encode_schedule(into: &mut Vec<u8>, schedule: &Schedule) {
+pub(crate) fn encode_schedule(into: &mut Vec<u8>, schedule: &Schedule) {
     let (policy, seed, map) = match &schedule.policy {
         SchedulerPolicy::Cooperative => (0, 0, None),
         SchedulerPolicy::RoundRobin => (1, 0, None),
@@ -360,7 +309,7 @@ fn encode_schedule(into: &mut Vec<u8>, schedule: &Schedule) {
     into.u32(schedule.turn);
 }
 
-fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
+pub(crate) fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
     let policy = from.u8()?;
     let seed = from.u64()?;
     let mut map = std::collections::BTreeMap::new();

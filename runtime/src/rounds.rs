@@ -9,12 +9,13 @@ use crate::contention::{Contention, ContentionMetrics};
 use crate::executor::{Executor, Inline, Observed};
 use crate::planner::Planner;
 use crate::schedule::{Schedule, ScheduleError};
+use crate::snapshot::Drive;
 use crate::tape::{Input, Tape};
 use crate::threads::{Threads, WorkersError};
 use motet_machine::{
     AnswerError, Ask, CertifiedWave, CodeImage, CommitReport, ConfigError, EffectCoordinate, EffectHandler, EffectId,
-    EffectOutcome, FaultReport, ImageId, LaneSelection, LostChunk, OpenError, ProtocolMachine, ProtocolMachineConfig,
-    Refused, WaveCertificate, WavePlan,
+    EffectOutcome, FaultReport, ImageId, LaneSelection, LostChunk, OpenError, ParkError, ProtocolMachine,
+    ProtocolMachineConfig, ProveError, Refused, SessionProof, WaveCertificate, WavePlan,
 };
 use motet_types::{Digest, EffectKind, EffectKinds, Planted, SessionId, SortId, ValType, planted};
 use std::collections::{BTreeMap, VecDeque};
@@ -114,22 +115,24 @@ pub enum Turn {
 /// A runtime over an executor.
 #[derive(Debug)]
 pub struct Runtime<E> {
-    machine: ProtocolMachine,
-    planner: Planner,
+    pub(crate) machine: ProtocolMachine,
+    pub(crate) planner: Planner,
     executor: E,
     schedule: Schedule,
-    limit: u64,
-    to_ask: Vec<Ask>,
-    asked: BTreeMap<EffectId, EffectCoordinate>,
-    admitted: Option<(usize, EffectKinds)>,
-    handler: Option<String>,
+    pub(crate) limit: u64,
+    pub(crate) to_ask: Vec<Ask>,
+    pub(crate) asked: BTreeMap<EffectId, EffectCoordinate>,
+    pub(crate) admitted: Option<(usize, EffectKinds)>,
+    pub(crate) handler: Option<String>,
     faults: Vec<FaultReport>,
     contention: Contention,
     report: CommitReport,
     /// The most steps that each wave that is out may take, oldest first.
     reserved: VecDeque<u64>,
-    tape: Option<Tape>,
+    pub(crate) tape: Option<Tape>,
     poisoned: Option<LostChunk>,
+    /// The runtime's part of the snapshot that is being made.
+    pub(crate) copying: Option<Box<Drive>>,
 }
 
 /// The cooperative runtime: everything happens on the calling thread.
@@ -193,6 +196,7 @@ impl<E> Runtime<E> {
             reserved: VecDeque::new(),
             tape,
             poisoned: None,
+            copying: None,
         })
     }
 
@@ -511,6 +515,30 @@ impl<E> Runtime<E> {
     /// The state root.
     pub fn state_root(&self) -> Digest {
         self.machine.state_root()
+    }
+
+    /// The state root, at the cost of what has changed since it was last asked for; see
+    /// [`ProtocolMachine::settle_root`].
+    pub fn settle_root(&mut self) -> Digest {
+        self.machine.settle_root()
+    }
+
+    /// Proves a session's state under the root that [`Runtime::settle_root`] answers now.
+    pub fn prove_session(&mut self, session: SessionId) -> Result<SessionProof, ProveError> {
+        self.machine.prove_session(session)
+    }
+
+    /// Takes a session that waits for the host out of memory; see [`ProtocolMachine::park`].
+    pub fn park(&mut self, session: SessionId) -> Result<Vec<u8>, ParkError> {
+        if self.to_ask.iter().any(|ask| ask.coordinate.session == session) {
+            return Err(ParkError::Unasked(session));
+        }
+        self.machine.park(session)
+    }
+
+    /// Takes a parked session back, before its effect is answered; see [`ProtocolMachine::resume`].
+    pub fn resume(&mut self, bytes: &[u8]) -> Result<SessionId, ParkError> {
+        self.machine.resume(bytes)
     }
 
     /// Takes the finished part of the trace out, for writing elsewhere.

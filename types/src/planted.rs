@@ -80,6 +80,32 @@ faults! {
     CommitFaultUncounted = "commit.fault_uncounted",
     /// The state root leaves payloads in flight out.
     RootSkipsPayloads = "root.skips_payloads",
+    /// A session that a wave has changed keeps its leaf in the state tree.
+    RootForgetsWave = "root.forgets_wave",
+    /// A session that an answer has changed keeps its leaf in the state tree.
+    RootForgetsAnswer = "root.forgets_answer",
+    /// A session that has ended keeps its leaf in the state tree.
+    RootKeepsEnded = "root.keeps_ended",
+    /// A state tree that grows leaves out what it was.
+    TreeKeepsTop = "tree.keeps_top",
+    /// A proof of a session's state is not held against the session's place in the tree.
+    ProofAnyPlace = "proof.any_place",
+    /// A snapshot copies a session after the wave that changed it.
+    SnapshotCopiesLate = "snapshot.copies_late",
+    /// A snapshot leaves out the events that are not yet hashed.
+    SnapshotSkipsEvents = "snapshot.skips_events",
+    /// A snapshot keeps the ready islands in the order of their sessions.
+    SnapshotSortsQueue = "snapshot.sorts_queue",
+    /// A snapshot forgets which effects the host has taken on.
+    SnapshotForgetsAsked = "snapshot.forgets_asked",
+    /// A sealed file's blocks are not held against their digests.
+    SealUnchecked = "seal.unchecked",
+    /// A session is restored with registers that its code was not verified with.
+    RestoreTrustsRegisters = "restore.trusts_registers",
+    /// A session is restored with coroutines that wait for nothing.
+    RestoreTrustsStanding = "restore.trusts_standing",
+    /// A parked session's bytes are not held against its leaf.
+    ParkTrustsBytes = "park.trusts_bytes",
     /// The planner picks an island twice.
     PlannerTwice = "planner.twice",
     /// The planner leaves an island out that nobody will plan again.

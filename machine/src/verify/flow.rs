@@ -14,7 +14,7 @@ use motet_types::{Action, ImageParts, Instr, Pc, Planted, Reg, RolePart, Sort, S
 
 /// What a register is known to hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
+pub(super) enum Held {
     /// A value of the sort.
     Sort(SortId),
     /// Unit, whether or not the image has a sort for it: what registers start with, and what values of that sort
@@ -38,10 +38,10 @@ enum Decided {
 }
 
 #[derive(Clone)]
-struct Known {
-    state: u32,
+pub(super) struct Known {
+    pub(super) state: u32,
     decided: Decided,
-    registers: Vec<Held>,
+    pub(super) registers: Vec<Held>,
 }
 
 /// Checks every path; answers the state of the type at every instruction that a path reaches.
@@ -53,11 +53,22 @@ pub(super) fn check(
 ) -> Result<Vec<Option<u32>>, VerifyError> {
     let mut states = vec![None; code.len()];
     for role in &parts.roles {
-        for (pc, known) in (Flow { parts, code, sorts, role, work, at: BTreeMap::new() }).run()? {
+        for (pc, known) in paths(parts, code, sorts, role, work)? {
             states[pc as usize] = Some(known.state);
         }
     }
     Ok(states)
+}
+
+/// What is known at every instruction that a path of the role reaches.
+pub(super) fn paths(
+    parts: &ImageParts,
+    code: &[Instr],
+    sorts: &SortTable,
+    role: &RolePart,
+    work: &mut Work,
+) -> Result<BTreeMap<u32, Known>, VerifyError> {
+    (Flow { parts, code, sorts, role, work, at: BTreeMap::new() }).run()
 }
 
 struct Flow<'a> {

@@ -7,6 +7,9 @@
 mod fit;
 mod flow;
 mod tables;
+mod typing;
+
+pub(crate) use typing::Typing;
 
 use crate::image::CodeImage;
 use crate::layout::Layout;

@@ -8,6 +8,7 @@ pub mod invoking;
 pub mod protocols;
 pub mod records;
 pub mod scheduling;
+pub mod snapshots;
 pub mod soundness;
 pub mod steps;
 pub mod verifier;

@@ -1,0 +1,204 @@
+//! A session as its canonical bytes say it: for proofs, for auditors, and on the way back into a machine.
+//!
+//! Reading is strict: exactly the bytes that the encoder writes, and memory in proportion to them.
+
+use crate::outcome::EffectOutcome;
+use crate::state::encode as code;
+use crate::tape::{decode_outcome, decode_value};
+use alloc::vec::Vec;
+use core::fmt;
+use motet_types::{CoroutineId, EdgeId, LabelId, Pc, Reader, Reg, SessionId, StateId, Value};
+
+/// Where a coroutine stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It runs, or may.
+    Runs,
+    /// Its effect was answered, and it has not run since.
+    Answered(EffectOutcome),
+    /// The host deferred its send; it asks again.
+    Deferred,
+    /// It waits for a message.
+    AwaitsMessage,
+    /// The message that it waited for has come.
+    HasMessage,
+    /// It waits for room.
+    AwaitsRoom,
+    /// There is the room that it waited for.
+    HasRoom,
+    /// It waits for the host's answer.
+    AwaitsAnswer,
+    /// It has ended.
+    Halted,
+}
+
+impl Standing {
+    /// Whether it can go on.
+    pub const fn is_ready(&self) -> bool {
+        !matches!(self, Self::AwaitsMessage | Self::AwaitsRoom | Self::AwaitsAnswer | Self::Halted)
+    }
+}
+
+/// One coroutine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoroutineState {
+    /// Its next instruction.
+    pub pc: Pc,
+    /// How many effects it has asked for.
+    pub counter: u32,
+    /// The state of its role's type.
+    pub state: StateId,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Its registers.
+    pub registers: Vec<Value>,
+}
+
+/// A message in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// The low half of its number among the messages sent on the edge, counted from 0.
+    pub sequence: u32,
+    /// Its label.
+    pub label: LabelId,
+    /// Its payload.
+    pub value: Value,
+}
+
+/// One edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeState {
+    /// How many messages were ever sent on it.
+    pub sent: u64,
+    /// The messages in flight, the next one first.
+    pub messages: Vec<InFlight>,
+}
+
+/// One session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionState {
+    /// The session.
+    pub id: SessionId,
+    /// The coroutine whose turn it is.
+    pub current: CoroutineId,
+    /// Whether the host has ever deferred a send.
+    pub deferred: bool,
+    /// The coroutines; number `n` is role `n`'s.
+    pub coroutines: Vec<CoroutineState>,
+    /// The edges, in the image's order.
+    pub edges: Vec<EdgeState>,
+}
+
+/// Where in a session's bytes something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatePlace {
+    /// At this byte of its encoding.
+    Byte(usize),
+    /// In what belongs to the session as a whole.
+    Session,
+    /// In a coroutine.
+    Coroutine(CoroutineId),
+    /// In a register of a coroutine.
+    Register(CoroutineId, Reg),
+    /// On an edge.
+    Edge(EdgeId),
+    /// In a message in flight, by its place in the queue.
+    Message(EdgeId, usize),
+}
+
+impl fmt::Display for StatePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StatePlace::Byte(at) => write!(f, "byte {at}"),
+            StatePlace::Session => write!(f, "the session"),
+            StatePlace::Coroutine(id) => write!(f, "{id}"),
+            StatePlace::Register(id, register) => write!(f, "{register} of {id}"),
+            StatePlace::Edge(edge) => write!(f, "{edge}"),
+            StatePlace::Message(edge, at) => write!(f, "message {at} on {edge}"),
+        }
+    }
+}
+
+/// Bytes that are no session, or none of its image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct StateError {
+    /// Where.
+    pub place: StatePlace,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+impl SessionState {
+    /// Reads the canonical bytes of one session, all of them.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let mut from = Reader::new(bytes);
+        let state = read(&mut from);
+        let place = StatePlace::Byte(from.offset());
+        match state {
+            Some(_) if from.remaining() > 0 => Err(StateError { place, what: "there is more than a session" }),
+            Some(state) => Ok(state),
+            None => Err(StateError { place, what: "it is cut short here, or the last field has no such value" }),
+        }
+    }
+
+    /// How many messages are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.edges.iter().map(|edge| edge.messages.len()).sum()
+    }
+}
+
+fn read(from: &mut Reader<'_>) -> Option<SessionState> {
+    if from.u8()? != code::VERSION {
+        return None;
+    }
+    let id = SessionId(from.u64()?);
+    let current = CoroutineId(from.u16()?);
+    let deferred = flag(from.u8()?)?;
+    let coroutines = list(from, coroutine)?;
+    let edges = list(from, |from| {
+        let sent = from.u64()?;
+        Some(EdgeState { sent, messages: list(from, message)? })
+    })?;
+    Some(SessionState { id, current, deferred, coroutines, edges })
+}
+
+fn flag(byte: u8) -> Option<bool> {
+    match byte {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
+}
+
+/// As many as a `u16` says. Every item has at least one byte, so what remains bounds the memory.
+fn list<T>(from: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let count = usize::from(from.u16()?);
+    let mut items = Vec::with_capacity(count.min(from.remaining()));
+    for _ in 0..count {
+        items.push(item(from)?);
+    }
+    Some(items)
+}
+
+fn coroutine(from: &mut Reader<'_>) -> Option<CoroutineState> {
+    let (pc, counter, state) = (Pc(from.u32()?), from.u32()?, StateId(from.u32()?));
+    let standing = match from.u8()? {
+        code::RUNS => Standing::Runs,
+        code::ANSWERED => Standing::Answered(decode_outcome(from)?),
+        code::DEFERRED => Standing::Deferred,
+        code::AWAITS_MESSAGE => Standing::AwaitsMessage,
+        code::HAS_MESSAGE => Standing::HasMessage,
+        code::AWAITS_ROOM => Standing::AwaitsRoom,
+        code::HAS_ROOM => Standing::HasRoom,
+        code::AWAITS_ANSWER => Standing::AwaitsAnswer,
+        code::HALTED => Standing::Halted,
+        _ => return None,
+    };
+    Some(CoroutineState { pc, counter, state, standing, registers: list(from, |from| decode_value(from, 0))? })
+}
+
+fn message(from: &mut Reader<'_>) -> Option<InFlight> {
+    let (sequence, label) = (from.u32()?, LabelId(from.u16()?));
+    Some(InFlight { sequence, label, value: decode_value(from, 0)? })
+}

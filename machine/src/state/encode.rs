@@ -1,0 +1,111 @@
+//! The one canonical encoding of a session. Digests, snapshots, parked sessions and proofs all use these bytes.
+//!
+//! It is made from contents alone: where a value is stored, which messages have spilled and where a queue starts
+//! never enter, so equal sessions have equal bytes. Integers are little-endian.
+//!
+//! ```text
+//! session    u8 version | u64 id | u16 current coroutine | u8 host has deferred a send
+//!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
+//!                                  u16 registers, each a value
+//!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
+//! ```
+//!
+//! An effect that waits for its answer is not written down: coroutine, counter and the invoking instruction's
+//! register say what was asked, and they cannot change before the answer.
+
+use crate::edge::{Header, Message, slot};
+use crate::ext::{Ext, FIRST_OWNED_TAG, TAG_UNIT, view};
+use crate::image::CodeImage;
+use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_READY};
+use crate::session::{Gate, Session};
+use crate::tape::encode_outcome;
+use motet_types::{Digest, Digester, Planted, SessionId, planted};
+
+/// The version of the encoding, its first byte.
+pub(crate) const VERSION: u8 = 1;
+
+/// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
+pub(crate) const RUNS: u8 = 0;
+pub(crate) const ANSWERED: u8 = 1;
+pub(crate) const DEFERRED: u8 = 2;
+pub(crate) const AWAITS_MESSAGE: u8 = 3;
+pub(crate) const HAS_MESSAGE: u8 = 4;
+pub(crate) const AWAITS_ROOM: u8 = 5;
+pub(crate) const HAS_ROOM: u8 = 6;
+pub(crate) const AWAITS_ANSWER: u8 = 7;
+pub(crate) const HALTED: u8 = 8;
+
+/// A tagged word as [`Value::digest`](motet_types::Value::digest) writes its value.
+fn value(into: &mut impl Digester, ext: Option<&Ext>, id: SessionId, tag: u8, word: u64) {
+    match ext {
+        Some(ext) if tag >= FIRST_OWNED_TAG => ext.owned.get(word).digest(into),
+        _ => view(ext, id, tag, word).to_value().digest(into),
+    }
+}
+
+/// Appends the session.
+pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image: &CodeImage) {
+    let layout = &image.layout;
+    let (words, id, ext) = (&session.words, session.id(), session.ext.as_deref());
+    let status = session.status();
+    into.u8(VERSION);
+    into.u64(id.0);
+    into.u16(status.current());
+    into.u8(u8::from(status.deferred()));
+    into.u16(layout.places.len() as u16);
+    for (at, place) in layout.places.iter().enumerate() {
+        let coroutine = &words[layout.coros_at + place.start as usize..][..place.words()];
+        into.u64(coroutine[CORO_PC]);
+        into.u32(words[layout.roles_at + at] as u32);
+        let ready = words[HEAD_READY + at / 64] >> (at % 64) & 1 != 0;
+        let answer = ext.and_then(|ext| ext.answers.iter().find(|(of, _)| of.index() == at));
+        let standing = match (Gate::unpack(coroutine[CORO_GATE]), ready) {
+            (Gate::Open, _) if answer.is_some() => ANSWERED,
+            (Gate::Open, _) => RUNS,
+            (Gate::NextBurst, _) => DEFERRED,
+            (Gate::Message(_), false) => AWAITS_MESSAGE,
+            (Gate::Message(_), true) => HAS_MESSAGE,
+            (Gate::Room(_), false) => AWAITS_ROOM,
+            (Gate::Room(_), true) => HAS_ROOM,
+            (Gate::Answer, _) => AWAITS_ANSWER,
+            (Gate::Halted, _) => HALTED,
+        };
+        into.u8(standing);
+        if let (ANSWERED, Some((_, outcome))) = (standing, answer) {
+            encode_outcome(into, outcome);
+        }
+        let (tags, registers) = coroutine[CORO_TAGS..].split_at(place.tag_words as usize);
+        into.u16(place.registers);
+        for (at, word) in registers.iter().enumerate() {
+            value(into, ext, id, (tags[at / 8] >> (at % 8 * 8)) as u8, *word);
+        }
+    }
+    let edges = words[layout.edges_at..].chunks_exact(EDGE_WORDS);
+    into.u16(edges.len() as u16);
+    for (at, edge) in edges.enumerate() {
+        let header = Header(edge[EDGE_HEADER]);
+        into.u64(edge[EDGE_SENT]);
+        into.u16(header.len() as u16);
+        let mut message = |meta: u64, word: u64| {
+            let message = Message::from_slot(meta, word);
+            into.u32((meta >> 32) as u32);
+            into.u16(message.label.0);
+            let tag = if planted(Planted::RootSkipsPayloads) { TAG_UNIT } else { message.tag };
+            value(into, ext, id, tag, message.word);
+        };
+        for place in 0..header.in_place() {
+            let at = slot(header.head(), place);
+            message(edge[at], edge[at + 1]);
+        }
+        if header.len() > header.in_place() {
+            let spilled = ext.and_then(|ext| ext.overflow.iter().find(|(id, _)| id.index() == at));
+            spilled.into_iter().flat_map(|(_, queue)| queue).for_each(|(meta, word)| message(*meta, *word));
+        }
+    }
+}
+
+/// The digest of an encoded session: a leaf of the state tree. The image's digest is the key, so the same bytes under
+/// another image are another leaf, and no leaf is a node.
+pub(crate) fn leaf(image: &Digest, encoded: &[u8]) -> Digest {
+    Digest(*blake3::keyed_hash(&image.0, encoded).as_bytes())
+}

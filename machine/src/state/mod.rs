@@ -1,0 +1,7 @@
+//! The machine's state as bytes and digests: one canonical encoding of a session, and what is built on it.
+
+pub(crate) mod decode;
+pub(crate) mod encode;
+pub(crate) mod rebuild;
+pub(crate) mod sparse;
+pub(crate) mod tree;

@@ -1,0 +1,70 @@
+//! A table with 64-bit row numbers that takes memory for the rows that are filled, and not for those between them.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
+
+/// Rows kept together.
+const ROWS: u64 = 64;
+
+/// Some neighbouring rows, of which at least one is filled.
+#[derive(Debug, Clone)]
+struct Page<T> {
+    filled: u32,
+    rows: [T; ROWS as usize],
+}
+
+/// The table. A row that equals `empty` takes no room.
+#[derive(Debug, Clone)]
+pub(crate) struct Sparse<T> {
+    empty: T,
+    pages: BTreeMap<u64, Box<Page<T>>>,
+}
+
+impl<T: Copy + PartialEq> Sparse<T> {
+    /// A table whose every row is `empty`.
+    pub(crate) const fn new(empty: T) -> Self {
+        Self { empty, pages: BTreeMap::new() }
+    }
+
+    /// A row.
+    pub(crate) fn get(&self, at: u64) -> T {
+        self.pages.get(&(at / ROWS)).map_or(self.empty, |page| page.rows[(at % ROWS) as usize])
+    }
+
+    /// Writes a row; the last one of its page to become empty gives the page back.
+    pub(crate) fn set(&mut self, at: u64, value: T) {
+        let row = (at % ROWS) as usize;
+        match self.pages.entry(at / ROWS) {
+            Entry::Vacant(_) if value == self.empty => {}
+            Entry::Vacant(place) => {
+                let mut rows = [self.empty; ROWS as usize];
+                rows[row] = value;
+                place.insert(Box::new(Page { filled: 1, rows }));
+            }
+            Entry::Occupied(mut place) => {
+                let page = place.get_mut();
+                page.filled -= u32::from(page.rows[row] != self.empty);
+                page.filled += u32::from(value != self.empty);
+                page.rows[row] = value;
+                if page.filled == 0 {
+                    place.remove();
+                }
+            }
+        }
+    }
+
+    /// The `count` rows from `at` on, which must lie in one page; none when all rows of the page are empty.
+    pub(crate) fn group(&self, at: u64, count: usize) -> Option<&[T]> {
+        let first = (at % ROWS) as usize;
+        self.pages.get(&(at / ROWS))?.rows.get(first..first + count)
+    }
+
+    /// The filled rows, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, T)> {
+        let pages = self.pages.iter();
+        pages
+            .flat_map(|(page, rows)| (page * ROWS..).zip(rows.rows.iter().copied()))
+            .filter(|(_, value)| *value != self.empty)
+    }
+}

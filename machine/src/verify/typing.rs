@@ -1,0 +1,75 @@
+//! What verification knows at every instruction, for holding a restored session against it.
+//!
+//! An image does not keep this: it is as large as code times registers, and no step needs it.
+
+use super::flow::{Held, Known, paths};
+use super::{VerifyError, Work};
+use crate::image::CodeImage;
+use alloc::collections::BTreeSet;
+use alloc::vec;
+use alloc::vec::Vec;
+use motet_types::{Action, EdgeId, Instr, LabelId, Pc, RoleId, SortId, Value};
+
+/// The state of the type and the registers' contents at every instruction that a path reaches.
+pub(crate) struct Typing {
+    points: Vec<Option<Known>>,
+    /// Which labels are ever sent on which edge.
+    sent: BTreeSet<(u16, u16)>,
+}
+
+impl Typing {
+    /// Follows every path of the image again. The image was verified, so this ends as it did then.
+    pub(crate) fn of(image: &CodeImage) -> Result<Self, VerifyError> {
+        let parts = &image.parts;
+        let code = parts
+            .code
+            .iter()
+            .zip(0..)
+            .map(|(word, pc)| Instr::decode(*word).map_err(|error| VerifyError::Decode { pc: Pc(pc), error }));
+        let code: Vec<Instr> = code.collect::<Result<_, _>>()?;
+        let mut points: Vec<Option<Known>> = vec![None; code.len()];
+        let mut work = Work(Work::LIMIT);
+        for role in &parts.roles {
+            for (pc, known) in paths(parts, &code, &image.sorts, role, &mut work)? {
+                points[pc as usize] = Some(known);
+            }
+        }
+        let mut sent = BTreeSet::new();
+        for state in &parts.states {
+            if let Action::Send(edge) = state.action {
+                sent.extend(state.branches.iter().map(|branch| (edge, branch.label)));
+            }
+        }
+        Ok(Self { points, sent })
+    }
+
+    fn at(&self, pc: Pc) -> Option<&Known> {
+        self.points.get(pc.index())?.as_ref()
+    }
+
+    /// The state of the type at an instruction that some path reaches.
+    pub(crate) fn state(&self, pc: Pc) -> Option<u32> {
+        self.at(pc).map(|known| known.state)
+    }
+
+    /// Whether a register may hold the value at the instruction, in a coroutine of the role.
+    pub(crate) fn admits(&self, image: &CodeImage, role: RoleId, pc: Pc, register: usize, value: &Value) -> bool {
+        let sorts = &image.sorts;
+        let own = matches!(value, Value::Endpoint { role: of, .. } if *of == role);
+        match self.at(pc).and_then(|known| known.registers.get(register)) {
+            None => false,
+            Some(Held::Sort(sort)) => value.has_sort(sorts, *sort),
+            Some(Held::Unit) => *value == Value::Unit,
+            Some(Held::Own) => own,
+            Some(Held::Unknown) => {
+                let mut all = (0..sorts.rows().len()).map(|at| SortId(at as u16));
+                own || *value == Value::Unit || all.any(|sort| value.has_sort(sorts, sort))
+            }
+        }
+    }
+
+    /// Whether the label is ever sent on the edge.
+    pub(crate) fn is_sent(&self, edge: EdgeId, label: LabelId) -> bool {
+        self.sent.contains(&(edge.0, label.0))
+    }
+}
