@@ -10,6 +10,7 @@ mod heap_json;
 mod host_error;
 mod host_process;
 mod schema;
+mod turns_json;
 mod value_json;
 
 pub use effect_json::{OutcomeError, outcome_from_json, request_json};
@@ -23,4 +24,5 @@ pub use schema::{
     HOST_SCHEMA_VERSION, LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION, SEMANTIC_OBJECTS_SCHEMA_VERSION,
     SchemaError, ensure_supported_schema_version,
 };
+pub use turns_json::{TurnCase, TurnsError, cut_point_json, turns_from_json};
 pub use value_json::{ValueError, value_from_json, value_json};

@@ -24,6 +24,7 @@ mod run;
 mod settings;
 mod summary;
 mod trace;
+mod turns;
 mod verify_waves;
 
 use clap::{Parser, Subcommand};
@@ -69,6 +70,8 @@ enum Command {
     Bench(bench::Args),
     /// Resources, commitments and proofs.
     Heap(heap::Args),
+    /// Where conversations may be cut.
+    Turns(turns::Args),
 }
 
 fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
@@ -84,6 +87,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::VerifyWaves(args) => verify_waves::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Heap(args) => heap::run(args, out),
+        Command::Turns(args) => turns::run(args, out),
     }
 }
 

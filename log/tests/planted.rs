@@ -6,6 +6,10 @@
 
 #[path = "basics.rs"]
 mod basics;
+#[path = "certificates.rs"]
+mod certificates;
+#[path = "compact.rs"]
+mod compact;
 #[path = "crash.rs"]
 mod crash;
 #[path = "faults.rs"]
@@ -45,6 +49,14 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
     "cut-below-budget": spans::random_logs,
     "cut-before-budget-point": spans::random_logs,
     "cut-forgets-carried": spans::random_logs,
+    "stretch-ignores-order": certificates::parts_recombine_to_the_whole,
+    "stretch-ignores-place": certificates::witnesses_are_held_against_the_certificate,
+    "certificate-skips-whole": certificates::witnesses_are_held_against_the_certificate,
+    "certificate-skips-carried-bytes": certificates::carried_spans_are_bound,
+    "compact-checkpoints-ahead": compact::fifty_cuts_in_sequence,
+    "compact-forgets-carried-before": compact::fifty_cuts_in_sequence,
+    "compact-forgets-history": compact::fifty_cuts_in_sequence,
+    "head-trusts-bytes": compact::every_altered_bit_of_a_head_is_noticed,
     "write-ignores-short": faults::every_call_fails_once,
     "commit-skips-sync": crash::one_run_loses_nothing,
     "commit-acknowledges-early": crash::one_run_loses_nothing,

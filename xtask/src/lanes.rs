@@ -75,6 +75,22 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "certificates",
+        package: "motet-log",
+        test: "certificates",
+        cases: 3_000,
+        what: "parts of a cut log recombine to the whole, and every alteration of them is noticed",
+        ..TESTS
+    },
+    Lane {
+        name: "compactions",
+        package: "motet-log",
+        test: "compact",
+        cases: 100,
+        what: "cuts on a disk that crashes leave the old log or the new one",
+        ..TESTS
+    },
+    Lane {
         name: "crash",
         package: "motet-log",
         test: "crash",

@@ -1,6 +1,6 @@
 //! The span index: kept beside a log while it grows, so that a cut is found without reading the log again.
 
-use super::open_set::OpenSet;
+use super::open_set::{Mixer, OpenSet};
 use super::request::{CarriedSpan, Cut, CutError, CutRequest, Weight};
 use super::{SpanEdge, SpanId};
 use crate::Lsn;
@@ -17,7 +17,7 @@ pub struct LogIndex {
     /// Every end of a span, in the log's order.
     ends: Vec<End>,
     open: OpenSet<SpanId, Lsn>,
-    ended: HashSet<SpanId>,
+    ended: HashSet<SpanId, Mixer>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ impl LogIndex {
             }
         }
         let rows = vec![Row { weight: 0, open: count(&open) }];
-        Ok(Self { begin, rows, ends: Vec::new(), open, ended: HashSet::new() })
+        Ok(Self { begin, rows, ends: Vec::new(), open, ended: HashSet::with_hasher(Mixer::new()) })
     }
 
     /// The first record.
