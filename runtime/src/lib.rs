@@ -9,6 +9,7 @@ pub mod checked;
 mod contained;
 mod contention;
 mod diff;
+mod durable;
 mod envelope;
 mod executor;
 mod planner;
@@ -25,6 +26,10 @@ mod waves;
 
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
+pub use durable::{
+    CheckpointError, CutLogError, Durable, DurableError, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan, EntryError, Intent,
+    JOURNAL_VERSION, RecoverError, cut_log,
+};
 pub use envelope::{
     ENVELOPE_DIFF_SCHEMA, EffectOrderingClass, EnvelopeDiff, EnvelopeError, FailureVisibleDiffClass,
     SchedulerPermutationClass, WaveWidthBound, envelope_diff,
@@ -42,3 +47,4 @@ pub use threads::{Threads, WorkersError};
 pub use waves::{WaveError, WaveSummary, verify_waves};
 
 pub use motet_machine as machine;
+pub use motet_log as log;

@@ -81,11 +81,32 @@ pub struct Replayed {
 }
 
 /// The host of a replay: gives each session the answers it was given.
-struct ReplayHost {
+pub(crate) struct ReplayHost {
     identity: String,
     wants: EffectKinds,
     answers: Mutex<BTreeMap<SessionId, VecDeque<RecordedEffect>>>,
     diverged: Mutex<Option<Box<Divergence>>>,
+}
+
+impl ReplayHost {
+    /// A host that gives each session the answers it was given, in order.
+    pub(crate) fn new(
+        identity: String,
+        wants: EffectKinds,
+        answers: BTreeMap<SessionId, VecDeque<RecordedEffect>>,
+    ) -> Self {
+        Self { identity, wants, answers: Mutex::new(answers), diverged: Mutex::new(None) }
+    }
+
+    /// The first question that was not the recorded one, if there was one.
+    pub(crate) fn take_divergence(&self) -> Option<Box<Divergence>> {
+        self.diverged.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Answers that nobody asked for.
+    pub(crate) fn unused(&self) -> usize {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).values().map(VecDeque::len).sum()
+    }
 }
 
 /// A question in words, for people.
@@ -173,12 +194,7 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
             other => between.push_back((*step, other.clone())),
         }
     }
-    let host = ReplayHost {
-        identity: record.handler.clone(),
-        wants: record.wants,
-        answers: Mutex::new(answers),
-        diverged: Mutex::new(None),
-    };
+    let host = ReplayHost::new(record.handler.clone(), record.wants, answers);
     let mut compare = Comparison::new(record);
     let mut stopped = false;
     loop {
@@ -188,13 +204,13 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
         }
         let step = runtime.machine().planner_step();
         while let Some((at, input)) = between.pop_front_if(|(at, _)| *at <= step) {
-            give(&mut runtime, record, input).map_err(|error| ReplayError::Input { step: at, error })?;
+            give(&mut runtime, &record.images, input).map_err(|error| ReplayError::Input { step: at, error })?;
         }
         if record.end.is_some_and(|end| step >= end.tally.waves) {
             break;
         }
         let turn = runtime.turn(&host)?;
-        if let Some(mut diverged) = host.diverged.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(mut diverged) = host.take_divergence() {
             diverged.position = compare.events_before(&runtime);
             return Err(ReplayError::Diverged(diverged));
         }
@@ -209,19 +225,21 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
     let end = if stopped { None } else { record.end };
     compare.tail(&runtime.machine().trace_bytes(), end.is_some())?;
     if let Some(end) = &end {
-        let unused: usize =
-            host.answers.lock().unwrap_or_else(PoisonError::into_inner).values().map(VecDeque::len).sum();
-        check_end(&runtime, end, between.len() + unused)?;
+        check_end(&runtime, end, between.len() + host.unused())?;
     }
     Ok(Replayed { runtime, end })
 }
 
 /// Gives an input that came between waves. An image is loaded when its first session is opened, as it was.
-fn give(runtime: &mut GuestRuntime, record: &RunRecord, input: Input) -> Result<(), RuntimeError> {
+pub(crate) fn give(
+    runtime: &mut GuestRuntime,
+    images: &[Arc<CodeImage>],
+    input: Input,
+) -> Result<(), RuntimeError> {
     match input {
         Input::Open { image } => {
             let loaded = runtime.machine().images().len();
-            for image in record.images.iter().take(image.0 as usize + 1).skip(loaded) {
+            for image in images.iter().take(image.0 as usize + 1).skip(loaded) {
                 runtime.load(Arc::clone(image))?;
             }
             runtime.open(image).map(drop)

@@ -18,7 +18,7 @@ use motet_machine::{
     ProtocolMachineConfig, ProveError, Refused, SessionProof, WaveCertificate, WavePlan,
 };
 use motet_types::{Digest, EffectKind, EffectKinds, Planted, SessionId, SortId, ValType, planted};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Why a runtime could not do what it was asked.
@@ -198,6 +198,28 @@ impl<E> Runtime<E> {
             poisoned: None,
             copying: None,
         })
+    }
+
+    /// The same run, between two turns, carried out by another executor.
+    pub(crate) fn with_other_executor<F>(self, executor: F) -> Runtime<F> {
+        Runtime {
+            executor,
+            machine: self.machine,
+            planner: self.planner,
+            schedule: self.schedule,
+            limit: self.limit,
+            to_ask: self.to_ask,
+            asked: self.asked,
+            admitted: self.admitted,
+            handler: self.handler,
+            faults: self.faults,
+            contention: self.contention,
+            report: self.report,
+            reserved: self.reserved,
+            tape: self.tape,
+            poisoned: self.poisoned,
+            copying: self.copying,
+        }
     }
 
     /// Adds an image.
@@ -417,6 +439,18 @@ impl<E> Runtime<E> {
             self.asked.remove(&effect);
         }
         taken
+    }
+
+    /// Effects that the next turn will ask, in order.
+    pub(crate) fn to_ask(&self) -> &[Ask] {
+        &self.to_ask
+    }
+
+    /// Has every effect asked again that waits for an answer: the host may have forgotten them. Their ids are the same.
+    pub(crate) fn ask_again(&mut self) {
+        let known: BTreeSet<EffectCoordinate> = self.to_ask.iter().map(|ask| ask.coordinate).collect();
+        let forgotten = self.machine.pending_effects().filter(|ask| !known.contains(&ask.coordinate)).cloned();
+        self.to_ask.extend(forgotten.collect::<Vec<_>>());
     }
 
     /// Effects that the host has taken on and not answered.

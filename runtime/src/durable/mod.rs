@@ -1,0 +1,339 @@
+//! Durable runs: a runtime whose inputs are in a log before anything that they caused leaves it.
+//!
+//! The machine is deterministic, so the log holds inputs: opened sessions, the host's answers, limits; and, so that
+//! recovery can check itself, digests of the state. What is outward, asking an effect that may block, happens only
+//! after the log is synced past everything that led to it. A checkpoint is a copy of the runtime between two turns;
+//! recovery loads the newest and takes the same turns again with the answers that are in the log.
+//!
+//! Its methods stand in families: start ([`Durable::create`], [`Durable::recover`]), run ([`Durable::load`],
+//! [`Durable::open`], [`Durable::turn`], [`Durable::run`], [`Durable::complete`]), keep ([`Durable::sync`],
+//! [`Durable::checkpoint`], [`Durable::close`]), observe ([`Durable::runtime`]).
+//!
+//! What is acknowledged: everything handed in before a call of [`Durable::sync`] that has returned. [`Durable::run`]
+//! syncs before it returns.
+
+mod checkpoint;
+mod cut;
+mod entry;
+mod plan;
+mod recover;
+mod spans;
+
+pub use checkpoint::CheckpointError;
+pub use cut::{CutLogError, cut_log};
+pub use entry::{EntryError, Intent, JOURNAL_VERSION};
+pub use plan::DurableRecoveryPlan;
+pub use recover::RecoverError;
+
+use crate::executor::{Executor, Inline};
+use crate::rounds::{RunStatus, Runtime, RuntimeError, Turn};
+use crate::schedule::Schedule;
+use checkpoint::Checkpointing;
+use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, PIECE, RUN};
+use crate::tape::{Input, read_inputs};
+use motet_log::span::{CutHead, OpenSpans, SpanEdge};
+use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
+use motet_machine::{
+    CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, ProtocolMachineConfig,
+};
+use motet_types::{Digester, SessionId};
+use spans::Spans;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Why a durable runtime could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DurableError {
+    /// The runtime refused.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The log refused, or failed. After a failed sync it acknowledges nothing any more.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A new run cannot be written into a log that has one.
+    #[error("there is a run in this log already, of {records} records; recover it, or choose another place")]
+    NotEmpty {
+        /// How many records.
+        records: u64,
+    },
+    /// The run could not be recovered.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// A checkpoint could not be made.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A cut could not be made.
+    #[error(transparent)]
+    Cut(#[from] motet_log::span::CutError),
+}
+
+/// How a durable runtime keeps its log.
+#[derive(Clone, Debug)]
+pub struct DurableOptions {
+    /// The log's layout.
+    pub log: Options,
+    /// A checkpoint begins at the end of a turn when this many records were written since the last; 0 begins none but
+    /// those that are asked for.
+    pub checkpoint_records: u64,
+    /// How many sessions are copied at the end of each turn while a checkpoint is being made.
+    pub slice: usize,
+    /// How many effects may be open where the log is cut; they are carried into the checkpoint.
+    pub open: OpenSpans,
+    /// Whether a checkpoint's bytes are put together and written by a thread of their own, beside the run.
+    pub beside: bool,
+}
+
+impl Default for DurableOptions {
+    fn default() -> Self {
+        Self { log: Options::default(), checkpoint_records: 0, slice: 16_384, open: OpenSpans::Carry { max: u32::MAX }, beside: true }
+    }
+}
+
+/// A runtime with a log.
+#[derive(Debug)]
+pub struct Durable<E> {
+    runtime: Runtime<E>,
+    log: Log,
+    options: DurableOptions,
+    /// Images that are in the log.
+    images: usize,
+    /// Whether the handler is in the log.
+    handler: bool,
+    /// Effects whose asking is in the log and whose answer is not.
+    intended: BTreeSet<EffectCoordinate>,
+    /// The last state digest that is in the log.
+    digested: u64,
+    spans: Spans,
+    checkpointing: Checkpointing,
+    /// Agreement entries, as they stand in the log.
+    agreement: Vec<Vec<u8>>,
+}
+
+/// The cooperative durable runtime.
+pub type DurableGuestRuntime = Durable<Inline>;
+
+impl<E> Durable<E> {
+    /// Begins a run in an empty log.
+    pub fn create(
+        storage: Arc<dyn Storage>,
+        options: DurableOptions,
+        config: ProtocolMachineConfig,
+        schedule: Schedule,
+        executor: E,
+    ) -> Result<Self, DurableError> {
+        let (log, recovered) = Log::open(storage, &options.log)?;
+        if recovered.report.end > Lsn::ZERO {
+            return Err(DurableError::NotEmpty { records: recovered.report.end.get() });
+        }
+        let config = ProtocolMachineConfig { record: true, ..config };
+        let run = entry::encode_run(&config, &schedule);
+        let runtime = Runtime::with_executor(config, schedule, executor)?;
+        let mut durable = Self::over(runtime, log, options, Spans::new(Lsn::ZERO, &[])?, None);
+        durable.append(RUN, &run, &[])?;
+        Ok(durable)
+    }
+
+    fn over(
+        runtime: Runtime<E>,
+        log: Log,
+        options: DurableOptions,
+        spans: Spans,
+        last: Option<CutHead>,
+    ) -> Self {
+        let (images, handler) = (runtime.machine().images().len(), runtime.handler().is_some());
+        let digested = runtime.machine().boundary().wave;
+        let records = last.as_ref().map_or(0, |last| last.certificate.cut.get());
+        let checkpointing = Checkpointing::new(last, records);
+        let (intended, agreement) = (BTreeSet::new(), Vec::new());
+        Self { runtime, log, options, images, handler, intended, digested, spans, checkpointing, agreement }
+    }
+
+    fn append(&mut self, kind: u16, bytes: &[u8], edges: &[SpanEdge]) -> Result<(), DurableError> {
+        let lsn = self.log.append(kind, bytes)?;
+        Ok(self.spans.push(lsn, kind, bytes.len(), edges)?)
+    }
+
+    /// Adds an image. Its bytes are in the log before any session of it.
+    pub fn load(&mut self, image: impl Into<Arc<CodeImage>>) -> Result<ImageId, DurableError> {
+        let id = self.runtime.load(image)?;
+        while let Some(image) = self.runtime.machine().images().get(self.images) {
+            let mut bytes = Vec::new();
+            bytes.u32(self.images as u32);
+            bytes.extend_from_slice(&image.parts().to_bytes());
+            self.images += 1;
+            self.append(IMAGE, &bytes, &[])?;
+        }
+        Ok(id)
+    }
+
+    /// Opens a session. It is acknowledged by the next [`Durable::sync`].
+    pub fn open(&mut self, image: ImageId) -> Result<SessionId, DurableError> {
+        Ok(self.runtime.open(image)?)
+    }
+
+    /// Lets the machine take at most this many steps in all, from the run's beginning.
+    pub fn limit_steps(&mut self, limit: u64) {
+        self.runtime.limit_steps(limit);
+    }
+
+    /// Hands in the answer to an effect that the host had taken on, in this process or an earlier one.
+    pub fn complete(&mut self, effect: EffectId, outcome: EffectOutcome) -> Result<(), DurableError> {
+        Ok(self.runtime.complete(effect, outcome)?)
+    }
+
+    /// One turn, as [`Runtime::turn`]. Effects that may block are asked in it, after the log is synced past everything
+    /// that led to them.
+    pub fn turn<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<Turn, DurableError>
+    where
+        E: Executor<H>,
+    {
+        self.gate()?;
+        let turn = self.runtime.turn(host)?;
+        self.write()?;
+        self.checkpoint_goes_on()?;
+        Ok(turn)
+    }
+
+    /// Turns until nothing can go on or the step limit is reached, and syncs.
+    pub fn run<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<RunStatus, DurableError>
+    where
+        E: Executor<H>,
+    {
+        while self.turn(host)? != Turn::Idle {}
+        self.sync()?;
+        Ok(self.runtime.status())
+    }
+
+    /// What the next turn will ask the host is written down, and the log synced past it.
+    fn gate(&mut self) -> Result<(), DurableError> {
+        if self.runtime.to_ask().is_empty() {
+            return Ok(());
+        }
+        self.write()?;
+        let fresh = self.runtime.to_ask().iter().map(|ask| ask.coordinate);
+        let fresh = fresh.filter(|at| self.runtime.machine().is_pending(at) && !self.intended.contains(at));
+        let intents: Vec<Intent> = fresh.map(|at| self.intent(at)).collect();
+        if intents.is_empty() {
+            return Ok(());
+        }
+        self.intended.extend(intents.iter().map(|intent| intent.at));
+        let edges: Vec<SpanEdge> = intents.iter().map(spans::opens).collect();
+        self.append(ASKED, &entry::encode_asked(&intents), &edges)?;
+        self.sync()
+    }
+
+    fn intent(&self, at: EffectCoordinate) -> Intent {
+        Intent { at, id: at.effect_id(&self.runtime.machine().config().run_id) }
+    }
+
+    /// Hands the log everything that has happened since the last call.
+    fn write(&mut self) -> Result<(), DurableError> {
+        if !self.handler
+            && let Some(identity) = self.runtime.handler()
+        {
+            let handler = entry::encode_handler(identity, self.runtime.wants());
+            self.handler = true;
+            self.append(HANDLER, &handler, &[])?;
+        }
+        let waves = self.runtime.machine().tally().waves;
+        let tape = self.runtime.tape_mut().map(crate::tape::Tape::drain).unwrap_or_default();
+        if !tape.is_empty() {
+            self.write_tape(waves, &tape)?;
+        }
+        self.write_abandoned()?;
+        let boundary = self.runtime.machine().boundary();
+        if boundary.wave > self.digested {
+            self.digested = boundary.wave;
+            self.append(DIGEST, &entry::encode_digest(&boundary), &[])?;
+        }
+        Ok(())
+    }
+
+    fn write_tape(&mut self, waves: u64, tape: &[u8]) -> Result<(), DurableError> {
+        // A record must fit a segment; what is longer goes in pieces of half of one.
+        let most = (self.log.most() / 2).max(64);
+        let pieces = (tape.len() - 1) / most;
+        let (before, last) = tape.split_at(pieces * most);
+        for piece in before.chunks(most) {
+            self.append(PIECE, piece, &[])?;
+        }
+        let mut inputs = Vec::with_capacity(last.len() + 12);
+        inputs.u64(waves);
+        inputs.u32(pieces as u32);
+        inputs.extend_from_slice(last);
+        let edges = self.answered(tape);
+        self.append(INPUTS, &inputs, &edges)
+    }
+
+    /// The ends of the effects that a tape answers. The tape is only looked at when one is open.
+    fn answered(&mut self, tape: &[u8]) -> Vec<SpanEdge> {
+        if self.intended.is_empty() {
+            return Vec::new();
+        }
+        let mut edges = Vec::new();
+        for (_, input) in read_inputs(tape).unwrap_or_default() {
+            if let Input::Answer { at, .. } = input
+                && self.intended.remove(&at)
+            {
+                edges.push(spans::closes(&self.intent(at)));
+            }
+        }
+        edges
+    }
+
+    /// Effects that nobody waits for any more, because their session has ended, end here.
+    fn write_abandoned(&mut self) -> Result<(), DurableError> {
+        if self.intended.is_empty() {
+            return Ok(());
+        }
+        let machine = self.runtime.machine();
+        let gone: Vec<EffectCoordinate> = self.intended.iter().filter(|at| !machine.is_pending(at)).copied().collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let gone: Vec<Intent> = gone.into_iter().map(|at| self.intent(at)).collect();
+        self.intended.retain(|at| gone.iter().all(|intent| intent.at != *at));
+        let edges: Vec<SpanEdge> = gone.iter().map(spans::closes).collect();
+        self.append(ABANDONED, &entry::encode_asked(&gone), &edges)
+    }
+
+    /// Makes everything so far durable: when it returns, no crash loses any of it.
+    pub fn sync(&mut self) -> Result<(), DurableError> {
+        self.write()?;
+        if let Some(last) = self.log.end().get().checked_sub(1) {
+            self.log.sync(Lsn::new(last))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the run here, so that nothing has to be recovered: syncs, and says so in the log.
+    pub fn close(mut self) -> Result<(), DurableError> {
+        self.sync()?;
+        self.finish_checkpoint()?;
+        Ok(self.log.close()?)
+    }
+
+    /// The runtime, to look at.
+    pub const fn runtime(&self) -> &Runtime<E> {
+        &self.runtime
+    }
+
+    /// The log, to look at.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Takes the finished part of the trace out. What it tells is durable first.
+    pub fn drain_trace(&mut self) -> Result<Vec<u8>, DurableError> {
+        self.sync()?;
+        Ok(self.runtime.drain_trace())
+    }
+
+    /// Effects that the host has been asked and has not answered.
+    pub fn outstanding(&self) -> impl Iterator<Item = (EffectId, EffectCoordinate)> {
+        self.runtime.outstanding()
+    }
+}

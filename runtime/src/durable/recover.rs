@@ -1,0 +1,319 @@
+//! Recovery: replay that goes on. The newest checkpoint is loaded, the turns since then are taken again with the
+//! answers in the log, and the run continues where the log ends.
+//!
+//! It writes nothing: a crash during recovery leaves the log as it was, and recovery can begin again.
+
+use super::checkpoint::CheckpointBody;
+use super::entry::{Entry, EntryError, EntryReader, Intent};
+use super::spans::{self, Spans};
+use super::{Durable, DurableOptions, DurableRecoveryPlan};
+use crate::executor::Inline;
+use crate::replay::{Divergence, ReplayHost, give};
+use crate::rounds::{GuestRuntime, RuntimeError, Turn};
+use crate::schedule::Schedule;
+use crate::snapshot::ResumeError;
+use crate::tape::Input;
+use motet_log::span::{BadHead, CutHead, SpanEdge};
+use motet_log::{Checkpoint, Log, LogError, Lsn, OpenError, Record, Recovered, Storage};
+use motet_machine::{Boundary, CodeImage, EffectCoordinate, ProtocolMachineConfig, RecordedEffect, VerifyError};
+use motet_types::{Digest, EffectKinds, SessionId};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Why a run cannot be recovered. The log is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// There is no run in the log.
+    #[error("there is no run in this log")]
+    Empty,
+    /// A record that this version cannot read.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// An image that does not verify.
+    #[error("image {number} in the log is refused: {error}")]
+    Image {
+        /// Its number.
+        number: u32,
+        /// Why.
+        error: VerifyError,
+    },
+    /// The checkpoint is refused.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+    /// The checkpoint's payload is not one.
+    #[error("the checkpoint does not hold what a checkpoint of a run holds")]
+    Checkpoint,
+    /// What the last cut left is refused.
+    #[error(transparent)]
+    Cut(#[from] BadHead),
+    /// The runtime refused an input that it took when it was recorded.
+    #[error("the input of step {step} cannot be given again: {error}")]
+    Input {
+        /// The planner step.
+        step: u64,
+        /// Why.
+        error: RuntimeError,
+    },
+    /// The runtime refused its configuration, or lost a wave.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The same turns did something else than before.
+    #[error("the run cannot be taken again: {0}")]
+    Diverged(Box<Divergence>),
+    /// A state that was digested is another one now.
+    #[error("after wave {wave} the state was {expected}; taken again, it is {found}")]
+    State {
+        /// Waves committed.
+        wave: u64,
+        /// The digest in the log.
+        expected: Digest,
+        /// The digest now.
+        found: Digest,
+    },
+    /// The log names more waves than the same inputs make.
+    #[error("the log goes to wave {expected}; with its inputs the run stops after wave {found}")]
+    Short {
+        /// The last wave that the log names.
+        expected: u64,
+        /// Where the run stopped.
+        found: u64,
+    },
+    /// The position index of the log's open effects is refused.
+    #[error(transparent)]
+    Spans(#[from] motet_log::span::CutError),
+}
+
+/// What the log says, in the order in which it is needed.
+#[derive(Default)]
+struct Script {
+    config: Option<(ProtocolMachineConfig, Schedule)>,
+    images: Vec<Arc<CodeImage>>,
+    handler: Option<(String, EffectKinds)>,
+    between: VecDeque<(u64, Input)>,
+    answers: BTreeMap<SessionId, VecDeque<RecordedEffect>>,
+    /// Waves committed when the last inputs were written.
+    waves: u64,
+    digests: VecDeque<Boundary>,
+    intents: BTreeMap<EffectCoordinate, Intent>,
+    agreement: Vec<Vec<u8>>,
+    inputs: u64,
+}
+
+impl Script {
+    /// What an entry does to spans.
+    fn edges(&self, entry: Option<&Entry>) -> Vec<SpanEdge> {
+        match entry {
+            Some(Entry::Asked(intents)) => intents.iter().map(spans::opens).collect(),
+            Some(Entry::Abandoned(intents)) => intents.iter().map(spans::closes).collect(),
+            Some(Entry::Inputs { inputs, .. }) => {
+                let answered = inputs.iter().filter_map(|(_, input)| match input {
+                    Input::Answer { at, .. } => self.intents.get(at),
+                    _ => None,
+                });
+                answered.map(spans::closes).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn take(&mut self, entry: Entry) -> Result<(), RecoverError> {
+        match entry {
+            Entry::Run { config, schedule } => self.config = Some((config, schedule)),
+            Entry::Image { number, bytes } => {
+                let error = |error| RecoverError::Image { number, error };
+                let image = CodeImage::load(&bytes).map_err(error)?;
+                if number as usize == self.images.len() {
+                    self.images.push(Arc::new(image));
+                }
+            }
+            Entry::Handler { identity, wants } => self.handler = Some((identity, wants)),
+            Entry::Inputs { waves, inputs } => {
+                self.waves = waves;
+                self.inputs += inputs.len() as u64;
+                for (step, input) in inputs {
+                    match input {
+                        Input::Answer { at, outcome } => {
+                            self.intents.remove(&at);
+                            self.between.push_back((step, Input::Answer { at, outcome }));
+                        }
+                        Input::Effect(effect) => {
+                            self.answers.entry(effect.coordinate.session).or_default().push_back(effect);
+                        }
+                        other => self.between.push_back((step, other)),
+                    }
+                }
+            }
+            Entry::Asked(intents) => self.intents.extend(intents.into_iter().map(|intent| (intent.at, intent))),
+            Entry::Abandoned(gone) => self.intents.retain(|at, _| gone.iter().all(|intent| intent.at != *at)),
+            Entry::Digest(boundary) => self.digests.push_back(boundary),
+            Entry::Agreement(entry) => self.agreement.push(entry),
+        }
+        Ok(())
+    }
+}
+
+/// A run that is being rebuilt from its log.
+pub(super) struct Rebuild {
+    script: Script,
+    /// What the checkpoint holds; none without one.
+    runtime: Option<GuestRuntime>,
+    pub(super) spans: Spans,
+    /// What the last cut left.
+    pub(super) last: Option<CutHead>,
+    reader: EntryReader,
+}
+
+impl Rebuild {
+    /// From the newest checkpoint, or from the log's first record.
+    pub(super) fn begin(first: Lsn, checkpoint: Option<&Checkpoint>) -> Result<Self, RecoverError> {
+        let (script, reader) = (Script::default(), EntryReader::default());
+        let mut rebuild = Self { script, runtime: None, spans: Spans::new(first, &[])?, last: None, reader };
+        let Some(checkpoint) = checkpoint else { return Ok(rebuild) };
+        let bytes = checkpoint.read()?;
+        let (head, at) = CutHead::decode(&bytes)?;
+        let body = CheckpointBody::decode(&bytes[at..]).ok_or(RecoverError::Checkpoint)?;
+        rebuild.spans = Spans::new(checkpoint.lsn, &head.carried)?;
+        for opening in &head.opening {
+            rebuild.reader.read(opening)?.map_or(Ok(()), |entry| rebuild.script.take(entry))?;
+        }
+        for (number, bytes) in (0..).zip(body.images) {
+            rebuild.script.take(Entry::Image { number, bytes })?;
+        }
+        rebuild.script.agreement = body.agreement;
+        let images = &rebuild.script.images;
+        rebuild.runtime = Some(GuestRuntime::resume_from(body.config, Inline::default(), images, &body.snapshot)?);
+        rebuild.last = Some(head);
+        Ok(rebuild)
+    }
+
+    /// Takes the next record.
+    pub(super) fn record(&mut self, record: &Record) -> Result<(), RecoverError> {
+        let entry = self.reader.read(record)?;
+        self.spans.push(record.lsn, record.kind, record.bytes.len(), &self.script.edges(entry.as_ref()))?;
+        entry.map_or(Ok(()), |entry| self.script.take(entry))
+    }
+
+    /// Takes the turns again. What was open and unanswered in the end is left in the script.
+    fn run(&mut self) -> Result<(GuestRuntime, Again), RecoverError> {
+        let runtime = match (self.runtime.take(), self.script.config.take()) {
+            (Some(runtime), _) => runtime,
+            (None, Some((config, schedule))) => GuestRuntime::new(config, schedule)?,
+            (None, None) => return Err(RecoverError::Empty),
+        };
+        again(runtime, &mut self.script)
+    }
+
+    /// The runtime as it stands after the records that were taken.
+    pub(super) fn finish(mut self) -> Result<(GuestRuntime, Vec<Vec<u8>>), RecoverError> {
+        let (runtime, _) = self.run()?;
+        Ok((runtime, self.script.agreement))
+    }
+}
+
+impl Durable<Inline> {
+    /// Recovers the run in a log, and says what was found. Another executor may carry it on
+    /// ([`Durable::with_executor`]).
+    pub fn recover(
+        storage: Arc<dyn Storage>,
+        options: DurableOptions,
+    ) -> Result<(Self, DurableRecoveryPlan), RecoverError> {
+        let (log, recovered) = Log::open(storage, &options.log)?;
+        let Recovered { checkpoint, records, report: found } = recovered;
+        let mut rebuild = Rebuild::begin(found.first, checkpoint.as_ref())?;
+        for record in records {
+            rebuild.record(&record?)?;
+        }
+        let checkpoint_waves = rebuild.runtime.as_ref().map_or(0, |runtime| runtime.machine().tally().waves);
+        let (mut runtime, again) = rebuild.run()?;
+        let Rebuild { script, spans, last, .. } = rebuild;
+        runtime.ask_again();
+        let asked = runtime.to_ask().iter().filter_map(|ask| script.intents.get(&ask.coordinate).copied());
+        let plan = DurableRecoveryPlan {
+            found,
+            checkpoint: checkpoint.map(|checkpoint| checkpoint.lsn),
+            checkpoint_waves,
+            waves: runtime.machine().tally().waves,
+            steps: again.steps,
+            inputs: script.inputs,
+            reused: again.reused,
+            reasked: asked.collect(),
+            digests: again.digests,
+            state_root: runtime.state_root(),
+        };
+        let mut durable = Self::over(runtime, log, options, spans, last);
+        durable.intended = script.intents.into_keys().collect();
+        durable.agreement = script.agreement;
+        Ok((durable, plan))
+    }
+}
+
+impl<E> Durable<E> {
+    /// The same run, carried out by another executor.
+    pub fn with_executor<F>(self, executor: F) -> Durable<F> {
+        let Durable { runtime, log, options, images, handler, intended, digested, spans, checkpointing, agreement } =
+            self;
+        let runtime = runtime.with_other_executor(executor);
+        Durable { runtime, log, options, images, handler, intended, digested, spans, checkpointing, agreement }
+    }
+}
+
+/// What taking turns again came to.
+struct Again {
+    steps: u64,
+    reused: u64,
+    digests: u64,
+}
+
+/// Empties the tape.
+fn forget(runtime: &mut GuestRuntime) {
+    if let Some(tape) = runtime.tape_mut() {
+        drop(tape.drain());
+    }
+}
+
+/// Takes the turns again that the log has inputs for.
+fn again(mut runtime: GuestRuntime, script: &mut Script) -> Result<(GuestRuntime, Again), RecoverError> {
+    let before = runtime.machine().tally().steps;
+    let recorded: usize = script.answers.values().map(VecDeque::len).sum();
+    let handler = runtime.handler().map(|identity| (identity.to_owned(), runtime.wants()));
+    let (identity, wants) = handler.or(script.handler.take()).unwrap_or_default();
+    let host = ReplayHost::new(identity, wants, std::mem::take(&mut script.answers));
+    let (mut reused, mut digests) = (0, 0);
+    loop {
+        let step = runtime.machine().planner_step();
+        while let Some((at, input)) = script.between.pop_front_if(|(at, _)| *at <= step) {
+            reused += u64::from(matches!(input, Input::Answer { .. }));
+            give(&mut runtime, &script.images, input).map_err(|error| RecoverError::Input { step: at, error })?;
+        }
+        while let Some(boundary) = script.digests.pop_front_if(|boundary| boundary.wave <= step) {
+            let taken = runtime.machine().boundary();
+            let found = if taken.wave == boundary.wave { taken.state } else { runtime.state_root() };
+            if found != boundary.state {
+                return Err(RecoverError::State { wave: boundary.wave, expected: boundary.state, found });
+            }
+            digests += 1;
+        }
+        if step >= script.waves && script.between.is_empty() {
+            break;
+        }
+        let turn = runtime.turn(&host)?;
+        if let Some(diverged) = host.take_divergence() {
+            return Err(RecoverError::Diverged(diverged));
+        }
+        // What is taken again is in the log already.
+        forget(&mut runtime);
+        if turn == Turn::Idle && script.between.front().is_none_or(|(at, _)| *at > runtime.machine().planner_step()) {
+            return Err(RecoverError::Short { expected: script.waves, found: runtime.machine().tally().waves });
+        }
+    }
+    forget(&mut runtime);
+    reused += (recorded - host.unused()) as u64;
+    let steps = runtime.machine().tally().steps - before;
+    Ok((runtime, Again { steps, reused, digests }))
+}
