@@ -27,8 +27,8 @@ mod waves;
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
 pub use durable::{
-    CheckpointError, CutLogError, Durable, DurableError, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan, EntryError, Intent,
-    JOURNAL_VERSION, RecoverError, cut_log,
+    CheckpointError, CutLogError, Durable, DurableError, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan,
+    EntryError, Intent, JOURNAL_VERSION, RecoverError, cut_log,
 };
 pub use envelope::{
     ENVELOPE_DIFF_SCHEMA, EffectOrderingClass, EnvelopeDiff, EnvelopeError, FailureVisibleDiffClass,
@@ -46,5 +46,5 @@ pub use threads::{Threads, WorkersError};
 
 pub use waves::{WaveError, WaveSummary, verify_waves};
 
-pub use motet_machine as machine;
 pub use motet_log as log;
+pub use motet_machine as machine;

@@ -231,11 +231,7 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
 }
 
 /// Gives an input that came between waves. An image is loaded when its first session is opened, as it was.
-pub(crate) fn give(
-    runtime: &mut GuestRuntime,
-    images: &[Arc<CodeImage>],
-    input: Input,
-) -> Result<(), RuntimeError> {
+pub(crate) fn give(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], input: Input) -> Result<(), RuntimeError> {
     match input {
         Input::Open { image } => {
             let loaded = runtime.machine().images().len();

@@ -24,6 +24,7 @@ pub mod scribble;
 pub mod script;
 pub mod walk;
 pub mod witness;
+pub mod world;
 
 /// What a check is: it answers what it found broken.
 pub type Check = fn() -> Result<(), String>;

@@ -94,7 +94,10 @@ pub(super) type Written = Result<(CutHead, Dropped), CompactError>;
 enum Stage {
     Idle,
     /// Sessions are being copied.
-    Copying { cut: Cut, head: Vec<u8> },
+    Copying {
+        cut: Cut,
+        head: Vec<u8>,
+    },
     /// The bytes are being written, by a thread of their own.
     Writing(JoinHandle<Written>),
 }

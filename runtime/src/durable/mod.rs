@@ -28,9 +28,9 @@ pub use recover::RecoverError;
 use crate::executor::{Executor, Inline};
 use crate::rounds::{RunStatus, Runtime, RuntimeError, Turn};
 use crate::schedule::Schedule;
+use crate::tape::{Input, read_inputs};
 use checkpoint::Checkpointing;
 use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, PIECE, RUN};
-use crate::tape::{Input, read_inputs};
 use motet_log::span::{CutHead, OpenSpans, SpanEdge};
 use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
@@ -88,7 +88,13 @@ pub struct DurableOptions {
 
 impl Default for DurableOptions {
     fn default() -> Self {
-        Self { log: Options::default(), checkpoint_records: 0, slice: 16_384, open: OpenSpans::Carry { max: u32::MAX }, beside: true }
+        Self {
+            log: Options::default(),
+            checkpoint_records: 0,
+            slice: 16_384,
+            open: OpenSpans::Carry { max: u32::MAX },
+            beside: true,
+        }
     }
 }
 
@@ -106,6 +112,8 @@ pub struct Durable<E> {
     intended: BTreeSet<EffectCoordinate>,
     /// The last state digest that is in the log.
     digested: u64,
+    /// Waves that the log says were committed.
+    waves: u64,
     spans: Spans,
     checkpointing: Checkpointing,
     /// Agreement entries, as they stand in the log.
@@ -136,19 +144,13 @@ impl<E> Durable<E> {
         Ok(durable)
     }
 
-    fn over(
-        runtime: Runtime<E>,
-        log: Log,
-        options: DurableOptions,
-        spans: Spans,
-        last: Option<CutHead>,
-    ) -> Self {
+    fn over(runtime: Runtime<E>, log: Log, options: DurableOptions, spans: Spans, last: Option<CutHead>) -> Self {
         let (images, handler) = (runtime.machine().images().len(), runtime.handler().is_some());
-        let digested = runtime.machine().boundary().wave;
+        let (digested, waves) = (runtime.machine().boundary().wave, runtime.machine().tally().waves);
         let records = last.as_ref().map_or(0, |last| last.certificate.cut.get());
         let checkpointing = Checkpointing::new(last, records);
         let (intended, agreement) = (BTreeSet::new(), Vec::new());
-        Self { runtime, log, options, images, handler, intended, digested, spans, checkpointing, agreement }
+        Self { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, agreement }
     }
 
     fn append(&mut self, kind: u16, bytes: &[u8], edges: &[SpanEdge]) -> Result<(), DurableError> {
@@ -253,9 +255,10 @@ impl<E> Durable<E> {
     }
 
     fn write_tape(&mut self, waves: u64, tape: &[u8]) -> Result<(), DurableError> {
+        self.waves = waves;
         // A record must fit a segment; what is longer goes in pieces of half of one.
         let most = (self.log.most() / 2).max(64);
-        let pieces = (tape.len() - 1) / most;
+        let pieces = tape.len().saturating_sub(1) / most;
         let (before, last) = tape.split_at(pieces * most);
         for piece in before.chunks(most) {
             self.append(PIECE, piece, &[])?;
@@ -303,6 +306,11 @@ impl<E> Durable<E> {
     /// Makes everything so far durable: when it returns, no crash loses any of it.
     pub fn sync(&mut self) -> Result<(), DurableError> {
         self.write()?;
+        let waves = self.runtime.machine().tally().waves;
+        if waves > self.waves {
+            // Nothing came in, but the run went on: recovery goes as far.
+            self.write_tape(waves, &[])?;
+        }
         if let Some(last) = self.log.end().get().checked_sub(1) {
             self.log.sync(Lsn::new(last))?;
         }

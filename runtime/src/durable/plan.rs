@@ -1,7 +1,7 @@
 //! What recovery found and did.
 
 use super::entry::Intent;
-use motet_log::{Lsn, Report};
+use motet_log::{Lsn, Report, Tail};
 use motet_machine::EffectId;
 use motet_types::Digest;
 
@@ -34,6 +34,12 @@ impl DurableRecoveryPlan {
     /// Whether the run had been ended, or had just been synced: nothing was cut and nothing is asked again.
     pub fn is_clean(&self) -> bool {
         self.found.is_clean() && self.reasked.is_empty()
+    }
+
+    /// Whether the log's records were found whole: no torn tail, and nothing left over from what was interrupted. A
+    /// checkpoint that was not finished may still lie there.
+    pub fn is_found_whole(&self) -> bool {
+        self.found.tail == Tail::Clean && self.found.cleared.is_empty()
     }
 
     /// Whether that effect will be asked again.

@@ -17,7 +17,7 @@ use motet_log::span::{BadHead, CutHead, SpanEdge};
 use motet_log::{Checkpoint, Log, LogError, Lsn, OpenError, Record, Recovered, Storage};
 use motet_machine::{Boundary, CodeImage, EffectCoordinate, ProtocolMachineConfig, RecordedEffect, VerifyError};
 use motet_types::{Digest, EffectKinds, SessionId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Why a run cannot be recovered. The log is as it was.
@@ -182,6 +182,9 @@ impl Rebuild {
         for opening in &head.opening {
             rebuild.reader.read(opening)?.map_or(Ok(()), |entry| rebuild.script.take(entry))?;
         }
+        // An opening record may have opened others, which have ended before the cut.
+        let open: BTreeSet<_> = head.carried.iter().map(|carried| carried.span).collect();
+        rebuild.script.intents.retain(|_, intent| open.contains(&spans::span(intent)));
         for (number, bytes) in (0..).zip(body.images) {
             rebuild.script.take(Entry::Image { number, bytes })?;
         }
@@ -256,10 +259,21 @@ impl Durable<Inline> {
 impl<E> Durable<E> {
     /// The same run, carried out by another executor.
     pub fn with_executor<F>(self, executor: F) -> Durable<F> {
-        let Durable { runtime, log, options, images, handler, intended, digested, spans, checkpointing, agreement } =
-            self;
+        let Durable {
+            runtime,
+            log,
+            options,
+            images,
+            handler,
+            intended,
+            digested,
+            waves,
+            spans,
+            checkpointing,
+            agreement,
+        } = self;
         let runtime = runtime.with_other_executor(executor);
-        Durable { runtime, log, options, images, handler, intended, digested, spans, checkpointing, agreement }
+        Durable { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, agreement }
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn closes(intent: &Intent) -> SpanEdge {
     SpanEdge::Closes(span(intent))
 }
 
-fn span(intent: &Intent) -> SpanId {
+pub(crate) fn span(intent: &Intent) -> SpanId {
     SpanId::of_digest(SpanKind::EFFECT, intent.id.0.0)
 }
 
