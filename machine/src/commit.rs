@@ -82,7 +82,7 @@ impl ProtocolMachine {
                 }
                 slot.lane = lane;
                 match burst.end {
-                    BurstEnd::Ready if planted(Planted::CommitForgetsReady) && bursts % 7 == 0 => {
+                    BurstEnd::Ready if planted(Planted::CommitForgetsReady) && bursts % 2 == 0 => {
                         (slot.session, slot.place) = (island.session, Place::Waiting);
                     }
                     BurstEnd::Ready => {

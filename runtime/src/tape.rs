@@ -61,6 +61,7 @@ impl Tape {
                 into.u64(step);
                 into.u64(*steps);
             }
+            Input::Answer { .. } if planted(Planted::TapeForgetsAnswer) => {}
             Input::Answer { at, outcome } => {
                 into.u8(ANSWER);
                 into.u64(step);

@@ -96,7 +96,9 @@ fn child(row: usize) -> Result<(String, String), String> {
 #[test]
 fn every_planted_fault_is_caught() {
     let (mut missed, mut by_lane) = (Vec::new(), 0);
-    for (at, row) in CATCHES.iter().enumerate() {
+    // For whoever works on some of them: only faults whose name contains this.
+    let only = std::env::var("MOTET_FAULTS").unwrap_or_default();
+    for (at, row) in CATCHES.iter().enumerate().filter(|(_, row)| row.fault.name().contains(&only)) {
         let (lanes, why) = child(at).unwrap();
         by_lane += usize::from(!lanes.is_empty());
         let (fault, name) = (row.fault.name(), row.name);

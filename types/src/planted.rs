@@ -156,6 +156,28 @@ faults! {
     WavesTwice = "waves.twice",
     /// The offline check of waves lets a waiting session be picked.
     WavesWaiting = "waves.waiting",
+    /// The tape forgets a late answer.
+    TapeForgetsAnswer = "tape.forgets_answer",
+    /// The host is asked before the log is synced past what led to it.
+    DurableAsksEarly = "durable.asks_early",
+    /// What the host is asked is not written down.
+    DurableForgetsAsked = "durable.forgets_asked",
+    /// A sync returns before the log has synced.
+    DurableSyncLies = "durable.sync_lies",
+    /// A checkpoint covers inputs that it was made before.
+    DurableCheckpointAhead = "durable.checkpoint_ahead",
+    /// A checkpoint leaves what was handed in and not written out of the log for good.
+    DurableCheckpointForgets = "durable.checkpoint_forgets",
+    /// Recovery does not ask again what has no answer.
+    DurableAsksNothingAgain = "durable.asks_nothing_again",
+    /// Recovery gives effects other ids.
+    DurableNewIds = "durable.new_ids",
+    /// Recovery does not compare states.
+    DurableTrustsState = "durable.trusts_state",
+    /// Recovery stops one wave short of where the log ends.
+    DurableStopsShort = "durable.stops_short",
+    /// Recovery carries what had ended before the cut.
+    DurableCarriesEnded = "durable.carries_ended",
     /// The record's reader does not check frames.
     RecordUnchecked = "record.unchecked",
     /// A label may stand twice in one communication.

@@ -16,7 +16,7 @@ use crate::snapshot::RuntimeSnapshot;
 use motet_log::span::{CompactError, Cut, CutHead, Digest as LogDigest, compact};
 use motet_log::{Dropped, Log};
 use motet_machine::{ProtocolMachineConfig, SnapshotRefusal};
-use motet_types::{Digest, Digester, Reader};
+use motet_types::{Digest, Digester, Planted, Reader, planted};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -133,7 +133,9 @@ impl<E> Durable<E> {
         if !matches!(self.checkpointing.stage, Stage::Idle) {
             return Ok(());
         }
-        self.write()?;
+        if !planted(Planted::DurableCheckpointForgets) {
+            self.write()?;
+        }
         let cut = self.spans.cut_at_end(self.options.open)?;
         self.runtime.begin_snapshot().map_err(CheckpointError::from)?;
         let head = encode_head(&self.runtime, &self.agreement);
@@ -187,6 +189,10 @@ impl<E> Durable<E> {
             return Ok(());
         };
         let (log, last) = (self.log.clone(), self.checkpointing.last.clone());
+        let cut = match planted(Planted::DurableCheckpointAhead) {
+            true => self.spans.cut_at_end(self.options.open).unwrap_or(cut),
+            false => cut,
+        };
         if beside {
             let body = move || write(&log, last.as_deref(), &cut, &head, &snapshot);
             self.checkpointing.stage = Stage::Writing(std::thread::spawn(body));

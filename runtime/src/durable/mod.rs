@@ -36,7 +36,7 @@ use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
     CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, ProtocolMachineConfig,
 };
-use motet_types::{Digester, SessionId};
+use motet_types::{Digester, Planted, SessionId, planted};
 use spans::Spans;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -223,8 +223,10 @@ impl<E> Durable<E> {
         }
         self.intended.extend(intents.iter().map(|intent| intent.at));
         let edges: Vec<SpanEdge> = intents.iter().map(spans::opens).collect();
-        self.append(ASKED, &entry::encode_asked(&intents), &edges)?;
-        self.sync()
+        if !planted(Planted::DurableForgetsAsked) {
+            self.append(ASKED, &entry::encode_asked(&intents), &edges)?;
+        }
+        if planted(Planted::DurableAsksEarly) { Ok(()) } else { self.sync() }
     }
 
     fn intent(&self, at: EffectCoordinate) -> Intent {
@@ -311,7 +313,9 @@ impl<E> Durable<E> {
             // Nothing came in, but the run went on: recovery goes as far.
             self.write_tape(waves, &[])?;
         }
-        if let Some(last) = self.log.end().get().checked_sub(1) {
+        if let Some(last) = self.log.end().get().checked_sub(1)
+            && !planted(Planted::DurableSyncLies)
+        {
             self.log.sync(Lsn::new(last))?;
         }
         Ok(())

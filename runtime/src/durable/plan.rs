@@ -20,6 +20,8 @@ pub struct DurableRecoveryPlan {
     pub steps: u64,
     /// Inputs that were given again, answers inside bursts included.
     pub inputs: u64,
+    /// Effects whose asking stands in the log behind the checkpoint, or was carried into it.
+    pub asked: u64,
     /// Effects whose recorded answer was used again: nobody was asked.
     pub reused: u64,
     /// Effects that were asked and have no answer in the log. They are asked again, under the same id.
