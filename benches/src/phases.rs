@@ -1,0 +1,85 @@
+//! Where a wave's time goes: certifying, running, committing, timed apart.
+//!
+//! The machine is driven by hand, with a first-come queue as the plan, and the clock is read only between phases; so
+//! this says something for waves that take many times longer than reading a clock (F >= 64), and nothing for others.
+
+use crate::protocols::{PING_PONG, image};
+use motet_machine::{IslandId, NoHost, ProtocolMachine, ProtocolMachineConfig, TraceMode, WavePlan};
+use motet_types::EffectKinds;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The time of a run by phase.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Phases {
+    /// Choosing the islands.
+    pub plan: Duration,
+    /// Certifying them, and moving them out of the machine.
+    pub certify: Duration,
+    /// The bursts.
+    pub run: Duration,
+    /// Putting chunks together and committing them.
+    pub commit: Duration,
+}
+
+impl Phases {
+    fn all(&self) -> f64 {
+        (self.plan + self.certify + self.run + self.commit).as_secs_f64()
+    }
+
+    /// The certifier's share of the run.
+    pub fn certifier_share(&self) -> f64 {
+        self.certify.as_secs_f64() / self.all()
+    }
+
+    /// The share of everything that is not a burst.
+    pub fn scheduling_share(&self) -> f64 {
+        1.0 - self.run.as_secs_f64() / self.all()
+    }
+}
+
+/// Runs endless two-role sessions in waves of the given width and fuel, for about `steps` steps, on this thread.
+///
+/// # Panics
+/// When the machine refuses its own sessions; it does not.
+pub fn phases(sessions: u32, width: usize, fuel: u32, steps: u64) -> Phases {
+    let config = ProtocolMachineConfig { trace: TraceMode::Disabled, ..ProtocolMachineConfig::default() };
+    let mut machine = ProtocolMachine::new(config).expect("the configuration is valid");
+    let id = machine.load(Arc::new(image(PING_PONG))).expect("the image loads");
+    let open = |machine: &mut ProtocolMachine| machine.open(id).expect("a session opens").1;
+    let mut ready: VecDeque<IslandId> = (0..sessions).map(|_| open(&mut machine)).collect();
+    let mut phases = Phases::default();
+    let mut since = Instant::now();
+    let mut lap = |into: &mut Duration| {
+        let now = Instant::now();
+        *into += now - since;
+        since = now;
+    };
+    while machine.tally().steps < steps {
+        let picks: Vec<IslandId> = ready.drain(..width.min(ready.len())).collect();
+        let plan = WavePlan { planner_step: machine.planner_step(), picks, fuel, chunk: 64 };
+        lap(&mut phases.plan);
+        let wave = machine.certify(&plan, EffectKinds::NONE).expect("the plan is good");
+        lap(&mut phases.certify);
+        let (frame, chunks) = wave.split();
+        let finished = chunks.into_iter().map(|chunk| chunk.run(&NoHost)).collect();
+        lap(&mut phases.run);
+        let finished = frame.join(finished).expect("all chunks are there");
+        ready.extend(machine.commit(finished).ready);
+        lap(&mut phases.commit);
+    }
+    phases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_is_seen() {
+        let phases = phases(8, 4, 64, 10_000);
+        assert!(phases.run > Duration::ZERO && phases.certify > Duration::ZERO && phases.commit > Duration::ZERO);
+        assert!(phases.certifier_share() <= phases.scheduling_share() && phases.scheduling_share() < 1.0);
+    }
+}
