@@ -1,11 +1,13 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{instructions, isa, lanes, tidy, top};
+use xtask::{bars, instructions, isa, lanes, tidy, top};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
 cargo xtask planted       the mutation test: every planted fault is caught
+cargo xtask bars [--json] [--rounds N] [--only TEXT] [--parked SESSIONS]
+                          measure what is to be reached, beside the peers: one table, nothing written
 cargo xtask instructions [--check|--write|--profile ROW]
                           count instructions under callgrind; hold them against benches/instructions.txt, or
                           write it; or show one row by function
@@ -20,6 +22,7 @@ fn run(words: &[&str]) -> Result<(), String> {
         }
         ["full", name] => lanes::run(name),
         ["planted"] => lanes::run("planted"),
+        ["bars", options @ ..] => bars::run(&top(), options),
         ["instructions"] => instructions::print(&top()),
         ["instructions", "--check"] => instructions::check(&top()),
         ["instructions", "--write"] => instructions::write(&top()),
