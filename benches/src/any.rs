@@ -10,8 +10,8 @@ use motet_types::SessionId;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Turns between two drains of the trace, where it is drained.
-const DRAIN_EVERY: u32 = 16;
+/// Waves between two drains of the trace, where it is drained.
+const DRAIN_WAVES: u64 = 64;
 
 /// A cooperative or a threaded runtime.
 pub enum AnyRuntime {
@@ -38,7 +38,12 @@ impl AnyRuntime {
     /// When the set-up's schedule or number of workers is not valid.
     pub fn new(setup: &Setup) -> Self {
         let buffer = BufferConfig { capacity: 64, ..BufferConfig::default() };
-        let config = ProtocolMachineConfig { trace: setup.trace, buffer, ..ProtocolMachineConfig::default() };
+        let config = ProtocolMachineConfig {
+            trace: setup.trace,
+            buffer,
+            digest_waves: setup.digests,
+            ..ProtocolMachineConfig::default()
+        };
         let schedule = setup.schedule.clone();
         if setup.workers == 0 {
             return Self::Cooperative(GuestRuntime::new(config, schedule).expect("a set-up is valid"));
@@ -121,7 +126,7 @@ fn by_turns<E: Executor<H>, H: EffectHandler + ?Sized>(
     host: &H,
 ) -> Option<TurnTimes> {
     let mut turns = Turns::default();
-    let mut undrained = 0;
+    let mut drained = 0;
     let mut since = Instant::now();
     loop {
         let before = runtime.machine().tally().bursts;
@@ -133,9 +138,9 @@ fn by_turns<E: Executor<H>, H: EffectHandler + ?Sized>(
             turns.add(now - since, runtime.machine().tally().bursts - before);
             since = now;
         }
-        undrained += 1;
-        if setup.drain && undrained == DRAIN_EVERY {
-            undrained = 0;
+        let waves = runtime.machine().tally().waves;
+        if setup.drain && waves >= drained + DRAIN_WAVES {
+            drained = waves;
             std::hint::black_box(runtime.drain_trace());
         }
     }

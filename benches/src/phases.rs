@@ -4,7 +4,9 @@
 //! this says something for waves that take many times longer than reading a clock (F >= 64), and nothing for others.
 
 use crate::protocols::{PING_PONG, image};
-use motet_machine::{IslandId, NoHost, ProtocolMachine, ProtocolMachineConfig, TraceMode, WavePlan};
+use motet_machine::{
+    CommitReport, NoHost, Pick, ProtocolMachine, ProtocolMachineConfig, TraceMode, WaveCertificate, WavePlan,
+};
 use motet_types::EffectKinds;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ pub struct Phases {
     pub certify: Duration,
     /// The bursts.
     pub run: Duration,
-    /// Putting chunks together and committing them.
+    /// Committing them.
     pub commit: Duration,
 }
 
@@ -47,9 +49,10 @@ pub fn phases(sessions: u32, width: usize, fuel: u32, steps: u64) -> Phases {
     let config = ProtocolMachineConfig { trace: TraceMode::Disabled, ..ProtocolMachineConfig::default() };
     let mut machine = ProtocolMachine::new(config).expect("the configuration is valid");
     let id = machine.load(Arc::new(image(PING_PONG))).expect("the image loads");
-    let open = |machine: &mut ProtocolMachine| machine.open(id).expect("a session opens").1;
-    let mut ready: VecDeque<IslandId> = (0..sessions).map(|_| open(&mut machine)).collect();
+    let open = |machine: &mut ProtocolMachine| machine.open(id).expect("a session opens");
+    let mut ready: VecDeque<Pick> = (0..sessions).map(|_| open(&mut machine)).collect();
     let mut phases = Phases::default();
+    let mut report = CommitReport::default();
     let mut since = Instant::now();
     let mut lap = |into: &mut Duration| {
         let now = Instant::now();
@@ -57,16 +60,18 @@ pub fn phases(sessions: u32, width: usize, fuel: u32, steps: u64) -> Phases {
         since = now;
     };
     while machine.tally().steps < steps {
-        let picks: Vec<IslandId> = ready.drain(..width.min(ready.len())).collect();
-        let plan = WavePlan { planner_step: machine.planner_step(), picks, fuel, chunk: 64 };
+        let mut picks = std::mem::take(&mut report.picks);
+        picks.clear();
+        picks.extend(ready.drain(..width.min(ready.len())));
+        let (wave, planner_step, boundary) = (machine.next_wave(), machine.planner_step(), machine.boundary());
+        let plan = WavePlan { claim: WaveCertificate { wave, planner_step, boundary, picks }, fuel, chunk: 64 };
         lap(&mut phases.plan);
-        let wave = machine.certify(&plan, EffectKinds::NONE).expect("the plan is good");
+        let wave = machine.certify(plan, EffectKinds::NONE).expect("the plan is good");
         lap(&mut phases.certify);
-        let (frame, chunks) = wave.split();
-        let finished = chunks.into_iter().map(|chunk| chunk.run(&NoHost)).collect();
+        let finished = wave.run(&NoHost);
         lap(&mut phases.run);
-        let finished = frame.join(finished).expect("all chunks are there");
-        ready.extend(machine.commit(finished).ready);
+        machine.commit(finished, &mut report);
+        ready.extend(&report.ready);
         lap(&mut phases.commit);
     }
     phases

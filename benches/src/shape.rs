@@ -269,6 +269,6 @@ mod tests {
         let (plain, other) = (workload.run(&plain), workload.run(&other));
         assert_eq!((plain.messages, plain.steps, plain.waves), (other.messages, other.steps, other.waves));
         assert_eq!(plain.turns, None);
-        assert_eq!(other.turns.map(|times| times.turns), Some(other.waves));
+        assert!(other.turns.is_some_and(|times| (1..=other.waves).contains(&times.turns)));
     }
 }

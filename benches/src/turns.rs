@@ -21,7 +21,8 @@ impl Default for Turns {
     }
 }
 
-/// Quantiles of the turns of a run. A turn is one round: plan, certify, run, commit.
+/// Quantiles of the turns of a run. A turn is as many waves as the schedule says, each planned, certified, run and
+/// committed; a schedule with one wave a turn times waves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TurnTimes {
     /// How many turns there were.

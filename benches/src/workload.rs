@@ -15,6 +15,8 @@ pub struct Setup {
     /// Whether the trace is drained during the run, as somebody does who writes it elsewhere. Without, a full trace
     /// stays in memory.
     pub drain: bool,
+    /// A state digest is taken after this many waves; 0 for none.
+    pub digests: u32,
     /// Whether every turn is timed. Reading the clock costs some 25 ns a turn, which tiny turns feel.
     pub turns: bool,
     /// How many workers carry out the waves; 0 for the cooperative runtime.
@@ -116,6 +118,7 @@ impl Workload {
             schedule: self.pace.schedule(),
             trace: self.trace,
             drain: false,
+            digests: 0,
             turns: false,
             workers: 0,
             size: self.size,

@@ -6,6 +6,7 @@ use crate::settings::{MAX_THREADS, count};
 use clap::ValueEnum;
 use motet_benches::{Measured, Setup, WORKLOADS, Workload, find};
 use motet_machine::TraceMode;
+use motet_runtime::Schedule;
 use serde_json::{Value as Json, json};
 
 /// The largest workload that anybody could mean.
@@ -66,12 +67,13 @@ const fn trace_name(setup: &Setup) -> &'static str {
     }
 }
 
-/// A run of one workload: once for the time it takes, and once more with every turn timed, since the clock itself takes
-/// time. A workload that stands alone is run once.
+/// A run of one workload: once for the time it takes, and once more one wave a turn with every turn timed, since the
+/// clock itself takes time. A workload that stands alone is run once.
 fn measure(workload: &Workload, setup: &Setup) -> Measured {
     let mut measured = workload.run(setup);
     if !workload.alone {
-        measured.turns = workload.run(&Setup { turns: true, ..setup.clone() }).turns;
+        let schedule = Schedule { window: 1, turn: 1, ..setup.schedule.clone() };
+        measured.turns = workload.run(&Setup { turns: true, schedule, ..setup.clone() }).turns;
     }
     measured
 }

@@ -81,6 +81,7 @@ pub(crate) fn bars() -> Vec<Bar> {
         plain("message, 1,000,000 sessions picked shuffled", AtMost(120.0), "ns", "1,000,000 shuffled"),
         plain("message, 1,000,000 sessions woken shuffled", AtMost(120.0), "ns", "1,000,000 woken"),
         plain("canonical schedule, traced: step", AtMost(80.0), "ns", "canonical"),
+        plain("the same, a state digest every 1,024 steps", AtMost(80.0), "ns", "canonical, digests"),
         plain("canonical schedule, no trace: step", Goal::None, "ns", "canonical, no trace"),
         times("two workers, waves of 0.5 ms and more", AtLeast(1.85), "wide", "wide, 2 workers"),
         times("two workers, tiny bursts", AtLeast(1.4), "tiny", "tiny, 2 workers"),

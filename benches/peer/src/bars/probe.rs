@@ -144,6 +144,7 @@ pub(crate) fn probes(parked_sessions: u64) -> Vec<Probe> {
         message("1,000,000 shuffled", "many_shuffled_1m", |setup| setup),
         message("1,000,000 woken", "many_woken_1m", |setup| setup),
         step("canonical", "canonical", |setup| setup),
+        step("canonical, digests", "canonical", |setup| Setup { digests: 1_024, ..setup }),
         step("canonical, no trace", "canonical", untraced),
         step("wide", "wide", |setup| setup),
         step("wide, 2 workers", "wide", |setup| Setup { workers: 2, ..setup }),
