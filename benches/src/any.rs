@@ -16,9 +16,9 @@ const DRAIN_WAVES: u64 = 64;
 /// A cooperative or a threaded runtime.
 pub enum AnyRuntime {
     /// One worker: the cooperative runtime.
-    Cooperative(GuestRuntime),
+    Cooperative(Box<GuestRuntime>),
     /// The threaded runtime.
-    Threaded(ThreadedGuestRuntime),
+    Threaded(Box<ThreadedGuestRuntime>),
 }
 
 /// Does the same with either runtime.
@@ -46,9 +46,10 @@ impl AnyRuntime {
         };
         let schedule = setup.schedule.clone();
         if setup.workers == 0 {
-            return Self::Cooperative(GuestRuntime::new(config, schedule).expect("a set-up is valid"));
+            return Self::Cooperative(Box::new(GuestRuntime::new(config, schedule).expect("a set-up is valid")));
         }
-        Self::Threaded(ThreadedGuestRuntime::with_workers(config, schedule, setup.workers).expect("a set-up is valid"))
+        let runtime = ThreadedGuestRuntime::with_workers(config, schedule, setup.workers);
+        Self::Threaded(Box::new(runtime.expect("a set-up is valid")))
     }
 
     /// Adds an image.
@@ -96,8 +97,8 @@ impl AnyRuntime {
             return None;
         }
         match self {
-            Self::Cooperative(runtime) => by_turns(runtime, setup, &**host),
-            Self::Threaded(runtime) => by_turns(runtime, setup, host),
+            Self::Cooperative(runtime) => by_turns(&mut **runtime, setup, &**host),
+            Self::Threaded(runtime) => by_turns(&mut **runtime, setup, host),
         }
     }
 
