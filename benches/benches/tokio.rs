@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p motet-benches --bench tokio`
 
-use motet_benches::{WORKLOADS, median};
+use motet_benches::{find, median};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -64,7 +64,7 @@ fn pairs(pairs: u64) -> f64 {
 }
 
 fn motet(name: &str) -> f64 {
-    let workload = WORKLOADS.iter().find(|workload| workload.name == name).expect("the workload exists");
+    let workload = find(name).expect("the workload exists");
     workload.run(&workload.setup()).ns_per_message()
 }
 

@@ -2,6 +2,8 @@
 //!
 //! The tasks are a library so that `cargo test` can hold the tree against the same rules.
 
+pub mod bars;
+pub mod instructions;
 pub mod isa;
 pub mod lanes;
 pub mod tidy;

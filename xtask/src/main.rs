@@ -1,11 +1,16 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{isa, lanes, tidy, top};
+use xtask::{bars, instructions, isa, lanes, tidy, top};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
 cargo xtask planted       the mutation test: every planted fault is caught
+cargo xtask bars [--json] [--rounds N] [--only TEXT] [--parked SESSIONS]
+                          measure what is to be reached, beside the peers: one table, nothing written
+cargo xtask instructions [--check|--write|--profile ROW]
+                          count instructions under callgrind; hold them against benches/instructions.txt, or
+                          write it; or show one row by function
 cargo xtask isa [--check] write docs/isa.md, or say whether it is stale
 cargo xtask tidy          hold the tree against the rules of the house";
 
@@ -17,6 +22,11 @@ fn run(words: &[&str]) -> Result<(), String> {
         }
         ["full", name] => lanes::run(name),
         ["planted"] => lanes::run("planted"),
+        ["bars", options @ ..] => bars::run(&top(), options),
+        ["instructions"] => instructions::print(&top()),
+        ["instructions", "--check"] => instructions::check(&top()),
+        ["instructions", "--write"] => instructions::write(&top()),
+        ["instructions", "--profile", row] => instructions::profile(&top(), row),
         ["isa"] => isa::write(&top()),
         ["isa", "--check"] => isa::check(&top()),
         ["tidy"] => {

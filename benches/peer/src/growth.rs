@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use motet_benches::exponent;
 use serde::Serialize;
 
 use crate::measure::Measurement;
@@ -44,7 +45,7 @@ pub(crate) fn growth(measurements: &[Measurement]) -> Vec<Growth> {
                 from: tail.first()?.0,
                 to: tail.last()?.0,
                 points: tail.len(),
-                exponent: exponent(tail)?,
+                exponent: exponent(&tail.iter().map(|(size, time)| (*size as f64, *time)).collect::<Vec<_>>())?,
             })
         })
         .collect()
@@ -72,34 +73,10 @@ fn series(measurements: &[Measurement]) -> Vec<(Workload, &'static str, Series)>
     groups
 }
 
-/// Slope of the least-squares line through (ln size, ln time); `None` for fewer than two distinct sizes.
-fn exponent(points: &[(usize, f64)]) -> Option<f64> {
-    let logs: Vec<(f64, f64)> = points
-        .iter()
-        .filter(|(size, time)| *size > 0 && *time > 0.0)
-        .map(|(size, time)| ((*size as f64).ln(), time.ln()))
-        .collect();
-    let count = logs.len() as f64;
-    let mean_x = logs.iter().map(|(x, _)| x).sum::<f64>() / count;
-    let mean_y = logs.iter().map(|(_, y)| y).sum::<f64>() / count;
-    let spread: f64 = logs.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-    let shared: f64 = logs.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-    (logs.len() >= 2 && spread > 0.0).then(|| shared / spread)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::measure::sampled;
-
-    #[test]
-    fn a_power_law_is_recovered() {
-        let square: Series = (1..6).map(|n| (n * 10, (n * n) as f64 * 0.25)).collect();
-        let slope = exponent(&square).expect("five distinct sizes");
-        assert!((slope - 2.0).abs() < 1e-9, "{slope}");
-        assert_eq!(exponent(&square[..1]), None);
-        assert_eq!(exponent(&[]), None);
-    }
 
     #[test]
     fn the_upper_half_counts() {

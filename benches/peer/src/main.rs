@@ -1,4 +1,5 @@
-//! Motet beside its published predecessor (`telltale-machine` 22.0.0) and beside tokio's channels, in one run.
+//! Motet beside its published predecessor (`telltale-machine` 22.0.0), beside tokio's channels, Erlang's processes and
+//! rumpsteak's checked channels, in one run.
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peer/Cargo.toml -- [--json] [--quick] [--turns N] [--only WORKLOAD]
@@ -11,6 +12,8 @@
 //! | `--turns N` | interleaved turns per row, 5 unless told; a row that has taken two seconds makes no more |
 //! | `--only W` | one of `ping_pong`, `ring64`, `many_sessions`, `choice`, `choice_stop` |
 //!
+//! `motet-peer bars` measures everything that Motet is to reach and says what it reaches; `cargo xtask bars` is the same.
+//!
 //! The crate stands outside the workspace, with its own lock file, so that the predecessor's dependencies are never
 //! part of a build of Motet. Nothing of the predecessor is copied: it is called through its public interface.
 //!
@@ -18,17 +21,22 @@
 
 use std::process::ExitCode;
 
+mod bars;
+mod erlang;
 mod growth;
 mod measure;
 mod motet;
 mod ratio;
+mod rumpsteak_pair;
 mod table;
 mod telltale;
 mod tokio_pair;
 mod workload;
 
+use erlang::Erlang;
 use measure::measure;
 use motet::Motet;
+use rumpsteak_pair::Rumpsteak;
 use table::Report;
 use telltale::Telltale;
 use tokio_pair::TokioPair;
@@ -87,11 +95,33 @@ fn peers() -> Vec<Box<dyn Peer>> {
         Box::new(Telltale::THREADS2),
         Box::new(TokioPair::CURRENT_THREAD),
         Box::new(TokioPair::TWO_WORKERS),
+        Box::new(Erlang::ONE),
+        Box::new(Erlang::TWO),
+        Box::new(Rumpsteak),
     ]
 }
 
+fn finish(result: Result<String, String>) -> ExitCode {
+    match result {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("{message}\n{}", bars::USAGE);
+            ExitCode::from(2)
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((first, rest)) if first == "bars" => return finish(bars::run(rest)),
+        Some((first, rest)) if first == "parked" => return finish(bars::parked(rest)),
+        _ => {}
+    }
+    let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(message) => {
             eprintln!("{message}\n{USAGE}");

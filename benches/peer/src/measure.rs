@@ -68,7 +68,7 @@ pub(crate) fn measure(workload: Workload, peers: &[Box<dyn Peer>], laps: usize, 
 }
 
 /// Run until enough time has been measured; the run in the middle, by time per message.
-fn turn(peer: &dyn Peer, workload: Workload, size: usize) -> Result<Sample, String> {
+pub(crate) fn turn(peer: &dyn Peer, workload: Workload, size: usize) -> Result<Sample, String> {
     let mut samples = vec![peer.run(workload, size)?];
     let mut measured = samples[0].run;
     while measured < TURN && samples.len() < MOST_RUNS {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A folder of the file system, held by one process at a time.
 ///
 /// Reads and writes bypass the operating system's cache (`O_DIRECT`) where the file system lets them: the raw-disk
-/// probe (`cargo bench -p motet-log`) says that a pre-zeroed positioned write past the cache, followed by `fdatasync`,
+/// probe (`cargo bench -p motet-benches --bench log`) says that a pre-zeroed positioned write past the cache, followed by `fdatasync`,
 /// is the fastest durable write here, and what is read past the cache is what the device has, also after a failed sync.
 #[derive(Debug)]
 pub struct Files {
