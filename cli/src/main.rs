@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod compact;
 mod compile;
 mod diff;
 mod draw;
@@ -18,6 +19,7 @@ mod output_file;
 mod progress;
 mod project;
 mod record;
+mod recover;
 mod refusal;
 mod replay;
 mod run;
@@ -26,6 +28,7 @@ mod summary;
 mod trace;
 mod turns;
 mod verify_waves;
+mod wal;
 
 use clap::{Parser, Subcommand};
 use failure::{Failure, Outcome};
@@ -58,7 +61,11 @@ enum Command {
     Inspect(inspect::Args),
     /// Run a choreography or an image.
     Run(Box<settings::Args>),
-    /// Run again from a trace; say whether everything was equal, or where it first was not.
+    /// Recover a run from its log: say what was found, and go on to the end.
+    Recover(recover::Args),
+    /// Cut the log of a run that is not going on.
+    Compact(compact::Args),
+    /// Run again from a trace or a log; say whether everything was equal, or where it first was not.
     Replay(replay::Args),
     /// Compare two traces session by session and show the first difference.
     Diff(diff::Args),
@@ -81,6 +88,8 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Compile(args) => compile::run(args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Run(args) => run::run(args, out),
+        Command::Recover(args) => recover::run(args, out),
+        Command::Compact(args) => compact::run(args, out),
         Command::Replay(args) => replay::run(args, out),
         Command::Diff(args) => diff::run(args, out),
         Command::Trace(args) => trace::run(args, out),

@@ -8,11 +8,11 @@ use crate::output_file::OutputFile;
 use crate::progress::Progress;
 use crate::settings::{Answers, Args, Settings};
 use crate::summary::Summary;
+use crate::wal;
 use motet_bridge::{ExecHost, ExecOptions, HostError};
 use motet_machine::{CodeImage, EffectHandler, TraceMode};
 use motet_runtime::{
-    ChoiceError, Executor, GuestRuntime, RecordWriter, RunStatus, Runtime, RuntimeError, SeededHost,
-    ThreadedGuestRuntime, Turn,
+    ChoiceError, Durable, Executor, Inline, RecordWriter, RunStatus, Runtime, RuntimeError, SeededHost, Threads, Turn,
 };
 use std::sync::Arc;
 use std::thread;
@@ -30,7 +30,7 @@ fn bad_choice(error: &ChoiceError) -> Failure {
 }
 
 /// What a runtime refuses before anything has run is a matter of input; afterwards the run has failed.
-fn runtime_failure(error: &RuntimeError) -> Failure {
+pub(crate) fn runtime_failure(error: &RuntimeError) -> Failure {
     match error {
         RuntimeError::Config(_) | RuntimeError::Schedule(_) => Failure::usage("bad_configuration", error.to_string()),
         RuntimeError::Open(_) => Failure::refused("cannot_open", error.to_string()),
@@ -42,7 +42,7 @@ fn runtime_failure(error: &RuntimeError) -> Failure {
 }
 
 /// The hosts of this command: handlers that may fail as a whole.
-trait Host: EffectHandler {
+pub(crate) trait Host: EffectHandler {
     /// Whether nothing will be answered any more.
     fn has_failed(&self) -> bool {
         false
@@ -78,82 +78,149 @@ impl Host for ExecHost {
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let settings = Settings::of(args)?;
     let image = Arc::new(input::image(&args.file)?);
-    let seeded = match &settings.answers {
-        Answers::Seeded { seed, choices } => {
-            choices.iter().try_fold(SeededHost::new(*seed), |host, (role, label)| {
-                host.choose(&image, role, label).map_err(|error| bad_choice(&error))
-            })?
-        }
-        Answers::Exec { .. } => SeededHost::default(),
-    };
     if args.print_config {
         let config = settings.json();
         return if out.json { out.document(&config) } else { out.line(format_args!("{config:#}")) };
     }
-    let draws = !out.json && !out.quiet && (args.draw || out.is_terminal());
-    let mut config = settings.config.clone();
-    if !draws && args.trace.is_none() {
-        // The digest covers every event all the same; none need be kept.
-        config.trace = TraceMode::Capped(0);
-    }
-    let schedule = settings.schedule.clone();
-    let drawing = draws.then(|| Drawing::new(&image));
-    let failed = |error: RuntimeError| runtime_failure(&error);
+    // Refused before anything is written.
+    seeded(&settings.answers, &image)?;
     if settings.threads == 1 {
-        let runtime = GuestRuntime::new(config, schedule).map_err(failed)?;
-        answered(Started::new(args, &settings, image, runtime, drawing)?, seeded, out)
+        Started::new(args, &settings, image, Inline::default(), out)?.answered(&settings.answers, out)
     } else {
-        let runtime = ThreadedGuestRuntime::with_workers(config, schedule, settings.threads).map_err(failed)?;
-        answered(Started::new(args, &settings, image, runtime, drawing)?, seeded, out)
+        let executor = Threads::new(settings.threads).map_err(|error| runtime_failure(&error.into()))?;
+        Started::new(args, &settings, image, executor, out)?.answered(&settings.answers, out)
     }
 }
 
-/// Runs with the host that was asked for.
-fn answered<E>(started: Started<'_, E>, seeded: SeededHost, out: &mut Out) -> Outcome<()>
-where
-    E: Executor<Arc<SeededHost>> + Executor<Arc<ExecHost>>,
-{
-    match &started.settings.answers {
-        Answers::Seeded { .. } => started.finish(&Arc::new(seeded), out),
-        Answers::Exec { command, deadline, receives } => {
-            let options = ExecOptions { deadline: *deadline, receives: *receives };
-            let host = ExecHost::start(command, options);
-            let host = host.map_err(|error| Failure::failed(error.code(), error.to_string()))?;
-            started.finish(&Arc::new(host), out)
+/// The seeded host with the choices that were given.
+fn seeded(answers: &Answers, image: &CodeImage) -> Outcome<SeededHost> {
+    match answers {
+        Answers::Seeded { seed, choices } => choices.iter().try_fold(SeededHost::new(*seed), |host, (role, label)| {
+            host.choose(image, role, label).map_err(|error| bad_choice(&error))
+        }),
+        Answers::Exec { .. } => Ok(SeededHost::default()),
+    }
+}
+
+/// A run with a log, or without one.
+enum Carrier<E> {
+    Plain(Box<Runtime<E>>),
+    Logged(Box<Durable<E>>),
+}
+
+impl<E> Carrier<E> {
+    fn runtime(&self) -> &Runtime<E> {
+        match self {
+            Carrier::Plain(runtime) => runtime,
+            Carrier::Logged(durable) => durable.runtime(),
+        }
+    }
+
+    fn turn<H: Host>(&mut self, host: &Arc<H>) -> Outcome<Turn>
+    where
+        E: Executor<Arc<H>>,
+    {
+        match self {
+            Carrier::Plain(runtime) => runtime.turn(host).map_err(|error| runtime_failure(&error)),
+            Carrier::Logged(durable) => durable.turn(host).map_err(|error| wal::durable_failure(&error)),
         }
     }
 }
 
-/// A run that has its sessions and has taken no step.
-struct Started<'a, E> {
-    settings: &'a Settings,
+/// A run that has its sessions.
+pub(crate) struct Started<E> {
+    threads: usize,
+    steps: Option<u64>,
     image: Arc<CodeImage>,
-    runtime: Runtime<E>,
+    carrier: Carrier<E>,
     record: Option<RecordWriter<OutputFile>>,
     record_path: Option<String>,
     drawing: Option<Drawing>,
+    /// What recovery found, for the summary.
+    found: Option<serde_json::Value>,
 }
 
-impl<'a, E> Started<'a, E> {
+impl<E> Started<E> {
     fn new(
         args: &Args,
-        settings: &'a Settings,
+        settings: &Settings,
         image: Arc<CodeImage>,
-        mut runtime: Runtime<E>,
-        drawing: Option<Drawing>,
+        executor: E,
+        out: &Out,
     ) -> Outcome<Self> {
         let failed = |error: RuntimeError| runtime_failure(&error);
+        let draws = !out.json && !out.quiet && (args.draw || out.is_terminal());
+        let mut config = settings.config.clone();
+        if !draws && args.trace.is_none() {
+            // The digest covers every event all the same; none need be kept.
+            config.trace = TraceMode::Capped(0);
+        }
+        let schedule = settings.schedule.clone();
         let file = args.trace.as_deref().map(OutputFile::create).transpose()?;
-        let id = runtime.load(Arc::clone(&image)).map_err(failed)?;
-        for _ in 0..settings.sessions {
-            runtime.open(id).map_err(failed)?;
-        }
-        if let Some(steps) = settings.steps {
-            runtime.limit_steps(steps);
-        }
+        let carrier = match &args.wal {
+            None => {
+                let mut runtime = Runtime::with_executor(config, schedule, executor).map_err(failed)?;
+                let id = runtime.load(Arc::clone(&image)).map_err(failed)?;
+                for _ in 0..settings.sessions {
+                    runtime.open(id).map_err(failed)?;
+                }
+                settings.steps.into_iter().for_each(|steps| runtime.limit_steps(steps));
+                Carrier::Plain(Box::new(runtime))
+            }
+            Some(folder) => {
+                let options = wal::options(args.checkpoint_records);
+                let storage = wal::storage(folder, true)?;
+                let mut durable = Durable::create(storage, options, config, schedule, executor)
+                    .map_err(|error| wal::durable_failure(&error))?;
+                (|| {
+                    durable.note(settings.answers.json().to_string().as_bytes())?;
+                    let id = durable.load(Arc::clone(&image))?;
+                    for _ in 0..settings.sessions {
+                        durable.open(id)?;
+                    }
+                    settings.steps.into_iter().for_each(|steps| durable.limit_steps(steps));
+                    durable.sync()
+                })()
+                .map_err(|error| wal::durable_failure(&error))?;
+                Carrier::Logged(Box::new(durable))
+            }
+        };
+        let drawing = draws.then(|| Drawing::new(&image));
         let record = file.map(RecordWriter::new).transpose()?;
         let record_path = args.trace.as_ref().map(|path| path.display().to_string());
-        Ok(Self { settings, image, runtime, record, record_path, drawing })
+        let (threads, steps) = (settings.threads, settings.steps);
+        Ok(Self { threads, steps, image, carrier, record, record_path, drawing, found: None })
+    }
+
+    /// A run that was recovered.
+    pub(crate) fn recovered(
+        durable: Durable<E>,
+        image: Arc<CodeImage>,
+        threads: usize,
+        found: serde_json::Value,
+    ) -> Self {
+        let carrier = Carrier::Logged(Box::new(durable));
+        let (record, record_path, drawing) = (None, None, None);
+        Self { threads, steps: None, image, carrier, record, record_path, drawing, found: Some(found) }
+    }
+
+    /// Goes on with the host that was asked for, to the end.
+    pub(crate) fn answered(self, answers: &Answers, out: &mut Out) -> Outcome<()>
+    where
+        E: Executor<Arc<SeededHost>> + Executor<Arc<ExecHost>>,
+    {
+        match answers {
+            Answers::Seeded { .. } => {
+                let host = seeded(answers, &self.image)?;
+                self.finish(&Arc::new(host), out)
+            }
+            Answers::Exec { command, deadline, receives } => {
+                let options = ExecOptions { deadline: *deadline, receives: *receives };
+                let host = ExecHost::start(command, options);
+                let host = host.map_err(|error| Failure::failed(error.code(), error.to_string()))?;
+                self.finish(&Arc::new(host), out)
+            }
+        }
     }
 
     fn finish<H: Host>(mut self, host: &Arc<H>, out: &mut Out) -> Outcome<()>
@@ -162,44 +229,57 @@ impl<'a, E> Started<'a, E> {
     {
         let unwritable = |error: std::io::Error| Failure::unwritable("the trace", &error);
         if let Some(record) = &mut self.record {
-            record.header(&self.runtime, host.identity(), host.wants()).map_err(unwritable)?;
+            record.header(self.carrier.runtime(), host.identity(), host.wants()).map_err(unwritable)?;
         }
-        let mut progress = Progress::new(!out.json && !out.quiet, self.settings.steps);
+        let mut progress = Progress::new(!out.json && !out.quiet, self.steps);
         let mut idle_since: Option<Instant> = None;
         loop {
-            let turn = self.runtime.turn(host).map_err(|error| runtime_failure(&error))?;
+            let turn = self.carrier.turn(host)?;
             if host.has_failed() {
                 break;
             }
             if turn == Turn::Idle {
                 // A host that blocks is asked again, as long as it might take for an answer.
                 let since = *idle_since.get_or_insert_with(Instant::now);
-                if self.runtime.status() != RunStatus::Waiting || since.elapsed() >= host.patience() {
+                if self.carrier.runtime().status() != RunStatus::Waiting || since.elapsed() >= host.patience() {
                     break;
                 }
                 thread::sleep(PAUSE);
                 continue;
             }
             idle_since = None;
-            let tally = self.runtime.machine().tally();
+            let tally = self.carrier.runtime().machine().tally();
             progress.at(tally.steps, tally.messages);
             self.pass_on(false).map_err(unwritable)?;
         }
         let wall = progress.elapsed();
         drop(progress);
         self.pass_on(true).map_err(unwritable)?;
-        if let Some(record) = self.record.take() {
-            record.finish(&mut self.runtime).map_err(unwritable)?.finish()?;
+        let mut log = None;
+        match &mut self.carrier {
+            Carrier::Plain(runtime) => {
+                if let Some(record) = self.record.take() {
+                    record.finish(runtime).map_err(unwritable)?.finish()?;
+                }
+            }
+            Carrier::Logged(durable) => {
+                durable.sync().map_err(|error| wal::durable_failure(&error))?;
+                let (records, durable) = (durable.log().end().get(), durable.log().durable().get());
+                log = Some(serde_json::json!({"records": records, "durable": durable}));
+            }
         }
+        let runtime = self.carrier.runtime();
         if let Some(drawing) = &self.drawing {
-            drawing.write(self.runtime.machine().tally().messages, out)?;
+            drawing.write(runtime.machine().tally().messages, out)?;
         }
         let summary = Summary {
             wall,
-            threads: self.settings.threads as u64,
+            threads: self.threads as u64,
             host_error: host.take_error(),
             trace: self.record_path.take(),
-            ..Summary::of(&self.runtime, &self.image)
+            wal: log,
+            found: self.found.take(),
+            ..Summary::of(runtime, &self.image)
         };
         summary.write(out)?;
         summary.verdict()
@@ -208,18 +288,21 @@ impl<'a, E> Started<'a, E> {
     /// Hands the events on: first to the drawing, until it has enough, then to the record, or away.
     fn pass_on(&mut self, at_end: bool) -> std::io::Result<()> {
         if let Some(drawing) = self.drawing.as_mut().filter(|drawing| !drawing.is_fed()) {
-            let enough = self.runtime.machine().tally().messages >= drawing.needs();
+            let machine = self.carrier.runtime().machine();
+            let enough = machine.tally().messages >= drawing.needs();
             if !enough && !at_end {
                 return Ok(());
             }
-            drawing.feed(&self.runtime.machine().trace_bytes(), at_end);
+            drawing.feed(&machine.trace_bytes(), at_end);
         }
-        match &mut self.record {
-            Some(record) => record.write(&mut self.runtime),
-            None => {
-                self.runtime.drain_trace();
+        match (&mut self.carrier, &mut self.record) {
+            (Carrier::Plain(runtime), Some(record)) => record.write(runtime),
+            (Carrier::Plain(runtime), None) => {
+                runtime.drain_trace();
                 Ok(())
             }
+            // Nothing of it is kept.
+            (Carrier::Logged(_), _) => Ok(()),
         }
     }
 }

@@ -72,9 +72,12 @@ pub(crate) struct Args {
     /// Record the run, for `motet replay`.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// Keep a write-ahead log.
+    /// Keep a write-ahead log in this folder, which must not hold a run yet.
     #[arg(long, value_name = "DIR")]
-    wal: Option<PathBuf>,
+    pub(crate) wal: Option<PathBuf>,
+    /// With --wal: make a checkpoint, and cut the log there, whenever so many records have been written; 0 makes none.
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "wal")]
+    pub(crate) checkpoint_records: u64,
     /// How many messages an edge holds.
     #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
     buffer: u64,
@@ -92,6 +95,48 @@ pub(crate) enum Answers {
     Seeded { seed: u64, choices: Vec<(String, String)> },
     /// A process.
     Exec { command: String, deadline: Duration, receives: bool },
+}
+
+impl Answers {
+    /// As JSON: what a log keeps, so that recovery goes on with the same host.
+    pub(crate) fn json(&self) -> Json {
+        match self {
+            Answers::Seeded { seed, choices } => {
+                let choices: Vec<String> = choices.iter().map(|(role, label)| format!("{role}={label}")).collect();
+                json!({"kind": "seeded", "seed": seed, "choose": choices})
+            }
+            Answers::Exec { command, deadline, receives } => json!({
+                "kind": "exec", "command": command, "deadline_ms": deadline.as_millis() as u64, "receives": receives}),
+        }
+    }
+
+    /// Reads what [`Answers::json`] wrote.
+    pub(crate) fn from_json(json: &Json) -> Option<Self> {
+        match json["kind"].as_str()? {
+            "seeded" => {
+                let given = json["choose"].as_array()?.iter().map(|choice| choice.as_str().map(str::to_owned));
+                let given: Vec<String> = given.collect::<Option<_>>()?;
+                Some(Answers::Seeded { seed: json["seed"].as_u64()?, choices: choices(&given).ok()? })
+            }
+            "exec" => Some(Answers::Exec {
+                command: json["command"].as_str()?.to_owned(),
+                deadline: Duration::from_millis(json["deadline_ms"].as_u64()?),
+                receives: json["receives"].as_bool()?,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The process that `--host` names, with the deadline and the questions of the host before it.
+    pub(crate) fn with_host(self, host: &str) -> Outcome<Self> {
+        let command = command(host)?;
+        Ok(match self {
+            Answers::Exec { deadline, receives, .. } => Answers::Exec { command, deadline, receives },
+            Answers::Seeded { .. } => {
+                Answers::Exec { command, deadline: Duration::from_secs(30), receives: false }
+            }
+        })
+    }
 }
 
 /// The options of a run, checked.
@@ -124,9 +169,9 @@ impl Settings {
     pub(crate) fn of(args: &Args) -> Outcome<Self> {
         let sessions = count("sessions", args.sessions, MAX_SESSIONS)?;
         let threads = count("threads", args.threads, MAX_THREADS)? as usize;
-        if args.wal.is_some() {
-            return Err(Failure::usage("wal_unavailable", "this version keeps no write-ahead log")
-                .help("--trace FILE records the run for `motet replay`"));
+        if args.wal.is_some() && args.trace.is_some() {
+            return Err(Failure::usage("wal_and_trace", "--wal and --trace cannot be given together")
+                .help("the log has all inputs: `motet replay DIR` takes the run again from it"));
         }
         let schedule = Schedule {
             policy: match args.policy {
@@ -166,14 +211,6 @@ impl Settings {
 
     /// The configuration as JSON.
     pub(crate) fn json(&self) -> Json {
-        let host = match &self.answers {
-            Answers::Seeded { seed, choices } => {
-                let choices: Vec<String> = choices.iter().map(|(role, label)| format!("{role}={label}")).collect();
-                json!({"kind": "seeded", "seed": seed, "choose": choices})
-            }
-            Answers::Exec { command, deadline, receives } => json!({
-                "kind": "exec", "command": command, "deadline_ms": deadline.as_millis() as u64, "receives": receives}),
-        };
         let policy = match &self.schedule.policy {
             SchedulerPolicy::Cooperative => "cooperative",
             SchedulerPolicy::RoundRobin => "round_robin",
@@ -192,7 +229,7 @@ impl Settings {
             "max_sessions": self.config.max_sessions,
             "max_payload_bytes": self.config.max_payload_bytes,
             "record": self.config.record,
-            "host": host,
+            "host": self.answers.json(),
         })
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) faults: &'a [FaultReport],
     pub(crate) host_error: Option<HostError>,
     pub(crate) trace: Option<String>,
+    pub(crate) wal: Option<Json>,
+    pub(crate) found: Option<Json>,
 }
 
 fn fault_json(image: &CodeImage, report: &FaultReport) -> Json {
@@ -53,6 +55,8 @@ impl<'a> Summary<'a> {
             faults: runtime.faults(),
             host_error: None,
             trace: None,
+            wal: None,
+            found: None,
         }
     }
 
@@ -86,6 +90,11 @@ impl<'a> Summary<'a> {
         }
         if let Some(trace) = &self.trace {
             json["trace"] = Json::from(trace.as_str());
+        }
+        for (name, part) in [("wal", &self.wal), ("found", &self.found)] {
+            if let Some(part) = part {
+                json[name] = part.clone();
+            }
         }
         if let Some(error) = &self.host_error {
             json["host_error"] = json!({"code": error.code(), "message": error.to_string()});

@@ -5,11 +5,11 @@
 //! payload   what the cut leaves (`motet_log::span::CutHead`): certificate, carried spans with their opening records
 //!           u32 length | run record  (configuration, schedule)
 //!           u32 images, each: u64 length | its bytes
-//!           u64 agreement entries, each: u64 length | the entry
+//!           u64 notes and agreement entries, each: u16 kind | u64 length | the entry
 //!           the runtime's snapshot
 //! ```
 
-use super::entry::{JOURNAL_VERSION, decode_run, encode_run};
+use super::entry::{JOURNAL_VERSION, Kept, decode_run, encode_run};
 use super::{Durable, DurableError};
 use crate::rounds::Runtime;
 use crate::snapshot::RuntimeSnapshot;
@@ -39,7 +39,7 @@ pub enum CheckpointError {
 pub(crate) struct CheckpointBody {
     pub(crate) config: ProtocolMachineConfig,
     pub(crate) images: Vec<Vec<u8>>,
-    pub(crate) agreement: Vec<Vec<u8>>,
+    pub(crate) kept: Vec<Kept>,
     pub(crate) snapshot: Vec<u8>,
 }
 
@@ -57,17 +57,17 @@ impl CheckpointBody {
         for _ in 0..from.u32()? {
             images.push(part(&mut from)?);
         }
-        let mut agreement = Vec::new();
+        let mut kept = Vec::new();
         for _ in 0..from.u64()? {
-            agreement.push(part(&mut from)?);
+            kept.push(Kept { kind: from.u16()?, bytes: part(&mut from)? });
         }
         let snapshot = from.take(from.remaining())?.to_vec();
-        Some(Self { config, images, agreement, snapshot })
+        Some(Self { config, images, kept, snapshot })
     }
 }
 
 /// Everything but the snapshot.
-pub(super) fn encode_head<E>(runtime: &Runtime<E>, agreement: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn encode_head<E>(runtime: &Runtime<E>, kept: &[Kept]) -> Vec<u8> {
     let mut into = Vec::new();
     let run = encode_run(runtime.machine().config(), runtime.schedule());
     into.u32(run.len() as u32);
@@ -79,10 +79,11 @@ pub(super) fn encode_head<E>(runtime: &Runtime<E>, agreement: &[Vec<u8>]) -> Vec
         into.size(bytes.len());
         into.extend_from_slice(&bytes);
     }
-    into.size(agreement.len());
-    for entry in agreement {
-        into.size(entry.len());
-        into.extend_from_slice(entry);
+    into.size(kept.len());
+    for Kept { kind, bytes } in kept {
+        into.u16(*kind);
+        into.size(bytes.len());
+        into.extend_from_slice(bytes);
     }
     into
 }
@@ -138,7 +139,7 @@ impl<E> Durable<E> {
         }
         let cut = self.spans.cut_at_end(self.options.open)?;
         self.runtime.begin_snapshot().map_err(CheckpointError::from)?;
-        let head = encode_head(&self.runtime, &self.agreement);
+        let head = encode_head(&self.runtime, &self.kept);
         self.checkpointing.records = self.log.end().get();
         self.checkpointing.stage = Stage::Copying { cut, head };
         Ok(())

@@ -56,7 +56,7 @@ pub fn cut_log(
         rebuild.record(&record)?;
     }
     let last = rebuild.last.take();
-    let (mut runtime, agreement) = rebuild.finish()?;
+    let (mut runtime, kept) = rebuild.finish()?;
     let snapshot = runtime.snapshot()?;
-    Ok(write(&log, last.as_ref(), &cut, &encode_head(&runtime, &agreement), &snapshot)?)
+    Ok(write(&log, last.as_ref(), &cut, &encode_head(&runtime, &kept), &snapshot)?)
 }

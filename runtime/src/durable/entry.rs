@@ -10,6 +10,7 @@
 //!       7 digest    u64 waves committed | the state root there
 //!       8 agreement an entry of the agreement vocabulary, as JSON
 //!       9 abandoned as 6: effects whose session has ended, so that nobody waits for their answer
+//!      10 note      bytes of the embedder's own
 //! ```
 
 use crate::record::{decode_schedule, encode_schedule};
@@ -31,6 +32,7 @@ pub(crate) const ASKED: u16 = 6;
 pub(crate) const DIGEST: u16 = 7;
 pub(crate) const AGREEMENT: u16 = 8;
 pub(crate) const ABANDONED: u16 = 9;
+pub(crate) const NOTE: u16 = 10;
 
 /// An effect whose asking was written down before the host was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,13 @@ pub struct Intent {
     pub at: EffectCoordinate,
     /// Its id, which the host may use to do it only once.
     pub id: EffectId,
+}
+
+/// A record that is carried from checkpoint to checkpoint as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) kind: u16,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// A record, read.
@@ -51,7 +60,8 @@ pub(crate) enum Entry {
     Asked(Vec<Intent>),
     Abandoned(Vec<Intent>),
     Digest(Boundary),
-    Agreement(Vec<u8>),
+    /// Kept as it is: an agreement entry, or a note.
+    Kept(Kept),
 }
 
 /// A record that this version cannot read, and where it stands.
@@ -199,7 +209,9 @@ impl EntryReader {
             DIGEST => from.u64().and_then(|wave| {
                 Some(Entry::Digest(Boundary { wave, state: Digest(from.take(32)?.try_into().ok()?) }))
             }),
-            AGREEMENT => from.take(from.remaining()).map(|bytes| Entry::Agreement(bytes.to_vec())),
+            AGREEMENT | NOTE => {
+                from.take(from.remaining()).map(|bytes| Entry::Kept(Kept { kind: *kind, bytes: bytes.to_vec() }))
+            }
             kind => return Err(EntryError::UnknownRecord { lsn: *lsn, kind }),
         };
         self.pieces.clear();

@@ -30,7 +30,7 @@ use crate::rounds::{RunStatus, Runtime, RuntimeError, Turn};
 use crate::schedule::Schedule;
 use crate::tape::{Input, read_inputs};
 use checkpoint::Checkpointing;
-use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, PIECE, RUN};
+use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, Kept, NOTE, PIECE, RUN};
 use motet_log::span::{CutHead, OpenSpans, SpanEdge};
 use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
@@ -116,8 +116,8 @@ pub struct Durable<E> {
     waves: u64,
     spans: Spans,
     checkpointing: Checkpointing,
-    /// Agreement entries, as they stand in the log.
-    agreement: Vec<Vec<u8>>,
+    /// Notes and agreement entries, as they stand in the log.
+    kept: Vec<Kept>,
 }
 
 /// The cooperative durable runtime.
@@ -149,8 +149,8 @@ impl<E> Durable<E> {
         let (digested, waves) = (runtime.machine().boundary().wave, runtime.machine().tally().waves);
         let records = last.as_ref().map_or(0, |last| last.certificate.cut.get());
         let checkpointing = Checkpointing::new(last, records);
-        let (intended, agreement) = (BTreeSet::new(), Vec::new());
-        Self { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, agreement }
+        let (intended, kept) = (BTreeSet::new(), Vec::new());
+        Self { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, kept }
     }
 
     fn append(&mut self, kind: u16, bytes: &[u8], edges: &[SpanEdge]) -> Result<(), DurableError> {
@@ -342,6 +342,19 @@ impl<E> Durable<E> {
     pub fn drain_trace(&mut self) -> Result<Vec<u8>, DurableError> {
         self.sync()?;
         Ok(self.runtime.drain_trace())
+    }
+
+    /// Writes down something of the embedder's own: what it needs to go on after a crash. It is durable with the next
+    /// sync, and kept whatever is cut.
+    pub fn note(&mut self, bytes: &[u8]) -> Result<(), DurableError> {
+        self.append(NOTE, bytes, &[])?;
+        self.kept.push(Kept { kind: NOTE, bytes: bytes.to_vec() });
+        Ok(())
+    }
+
+    /// What the embedder has written down, oldest first.
+    pub fn notes(&self) -> impl Iterator<Item = &[u8]> {
+        self.kept.iter().filter(|kept| kept.kind == NOTE).map(|kept| kept.bytes.as_slice())
     }
 
     /// Effects that the host has been asked and has not answered.

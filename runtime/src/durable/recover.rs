@@ -4,7 +4,7 @@
 //! It writes nothing: a crash during recovery leaves the log as it was, and recovery can begin again.
 
 use super::checkpoint::CheckpointBody;
-use super::entry::{Entry, EntryError, EntryReader, Intent};
+use super::entry::{Entry, EntryError, EntryReader, Intent, Kept};
 use super::spans::{self, Spans};
 use super::{Durable, DurableOptions, DurableRecoveryPlan};
 use crate::executor::Inline;
@@ -101,7 +101,7 @@ struct Script {
     waves: u64,
     digests: VecDeque<Boundary>,
     intents: BTreeMap<EffectCoordinate, Intent>,
-    agreement: Vec<Vec<u8>>,
+    kept: Vec<Kept>,
     inputs: u64,
     asked: u64,
 }
@@ -159,7 +159,7 @@ impl Script {
             }
             Entry::Abandoned(gone) => self.intents.retain(|at, _| gone.iter().all(|intent| intent.at != *at)),
             Entry::Digest(boundary) => self.digests.push_back(boundary),
-            Entry::Agreement(entry) => self.agreement.push(entry),
+            Entry::Kept(kept) => self.kept.push(kept),
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl Rebuild {
         for (number, bytes) in (0..).zip(body.images) {
             rebuild.script.take(Entry::Image { number, bytes })?;
         }
-        rebuild.script.agreement = body.agreement;
+        rebuild.script.kept = body.kept;
         let images = &rebuild.script.images;
         rebuild.runtime = Some(GuestRuntime::resume_from(body.config, Inline::default(), images, &body.snapshot)?);
         rebuild.last = Some(head);
@@ -221,9 +221,9 @@ impl Rebuild {
     }
 
     /// The runtime as it stands after the records that were taken.
-    pub(super) fn finish(mut self) -> Result<(GuestRuntime, Vec<Vec<u8>>), RecoverError> {
+    pub(super) fn finish(mut self) -> Result<(GuestRuntime, Vec<Kept>), RecoverError> {
         let (runtime, _) = self.run()?;
-        Ok((runtime, self.script.agreement))
+        Ok((runtime, self.script.kept))
     }
 }
 
@@ -262,7 +262,7 @@ impl Durable<Inline> {
         };
         let mut durable = Self::over(runtime, log, options, spans, last);
         durable.intended = script.intents.into_keys().collect();
-        durable.agreement = script.agreement;
+        durable.kept = script.kept;
         Ok((durable, plan))
     }
 }
@@ -281,10 +281,10 @@ impl<E> Durable<E> {
             waves,
             spans,
             checkpointing,
-            agreement,
+            kept,
         } = self;
         let runtime = runtime.with_other_executor(executor);
-        Durable { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, agreement }
+        Durable { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, kept }
     }
 }
 
