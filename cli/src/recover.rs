@@ -38,11 +38,8 @@ fn tail_json(tail: &Tail) -> Json {
 
 fn report_json(report: &Report) -> Json {
     let slots = |slots: &[SlotState; 2]| slots.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let cleared: Vec<Json> = report
-        .cleared
-        .iter()
-        .map(|cleared| json!({"file": cleared.file, "offset": cleared.offset}))
-        .collect();
+    let cleared: Vec<Json> =
+        report.cleared.iter().map(|cleared| json!({"file": cleared.file, "offset": cleared.offset})).collect();
     json!({
         "first": report.first.get(),
         "end": report.end.get(),
@@ -80,7 +77,10 @@ pub(crate) fn tell(plan: &DurableRecoveryPlan, out: &mut Out) -> Outcome<()> {
         None => String::from("from the beginning"),
     };
     let (steps, inputs) = (plural(plan.steps, "step"), plural(plan.inputs, "input"));
-    out.line(format_args!("recovered {from}: {steps} taken again, {inputs}, {} found equal", plural(plan.digests, "state")))?;
+    out.line(format_args!(
+        "recovered {from}: {steps} taken again, {inputs}, {} found equal",
+        plural(plan.digests, "state")
+    ))?;
     if !plan.reasked.is_empty() {
         let effects = plural(plan.reasked.len() as u64, "effect");
         out.line(format_args!("{effects} without an answer: asked again under the same ids"))?;

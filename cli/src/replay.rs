@@ -6,14 +6,16 @@ use crate::progress::Progress;
 use crate::record;
 use crate::settings::count;
 use crate::summary::plural;
-use motet_machine::TraceReader;
-use motet_runtime::{ReplayError, RunRecord, replay};
+use crate::wal;
+use motet_machine::{Gate, TraceReader};
+use motet_runtime::{GuestRuntime, ReplayError, RunRecord, replay, replay_log};
+use motet_types::{CoroutineId, RoleId};
 use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A trace, as `motet run --trace` writes it.
+    /// A trace, as `motet run --trace` writes it, or the folder of a log, as `motet run --wal` makes it.
     file: PathBuf,
     /// Stop after this many steps.
     #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
@@ -40,6 +42,9 @@ fn failure(error: &ReplayError) -> Failure {
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     args.until.map(|until| count("until", until, u64::MAX)).transpose()?;
+    if args.file.is_dir() {
+        return log(args, out);
+    }
     let record = record::load(&args.file)?;
     let total = args.until.or(record.end.map(|end| end.tally.steps));
     let mut progress = Progress::new(!out.json && !out.quiet, total);
@@ -75,6 +80,67 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     out.line(format_args!("equal {how_far}: {}, {messages}, {steps}", plural(tally.opened, "session")))?;
     out.line(format_args!("trace digest {digest}"))?;
     out.line(format_args!("state root   {root}"))
+}
+
+/// How many sessions are shown where a replay was told to stop.
+const SHOWN: usize = 4;
+
+/// The same from a log.
+fn log(args: &Args, out: &mut Out) -> Outcome<()> {
+    let storage = wal::storage(&args.file, false)?;
+    let replayed = replay_log(storage, &wal::options(0), args.until);
+    let (runtime, plan) = replayed.map_err(|error| wal::recover_failure(&error))?;
+    let tally = *runtime.machine().tally();
+    let places = if args.until.is_some() { places(&runtime) } else { Vec::new() };
+    if out.json {
+        return out.document(&json!({
+            "equal": true,
+            "status": runtime.status().name(),
+            "sessions": tally.opened,
+            "steps": tally.steps,
+            "messages": tally.messages,
+            "trace_digest": runtime.trace_digest().map(|digest| digest.to_string()),
+            "state_root": plan.state_root.to_string(),
+            "found": crate::recover::plan_json(&plan),
+            "places": places.iter().map(|(session, role, gate)| json!({
+                "session": session, "role": role, "waits": gate})).collect::<Vec<_>>(),
+        }));
+    }
+    crate::recover::tell(&plan, out)?;
+    let (steps, messages) = (plural(tally.steps, "step"), plural(tally.messages, "message"));
+    out.line(format_args!("equal as far as it goes: {}, {messages}, {steps}", plural(tally.opened, "session")))?;
+    for (session, role, gate) in places {
+        out.line(format_args!("session {session}, {role}: {gate}"))?;
+    }
+    out.line(format_args!("state root   {}", plan.state_root))
+}
+
+/// Where the roles of the first sessions stand.
+fn places(runtime: &GuestRuntime) -> Vec<(u64, String, String)> {
+    let machine = runtime.machine();
+    let mut places = Vec::new();
+    for session in machine.sessions().take(SHOWN) {
+        let Some(image) = machine.image_of(session) else { continue };
+        for role in 0..image.role_count() as u16 {
+            let Some(gate) = machine.gate(session, CoroutineId(role)) else { continue };
+            let edge = |edge| match image.edge(edge) {
+                Some(ends) => {
+                    format!("{} -> {}", image.role_name(RoleId(ends.sender)), image.role_name(RoleId(ends.receiver)))
+                }
+                None => String::from("?"),
+            };
+            let gate = match gate {
+                Gate::Open => String::from("runs"),
+                Gate::Message(at) => format!("waits for a message on {}", edge(at)),
+                Gate::Room(at) => format!("waits for room on {}", edge(at)),
+                Gate::Answer => String::from("waits for the host's answer"),
+                Gate::NextBurst => String::from("waits for its next turn"),
+                Gate::Halted => String::from("has ended"),
+            };
+            places.push((session.0, image.role_name(RoleId(role)).to_owned(), gate));
+        }
+    }
+    places
 }
 
 /// A record whose end frame is missing: equality so far is no equality.

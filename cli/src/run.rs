@@ -18,6 +18,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// Waves between the state digests that a log has.
+const DIGEST_WAVES: u32 = 1024;
 /// How long a host that blocks is left alone before it is asked again.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -141,13 +143,7 @@ pub(crate) struct Started<E> {
 }
 
 impl<E> Started<E> {
-    fn new(
-        args: &Args,
-        settings: &Settings,
-        image: Arc<CodeImage>,
-        executor: E,
-        out: &Out,
-    ) -> Outcome<Self> {
+    fn new(args: &Args, settings: &Settings, image: Arc<CodeImage>, executor: E, out: &Out) -> Outcome<Self> {
         let failed = |error: RuntimeError| runtime_failure(&error);
         let draws = !out.json && !out.quiet && (args.draw || out.is_terminal());
         let mut config = settings.config.clone();
@@ -168,6 +164,8 @@ impl<E> Started<E> {
                 Carrier::Plain(Box::new(runtime))
             }
             Some(folder) => {
+                // So that recovery can hold itself against states on the way.
+                config.digest_waves = DIGEST_WAVES;
                 let options = wal::options(args.checkpoint_records);
                 let storage = wal::storage(folder, true)?;
                 let mut durable = Durable::create(storage, options, config, schedule, executor)

@@ -132,9 +132,7 @@ impl Answers {
         let command = command(host)?;
         Ok(match self {
             Answers::Exec { deadline, receives, .. } => Answers::Exec { command, deadline, receives },
-            Answers::Seeded { .. } => {
-                Answers::Exec { command, deadline: Duration::from_secs(30), receives: false }
-            }
+            Answers::Seeded { .. } => Answers::Exec { command, deadline: Duration::from_secs(30), receives: false },
         })
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn recover_failure(error: &RecoverError) -> Failure {
             .field("wave", *wave)
             .field("expected", expected.to_string())
             .field("found", found.to_string()),
+        RecoverError::Dropped { first, .. } => Failure::refused("dropped", error.to_string()).field("first", *first),
         _ => Failure::refused("bad_log", error.to_string()),
     }
 }

@@ -118,7 +118,7 @@ fn arguments() {
     let huge = u64::MAX.to_string();
     expect![[r#"
         2 usage: 'motet' requires a subcommand but one was not provided
-          [subcommands: check, project, compile, inspect, run, replay, diff, trace, verify-waves, bench, heap, help]
+          [subcommands: check, project, compile, inspect, run, recover, compact, replay, diff, trace, verify-waves, bench, heap, turns, help]
             help: `motet help` lists the commands
         2 usage: unrecognized subcommand 'fly'
             help: `motet help` lists the commands
@@ -147,8 +147,8 @@ fn arguments() {
         2 usage: invalid value 'fifo' for '--policy <POLICY>'
           [possible values: cooperative, round-robin, priority, progress-aware, random]
             help: `motet help` lists the commands
-        2 wal_unavailable: this version keeps no write-ahead log
-            help: --trace FILE records the run for `motet replay`
+        2 wal_and_trace: --wal and --trace cannot be given together
+            help: the log has all inputs: `motet replay DIR` takes the run again from it
         2 bad_host: `python3` is no host
             help: write --host 'exec:COMMAND', for example --host 'exec:python3 host.py'
         2 bad_host: `exec: ` is no host
@@ -191,7 +191,7 @@ fn arguments() {
         &["run", ping, "--host-deadline", "0"],
         &["run", ping, "--host-deadline", &huge],
         &["run", ping, "--policy", "fifo"],
-        &["run", ping, "--wal", "somewhere"],
+        &["run", ping, "--wal", "somewhere", "--trace", "elsewhere"],
         &["run", ping, "--host", "python3"],
         &["run", ping, "--host", "exec: "],
         &["run", ping, "--host-receives"],

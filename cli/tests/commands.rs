@@ -412,7 +412,7 @@ fn trace_text() {
         &["replay", &trace, "--until", "3"],
         expect![[r#"
             exit 0
-            equal as far as it was replayed: 1 session, 2 messages, 9 steps
+            equal as far as it was replayed: 1 session, 0 messages, 3 steps
             trace digest DIGEST
             state root   DIGEST
         "#]],

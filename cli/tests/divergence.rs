@@ -133,17 +133,25 @@ fn another_answer() {
     let whole = frames(&bytes);
     let mut tried = 0;
     for (number, frame) in whole.iter().enumerate().filter(|(_, frame)| frame.0 == INPUTS) {
-        // One answer a frame, after those that open and limit. Behind kind and step: length, coordinate, kind,
-        // subject, outcome, and the type of its value.
-        if frame.1[0] != 4 {
-            continue;
-        }
-        for at in 9..frame.1.len().min(38) {
-            let mut all = whole.clone();
-            all[number].1[at] ^= 0x01;
-            tried += 1;
-            let Ok(record) = motet_runtime::RunRecord::from_bytes(&sealed(&bytes, &all)) else { continue };
-            assert!(motet_runtime::replay(&record, None, |_| {}).is_err(), "frame {number}, byte {at}");
+        // Records in a row: an open has 13 bytes, a limit 17. A wave's answers, one here: kind and step, length, then
+        // coordinate, kind, subject, outcome, and the type of its value.
+        let mut start = 0;
+        while start < frame.1.len() {
+            let length = u64::from_le_bytes(frame.1[start + 9..].first_chunk().copied().unwrap_or_default()) as usize;
+            let (len, answers) = match frame.1[start] {
+                1 => (13, false),
+                2 => (17, false),
+                4 => (17 + length, true),
+                kind => panic!("no record is of kind {kind}"),
+            };
+            for at in (start + 9..(start + len).min(start + 38)).filter(|_| answers) {
+                let mut all = whole.clone();
+                all[number].1[at] ^= 0x01;
+                tried += 1;
+                let Ok(record) = motet_runtime::RunRecord::from_bytes(&sealed(&bytes, &all)) else { continue };
+                assert!(motet_runtime::replay(&record, None, |_| {}).is_err(), "frame {number}, byte {at}");
+            }
+            start += len;
         }
     }
     assert!(tried > 50, "{tried}");

@@ -162,6 +162,14 @@ impl CertifiedWave {
         FinishedWave { certificate, chunks }
     }
 
+    /// Runs the wave until so many steps have been taken, in pick order; what is left of it takes none. For looking at a
+    /// run in the middle of a wave.
+    pub fn run_at_most<H: EffectHandler + ?Sized>(self, host: &H, mut steps: u64) -> FinishedWave {
+        let Self { certificate, mut chunks } = self;
+        chunks.iter_mut().for_each(|chunk| chunk.0.run_at_most(host, &mut steps));
+        FinishedWave { certificate, chunks }
+    }
+
     /// Takes the wave apart for an executor. Chunks may run in any order, on any thread.
     pub fn split(self) -> (WaveFrame, Vec<WaveChunk>) {
         let expected = self.chunks.len();
@@ -236,12 +244,22 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     fn run<H: EffectHandler + ?Sized>(&mut self, host: &H) {
+        let mut unlimited = u64::MAX;
+        self.run_at_most(host, &mut unlimited);
+    }
+
+    fn run_at_most<H: EffectHandler + ?Sized>(&mut self, host: &H, steps: &mut u64) {
         if self.context.trace {
             self.outbox.begin_chunk(self.islands.len(), Some(self.context.lag), self.context.tick);
         }
+        let mut context = self.context;
         for island in &mut self.islands {
             let image = &self.images[island.session.image as usize];
-            let report = burst(&mut island.session, image, &self.context, host, &mut self.outbox);
+            if *steps < u64::from(context.fuel) {
+                context.fuel = *steps as u32;
+            }
+            let report = burst(&mut island.session, image, &context, host, &mut self.outbox);
+            *steps -= u64::from(report.steps);
             self.reports.push(report);
         }
         if self.outbox.events.len() >= ARENA_BYTES {

@@ -65,6 +65,19 @@ impl<H: EffectHandler + ?Sized> Executor<H> for Inline {
     }
 }
 
+impl Inline {
+    /// As `finish`, but stops after so many steps; what is left of the wave takes none.
+    pub(crate) fn finish_at_most<H: EffectHandler + ?Sized>(
+        &mut self,
+        host: &H,
+        steps: u64,
+    ) -> Option<Result<FinishedWave, LostChunk>> {
+        let wave = self.waves.pop_front()?;
+        let lost = LostChunk { wave: wave.certificate().wave, expected: wave.chunks(), found: 0 };
+        Some(sync::contain(|| wave.run_at_most(&Contained(host), steps)).ok_or(lost))
+    }
+}
+
 /// Runs a whole wave on the calling thread. It is lost when it panics, which no handler can cause.
 pub(crate) fn alone<H: EffectHandler + ?Sized>(wave: CertifiedWave, host: &H) -> Result<FinishedWave, LostChunk> {
     let lost = LostChunk { wave: wave.certificate().wave, expected: wave.chunks(), found: 0 };

@@ -28,7 +28,7 @@ pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
 pub use durable::{
     CheckpointError, CutLogError, Durable, DurableError, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan,
-    EntryError, Intent, JOURNAL_VERSION, RecoverError, cut_log,
+    EntryError, Intent, JOURNAL_VERSION, RecoverError, cut_log, replay_log,
 };
 pub use envelope::{
     ENVELOPE_DIFF_SCHEMA, EffectOrderingClass, EnvelopeDiff, EnvelopeError, FailureVisibleDiffClass,

@@ -179,7 +179,8 @@ impl EffectHandler for ReplayHost {
     }
 }
 
-/// Runs a record again, to its end, or to the end of the wave in which that many steps have been taken.
+/// Runs a record again, to its end, or until that many steps have been taken. The turn in which it stops is not held
+/// against the record: its last wave is cut short.
 ///
 /// A record that stopped before its run did is replayed as far as its events go. `progress` is told the steps taken,
 /// now and then.
@@ -209,10 +210,16 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
         if record.end.is_some_and(|end| step >= end.tally.waves) {
             break;
         }
-        let turn = runtime.turn(&host)?;
+        let turn = match until {
+            Some(until) => runtime.turn_until(&host, until)?,
+            None => runtime.turn(&host)?,
+        };
         if let Some(mut diverged) = host.take_divergence() {
             diverged.position = compare.events_before(&runtime);
             return Err(ReplayError::Diverged(diverged));
+        }
+        if until.is_some_and(|until| runtime.machine().tally().steps >= until) {
+            return Ok(Replayed { runtime, end: None });
         }
         compare.drained(&runtime.drain_trace())?;
         if step % 1024 == 0 {

@@ -14,7 +14,7 @@ use crate::tape::{Input, Tape};
 use crate::threads::{Threads, WorkersError};
 use motet_machine::{
     AnswerError, Ask, CertifiedWave, CodeImage, CommitReport, ConfigError, EffectCoordinate, EffectHandler, EffectId,
-    EffectOutcome, FaultReport, ImageId, LaneSelection, LostChunk, OpenError, ParkError, ProtocolMachine,
+    EffectOutcome, FaultReport, FinishedWave, ImageId, LaneSelection, LostChunk, OpenError, ParkError, ProtocolMachine,
     ProtocolMachineConfig, ProveError, Refused, SessionProof, WaveCertificate, WavePlan,
 };
 use motet_types::{Digest, EffectKind, EffectKinds, Planted, SessionId, SortId, ValType, planted};
@@ -139,6 +139,12 @@ pub struct Runtime<E> {
 pub type GuestRuntime = Runtime<Inline>;
 
 impl GuestRuntime {
+    /// A turn that stops when so many steps have been taken in all, wherever in a wave that is. What is left of the turn
+    /// takes no step. The run cannot go on as it would have from there: it is for looking.
+    pub(crate) fn turn_until<H: EffectHandler + ?Sized>(&mut self, host: &H, until: u64) -> Result<Turn, RuntimeError> {
+        self.turn_through(host, |executor, steps| executor.finish_at_most(host, until.saturating_sub(steps)))
+    }
+
     /// A cooperative runtime.
     pub fn new(config: ProtocolMachineConfig, schedule: Schedule) -> Result<Self, RuntimeError> {
         Runtime::with_executor(config, schedule, Inline::default())
@@ -303,6 +309,18 @@ impl<E> Runtime<E> {
     where
         E: Executor<H>,
     {
+        self.turn_through(host, |executor, _| executor.finish(host))
+    }
+
+    /// A turn in which the oldest wave is finished by `finish`, which is also told the steps that have been taken.
+    fn turn_through<H: EffectHandler + ?Sized>(
+        &mut self,
+        host: &H,
+        mut finish: impl FnMut(&mut E, u64) -> Option<Result<FinishedWave, LostChunk>>,
+    ) -> Result<Turn, RuntimeError>
+    where
+        E: Executor<H>,
+    {
         self.sound()?;
         let wants = self.admit(host)?;
         self.ask(host)?;
@@ -316,7 +334,8 @@ impl<E> Runtime<E> {
             if self.machine.waves_out() == 0 {
                 break;
             }
-            steps += self.commit_oldest(host)?;
+            let finished = finish(&mut self.executor, self.machine.tally().steps);
+            steps += self.commit(finished)?;
         }
         if planned == 0 {
             return Ok(Turn::Idle);
@@ -349,14 +368,11 @@ impl<E> Runtime<E> {
         Some(wave)
     }
 
-    /// Waits for the oldest wave and commits it; answers its steps.
-    fn commit_oldest<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<u64, RuntimeError>
-    where
-        E: Executor<H>,
-    {
+    /// Commits the oldest wave; answers its steps.
+    fn commit(&mut self, finished: Option<Result<FinishedWave, LostChunk>>) -> Result<u64, RuntimeError> {
         // An executor that forgets a wave has lost all of it.
         let nothing = LostChunk { wave: self.machine.planner_step(), expected: 1, found: 0 };
-        let finished = self.executor.finish(host).unwrap_or(Err(nothing));
+        let finished = finished.unwrap_or(Err(nothing));
         let finished = finished.inspect_err(|lost| self.poisoned = Some(*lost))?;
         let report = &mut self.report;
         self.machine.commit(finished, report);

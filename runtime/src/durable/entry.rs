@@ -53,10 +53,22 @@ pub(crate) struct Kept {
 /// A record, read.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
-    Run { config: ProtocolMachineConfig, schedule: Schedule },
-    Image { number: u32, bytes: Vec<u8> },
-    Handler { identity: String, wants: EffectKinds },
-    Inputs { waves: u64, inputs: Vec<(u64, Input)> },
+    Run {
+        config: ProtocolMachineConfig,
+        schedule: Schedule,
+    },
+    Image {
+        number: u32,
+        bytes: Vec<u8>,
+    },
+    Handler {
+        identity: String,
+        wants: EffectKinds,
+    },
+    Inputs {
+        waves: u64,
+        inputs: Vec<(u64, Input)>,
+    },
     Asked(Vec<Intent>),
     Abandoned(Vec<Intent>),
     Digest(Boundary),

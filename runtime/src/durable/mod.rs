@@ -23,7 +23,7 @@ pub use checkpoint::CheckpointError;
 pub use cut::{CutLogError, cut_log};
 pub use entry::{EntryError, Intent, JOURNAL_VERSION};
 pub use plan::DurableRecoveryPlan;
-pub use recover::RecoverError;
+pub use recover::{RecoverError, replay_log};
 
 use crate::executor::{Executor, Inline};
 use crate::rounds::{RunStatus, Runtime, RuntimeError, Turn};

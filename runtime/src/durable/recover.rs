@@ -76,6 +76,14 @@ pub enum RecoverError {
         /// The digest now.
         found: Digest,
     },
+    /// The steps asked for are before everything that the log still holds.
+    #[error("step {until} is no longer in the log, which was cut; the earliest that can be shown is {first}")]
+    Dropped {
+        /// The step asked for.
+        until: u64,
+        /// The first that can be shown.
+        first: u64,
+    },
     /// The log names more waves than the same inputs make.
     #[error("the log goes to wave {expected}; with its inputs the run stops after wave {found}")]
     Short {
@@ -212,12 +220,17 @@ impl Rebuild {
 
     /// Takes the turns again. What was open and unanswered in the end is left in the script.
     fn run(&mut self) -> Result<(GuestRuntime, Again), RecoverError> {
+        self.run_until(None)
+    }
+
+    /// The same, and no further than so many steps.
+    fn run_until(&mut self, until: Option<u64>) -> Result<(GuestRuntime, Again), RecoverError> {
         let runtime = match (self.runtime.take(), self.script.config.take()) {
             (Some(runtime), _) => runtime,
             (None, Some((config, schedule))) => GuestRuntime::new(config, schedule)?,
             (None, None) => return Err(RecoverError::Empty),
         };
-        again(runtime, &mut self.script)
+        again(runtime, &mut self.script, until)
     }
 
     /// The runtime as it stands after the records that were taken.
@@ -270,19 +283,8 @@ impl Durable<Inline> {
 impl<E> Durable<E> {
     /// The same run, carried out by another executor.
     pub fn with_executor<F>(self, executor: F) -> Durable<F> {
-        let Durable {
-            runtime,
-            log,
-            options,
-            images,
-            handler,
-            intended,
-            digested,
-            waves,
-            spans,
-            checkpointing,
-            kept,
-        } = self;
+        let Durable { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, kept } =
+            self;
         let runtime = runtime.with_other_executor(executor);
         Durable { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, kept }
     }
@@ -295,6 +297,48 @@ struct Again {
     digests: u64,
 }
 
+/// Takes the run in a log again, and says how it stands: at the log's end, or, with `until`, after so many steps. It
+/// begins at the newest checkpoint that is not behind `until`, or at the log's first record.
+///
+/// Every state that is digested in the log on the way is found again, or it is an error.
+pub fn replay_log(
+    storage: Arc<dyn Storage>,
+    options: &DurableOptions,
+    until: Option<u64>,
+) -> Result<(GuestRuntime, DurableRecoveryPlan), RecoverError> {
+    let (log, recovered) = Log::open(storage, &options.log)?;
+    let Recovered { checkpoint, records, report: found } = recovered;
+    let mut rebuild = Rebuild::begin(found.first, checkpoint.as_ref())?;
+    let steps = |rebuild: &Rebuild| rebuild.runtime.as_ref().map_or(0, |runtime| runtime.machine().tally().steps);
+    let behind = until.filter(|until| *until < steps(&rebuild));
+    let (mut from, mut records) = (checkpoint.map(|checkpoint| checkpoint.lsn), records);
+    if let Some(until) = behind {
+        if found.first > Lsn::ZERO {
+            return Err(RecoverError::Dropped { until, first: steps(&rebuild) });
+        }
+        (rebuild, from, records) = (Rebuild::begin(found.first, None)?, None, log.read(found.first)?);
+    }
+    for record in records {
+        rebuild.record(&record?)?;
+    }
+    let checkpoint_waves = rebuild.runtime.as_ref().map_or(0, |runtime| runtime.machine().tally().waves);
+    let (runtime, again) = rebuild.run_until(until)?;
+    let plan = DurableRecoveryPlan {
+        found,
+        checkpoint: from,
+        checkpoint_waves,
+        waves: runtime.machine().tally().waves,
+        steps: again.steps,
+        inputs: rebuild.script.inputs,
+        asked: rebuild.script.asked,
+        reused: again.reused,
+        reasked: Vec::new(),
+        digests: again.digests,
+        state_root: runtime.state_root(),
+    };
+    Ok((runtime, plan))
+}
+
 /// Empties the tape.
 fn forget(runtime: &mut GuestRuntime) {
     if let Some(tape) = runtime.tape_mut() {
@@ -303,7 +347,11 @@ fn forget(runtime: &mut GuestRuntime) {
 }
 
 /// Takes the turns again that the log has inputs for.
-fn again(mut runtime: GuestRuntime, script: &mut Script) -> Result<(GuestRuntime, Again), RecoverError> {
+fn again(
+    mut runtime: GuestRuntime,
+    script: &mut Script,
+    until: Option<u64>,
+) -> Result<(GuestRuntime, Again), RecoverError> {
     let before = runtime.machine().tally().steps;
     let recorded: usize = script.answers.values().map(VecDeque::len).sum();
     let handler = runtime.handler().map(|identity| (identity.to_owned(), runtime.wants()));
@@ -311,6 +359,9 @@ fn again(mut runtime: GuestRuntime, script: &mut Script) -> Result<(GuestRuntime
     let host = ReplayHost::new(identity, wants, std::mem::take(&mut script.answers));
     let (mut reused, mut digests) = (0, 0);
     loop {
+        if until.is_some_and(|until| runtime.machine().tally().steps >= until) {
+            break;
+        }
         let step = runtime.machine().planner_step();
         while let Some((at, input)) = script.between.pop_front_if(|(at, _)| *at <= step) {
             reused += u64::from(matches!(input, Input::Answer { .. }));
@@ -328,7 +379,10 @@ fn again(mut runtime: GuestRuntime, script: &mut Script) -> Result<(GuestRuntime
         if step >= goal && script.between.is_empty() {
             break;
         }
-        let turn = runtime.turn(&host)?;
+        let turn = match until {
+            Some(until) => runtime.turn_until(&host, until)?,
+            None => runtime.turn(&host)?,
+        };
         if let Some(diverged) = host.take_divergence() {
             return Err(RecoverError::Diverged(diverged));
         }
