@@ -150,7 +150,7 @@ fn refuse_leftovers(storage: &dyn Storage, names: &[String], heads: &[Found; 2])
         let mut at = 0;
         loop {
             let got = storage::read(&*file, at, piece.bytes_mut()).map_err(failed(name))?;
-            if piece.bytes().get(..got).unwrap_or_default().iter().any(|&byte| byte != 0) {
+            if !storage::is_zero(piece.bytes().get(..got).unwrap_or_default()) {
                 return Err(OpenError::HeadLost { first, second });
             }
             if got < piece.len() {
@@ -218,7 +218,9 @@ impl Opening {
                 continue;
             }
             walk::load(&*candidate.file, &mut buffer, &self.shape).map_err(failed(&candidate.name))?;
-            let not_zero = buffer.bytes().iter().position(|&byte| byte != 0).map(|at| at as u64);
+            let zero = storage::is_zero(buffer.bytes());
+            let place = || buffer.bytes().iter().position(|&byte| byte != 0).map(|at| at as u64);
+            let not_zero = if zero { None } else { place() };
             if not_zero.is_some() && found.is_none() {
                 found = walk::evidence(&candidate.name, buffer.bytes(), 0, end.group, &self.shape);
             }

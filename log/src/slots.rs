@@ -37,7 +37,7 @@ fn payload(file: &dyn File, header: &SlotHeader, mut each: impl FnMut(&[u8])) ->
         let wanted = bytes.get(skip..most).unwrap_or_default();
         hasher.update(wanted);
         each(wanted);
-        clean &= bytes.get(most.max(skip)..).unwrap_or_default().iter().all(|&byte| byte == 0);
+        clean &= storage::is_zero(bytes.get(most.max(skip)..).unwrap_or_default());
         at += got as u64;
     }
     if *hasher.finalize().as_bytes() != header.digest && !planted("slot-ignores-digest") {

@@ -3,7 +3,7 @@
 use super::fields::{header_checksum, put, sound, take, u16_at, u32_at, u64_at};
 use super::{Digest, Unreadable, VERSION};
 use crate::planted::planted;
-use crate::storage::Buffer;
+use crate::storage::{Buffer, is_zero};
 use crate::{Damage, LogId, Lsn, Record};
 
 /// Bytes of a group's header.
@@ -135,7 +135,7 @@ pub(crate) enum Read<'a> {
 impl<'a> Read<'a> {
     /// Reads what begins with `bytes`, which go to the end of the segment.
     pub(crate) fn at(bytes: &'a [u8], block: usize) -> Read<'a> {
-        if bytes.iter().all(|&byte| byte == 0) {
+        if is_zero(bytes) {
             return Read::Nothing;
         }
         match Group::read(bytes, block) {
@@ -160,7 +160,7 @@ impl<'a> Group<'a> {
         if *digest.as_bytes() != header.digest && !planted("group-ignores-digest") {
             return Err(Damage::Digest.into());
         }
-        if padding.iter().any(|&byte| byte != 0) {
+        if !is_zero(padding) {
             return Err(Damage::NotZero.into());
         }
         let group = Group { header, body, padded };

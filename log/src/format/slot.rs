@@ -2,6 +2,7 @@
 
 use super::fields::{header_checksum, put, sound, take, u64_at};
 use super::{Digest, Unreadable, VERSION};
+use crate::storage::is_zero;
 use crate::{LogId, Lsn};
 
 /// The payload begins there; the bytes between header and payload are zero.
@@ -73,7 +74,7 @@ impl SlotHeader {
     /// Reads a header whose checksum is right. The payload is not looked at.
     pub(crate) fn read(bytes: &[u8], kind: SlotKind) -> Result<SlotHeader, Unreadable> {
         let header = sound(bytes, kind.magic(), LENGTH)?;
-        if bytes.get(LENGTH..SLOT_HEADER).is_none_or(|rest| rest.iter().any(|&byte| byte != 0)) {
+        if bytes.get(LENGTH..SLOT_HEADER).is_none_or(|rest| !is_zero(rest)) {
             return Err(crate::Damage::NotZero.into());
         }
         Ok(SlotHeader {

@@ -102,3 +102,9 @@ pub(crate) fn zero(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Whether all bytes are zero. In chunks, because whole segments are asked.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    chunks.iter().all(|chunk| *chunk == [0; 64]) && rest.iter().all(|&byte| byte == 0)
+}

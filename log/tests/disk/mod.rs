@@ -27,7 +27,7 @@ pub fn payload(lsn: u64) -> Vec<u8> {
 
 /// The state of a machine that has taken the records below `lsn`: what a checkpoint holds.
 pub fn state(lsn: u64) -> Vec<u8> {
-    let length = 300 + (lsn * 977 % 6000) as usize;
+    let length = 200 + (lsn * 977 % 4500) as usize;
     let mut bytes = lsn.to_le_bytes().to_vec();
     bytes.extend((0..length as u64).map(|at| (lsn.wrapping_mul(53) + at * 3) as u8));
     bytes
