@@ -105,6 +105,7 @@ impl ProtocolMachine {
 /// Boxes and buffers of waves that have been committed, for the next ones.
 #[derive(Debug, Default)]
 pub(crate) struct Spare {
+    #[expect(clippy::vec_box, reason = "chunks travel between threads in their boxes, and come back in them")]
     pub(crate) chunks: Vec<Box<Chunk>>,
     pub(crate) waves: Vec<Vec<WaveChunk>>,
 }

@@ -4,6 +4,7 @@ pub mod buffers;
 pub mod bytes;
 pub mod compiling;
 pub mod durable;
+pub mod forgeries;
 pub mod hosts;
 pub mod invoking;
 pub mod protocols;
