@@ -500,14 +500,22 @@ fn versions_of_a_protocol_are_compared_by_name() {
 fn bench_has_the_workloads() {
     let table = json(&["bench", "ping_pong", "--size", "1000"]);
     let row = &table["results"][0];
-    for key in ["name", "workers", "messages", "wall_s", "ns_per_message"] {
+    for key in ["name", "workers", "messages", "wall_s", "ns_per_message", "messages_per_s", "burst_p99_ns"] {
         assert!(!row[key].is_null(), "{key}: {table}");
     }
+    // A full trace changes no count, and `parked` runs when it is named.
+    let traced = json(&["bench", "ping_pong", "--size", "1000", "--trace", "full", "--workers", "2"]);
+    assert_eq!(traced["results"][0]["messages"], row["messages"]);
+    let parked = json(&["bench", "parked", "--sessions", "1000"]);
+    assert!(parked["results"][0]["bytes_per_session"].as_u64().is_some_and(|bytes| bytes > 0), "{parked}");
+    let listed = json(&["bench", "--list"]);
+    assert!(listed["workloads"].as_array().unwrap().iter().any(|row| row["name"] == "parked"));
     let all = json(&["bench", "--size", "200"]);
     let names: Vec<&str> = all["results"].as_array().unwrap().iter().filter_map(|row| row["name"].as_str()).collect();
     for name in ["ping_pong", "ring64", "many_sessions", "many_shuffled", "choice", "churn", "fan"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
+    assert!(!names.contains(&"parked"), "it needs a process of its own");
     assert_eq!(motet(&["bench", "ping_pong", "--size", "1000"]).out.lines().count(), 2);
 }
 
