@@ -1,6 +1,7 @@
 //! `motet heap`: resources, commitments and proofs from a list of operations.
 
 use crate::failure::{Failure, Outcome};
+use crate::heap_proof;
 use crate::input;
 use crate::out::Out;
 use clap::Subcommand;
@@ -10,7 +11,7 @@ use motet_heap::{Heap, HeapError, IdSource, ResourceId, Snapshot, TooLarge};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the default scheme's ids of a replay come from.
 const PATH: &[u8] = b"motet.heap.replay";
@@ -25,6 +26,10 @@ pub(crate) struct Args {
 enum Command {
     /// Apply a list of operations to an empty heap; print ids, roots and commitments of both schemes.
     Replay(ReplayArgs),
+    /// Prove to somebody who has the root what is live and consumed after a list of operations, or what changed.
+    Prove(heap_proof::ProveArgs),
+    /// Check such a proof against a root, with nothing else at hand.
+    Verify(heap_proof::VerifyArgs),
 }
 
 #[derive(clap::Args)]
@@ -36,7 +41,7 @@ struct ReplayArgs {
     prove: Option<usize>,
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     // Writing to a string has no way to fail.
     bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap_or_default());
@@ -48,9 +53,17 @@ fn too_large(error: TooLarge) -> Failure {
 }
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
-    let Command::Replay(args) = &args.command;
-    let bytes = input::read_json(&args.file)?;
-    let name = args.file.display().to_string();
+    match &args.command {
+        Command::Replay(args) => replay(args, out),
+        Command::Prove(args) => heap_proof::prove(args, out),
+        Command::Verify(args) => heap_proof::verify(args, out),
+    }
+}
+
+/// Reads a list of operations and plays it in the published scheme, which says whether it makes sense.
+pub(crate) fn read_operations(path: &Path) -> Outcome<(Vec<Step>, Replay)> {
+    let bytes = input::read_json(path)?;
+    let name = path.display().to_string();
     let steps = operations_from_json(&bytes)
         .map_err(|error| Failure::refused("bad_operations", format!("{name}: {error}")).field("file", name.clone()))?;
     let replay = v1::replay(&steps).map_err(|error| {
@@ -60,6 +73,11 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
         };
         Failure::failed("heap_refused", format!("{name}: {error}")).field("operation", index)
     })?;
+    Ok((steps, replay))
+}
+
+fn replay(args: &ReplayArgs, out: &mut Out) -> Outcome<()> {
+    let (steps, replay) = read_operations(&args.file)?;
     let proof = match args.prove {
         None => None,
         Some(index) => match replay.heap.prove(index).map_err(too_large)? {
@@ -71,20 +89,21 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
             }
         },
     };
-    let default = Default::of(&steps, &replay)?;
+    let default = DefaultScheme::of(&steps, &replay)?;
     let json = document(&replay, &default, proof)?;
     if out.json { out.document(&json) } else { text(&json, 0, out) }
 }
 
 /// The same operations in the default scheme.
-struct Default {
-    snapshot: Snapshot,
+pub(crate) struct DefaultScheme {
+    pub(crate) snapshot: Snapshot,
     /// Its ids, by those of the published scheme.
     ids: BTreeMap<v1::ResourceId, ResourceId>,
 }
 
-impl Default {
-    fn of(steps: &[Step], replay: &Replay) -> Outcome<Self> {
+impl DefaultScheme {
+    /// Plays the first of the operations that `replay` played, or all of them.
+    pub(crate) fn of(steps: &[Step], replay: &Replay) -> Outcome<Self> {
         let refused = |error: HeapError| Failure::failed("heap_refused", format!("the default scheme: {error}"));
         let mut heap = Heap::new();
         let mut source = IdSource::new(PATH).ok_or_else(|| too_large(TooLarge))?;
@@ -124,7 +143,7 @@ fn proof_json(proof: &MerkleProof) -> Vec<Json> {
         .collect()
 }
 
-fn document(replay: &Replay, default: &Default, proof: Option<(usize, MerkleProof)>) -> Outcome<Json> {
+fn document(replay: &Replay, default: &DefaultScheme, proof: Option<(usize, MerkleProof)>) -> Outcome<Json> {
     let heap = &replay.heap;
     let active: Vec<v1::ResourceId> = heap.active_resources().map(|(id, _)| *id).collect();
     let digests = |ids: &[v1::ResourceId]| ids.iter().map(|id| hex(&id.digest)).collect::<Vec<_>>();
@@ -133,7 +152,7 @@ fn document(replay: &Replay, default: &Default, proof: Option<(usize, MerkleProo
     let other = default.snapshot.commitment();
     let other_ids: Vec<String> =
         replay.allocated.iter().filter_map(|id| default.ids.get(id)).map(|id| hex(&id.0)).collect();
-    let mut json = json!({
+    let mut published = json!({
         "heap_encoding_version": v1::VERSION,
         "hasher": "blake3",
         "active_resource_ids_hex": digests(&active),
@@ -142,26 +161,26 @@ fn document(replay: &Replay, default: &Default, proof: Option<(usize, MerkleProo
         "resource_root_hex": hex(&commitment.resource_root),
         "nullifier_root_hex": hex(&commitment.nullifier_root),
         "commitment_hash_hex": hex(&commitment.hash()),
-        "default": {
-            "allocated_resource_ids_hex": other_ids,
-            "live": other.live,
-            "spent": other.spent,
-            "resource_root_hex": hex(&other.resources),
-            "nullifier_root_hex": hex(&other.nullifiers),
-            "root_hex": hex(&other.root()),
-        },
+    });
+    let mut ours = json!({
+        "allocated_resource_ids_hex": other_ids,
+        "live": other.live,
+        "spent": other.spent,
+        "resource_root_hex": hex(&other.resources),
+        "nullifier_root_hex": hex(&other.nullifiers),
+        "root_hex": hex(&other.root()),
     });
     if let Some((index, proof)) = proof {
-        json["proof_index"] = Json::from(index);
-        json["proof_leaf_hex"] = hex(&proof.leaf).into();
-        json["proof_root_hex"] = hex(&proof.root).into();
-        json["proof_path"] = proof_json(&proof).into();
+        published["proof_index"] = Json::from(index);
+        published["proof_leaf_hex"] = hex(&proof.leaf).into();
+        published["proof_root_hex"] = hex(&proof.root).into();
+        published["proof_path"] = proof_json(&proof).into();
         if let Some(id) = active.get(index).and_then(|id| default.ids.get(id)) {
-            json["default"]["proof_resource_id_hex"] = hex(&id.0).into();
-            json["default"]["proof_hex"] = hex(&default.snapshot.prove(&[*id], &[])).into();
+            ours["proof_resource_id_hex"] = hex(&id.0).into();
+            ours["proof_hex"] = hex(&default.snapshot.prove(&[*id], &[])).into();
         }
     }
-    Ok(json)
+    Ok(json!({ "v1": published, "heap": ours }))
 }
 
 /// The document as lines, `indent` deep: lists of digests one below the other, proofs step by step.
@@ -176,7 +195,7 @@ fn text(json: &Json, indent: usize, out: &mut Out) -> Outcome<()> {
                 }
             }
             Json::Object(_) => {
-                out.line(format_args!("{:indent$}{name} scheme", ""))?;
+                out.line(format_args!("{:indent$}{name}", ""))?;
                 text(value, indent + 2, out)?;
             }
             Json::String(value) => out.line(format_args!("{:indent$}{name}: {value}", ""))?,

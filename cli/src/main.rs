@@ -11,6 +11,7 @@ mod diff;
 mod draw;
 mod failure;
 mod heap;
+mod heap_proof;
 mod input;
 mod inspect;
 mod names;

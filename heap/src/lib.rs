@@ -11,6 +11,7 @@ mod hex;
 mod id;
 mod overlay;
 mod planted;
+mod proof_file;
 mod prove;
 mod resource;
 mod snapshot;
@@ -28,6 +29,7 @@ pub use id::{IdSource, ResourceId};
 pub use overlay::Overlay;
 #[cfg(feature = "planted")]
 pub use planted::{FAULTS, PLANTED};
+pub use proof_file::{Claim, ProofFile, ProofFileError};
 pub use resource::{ChannelState, Message, MessagePayload, Resource, ResourceKind, TooLarge};
 pub use snapshot::Snapshot;
 pub use store::{LoadError, PageStore};

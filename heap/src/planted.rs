@@ -32,6 +32,7 @@ pub const FAULTS: &[&str] = &[
     "change-hides-nullifier",
     "load-trusts-page",
     "archive-trusts-entries",
+    "file-trusts-claims",
 ];
 
 /// Which fault is on: 0 for none, otherwise index into [`FAULTS`] plus one. Of the process, so tests go one by one.

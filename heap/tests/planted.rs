@@ -12,6 +12,8 @@ mod oracle;
 mod overlays;
 #[path = "pages.rs"]
 mod pages;
+#[path = "proof_files.rs"]
+mod proof_files;
 #[path = "proofs.rs"]
 mod proofs;
 #[path = "v1_literal.rs"]
@@ -58,6 +60,7 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
     "change-hides-nullifier": proofs::a_forgotten_nullifier_is_refused,
     "load-trusts-page": pages::damage_does_not_load,
     "archive-trusts-entries": archive::damage_is_not_read,
+    "file-trusts-claims": proof_files::contrary_claims_are_untrue,
 ];
 
 #[test]

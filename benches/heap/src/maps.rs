@@ -1,0 +1,67 @@
+//! Authenticated maps side by side: so many live, then waves of which half begin and half end, each with its root.
+
+use std::time::Duration;
+
+use crate::motet::Motet;
+use crate::peers::{Jmt, Monotree, Sparse};
+use crate::{Random, clock};
+
+/// A key or a value.
+pub(crate) type Digest = [u8; 32];
+
+/// An authenticated map, as a wave uses it.
+pub(crate) trait Map {
+    /// What it is called.
+    fn name(&self) -> &'static str;
+    /// Adds `count` fresh entries and takes out those at `ended`, which index everything ever added; then the root.
+    fn wave(&mut self, begun: &[(Digest, Digest)], ended: &[usize]) -> anyhow::Result<Digest>;
+}
+
+/// Runs everybody for `rounds` rounds and prints the table.
+pub(crate) fn run(live: usize, wave: usize, rounds: usize) -> anyhow::Result<()> {
+    let mut maps: Vec<Box<dyn Map>> =
+        vec![Box::new(Motet::new()?), Box::new(Jmt::new()), Box::new(Monotree::new()), Box::new(Sparse::new())];
+    let mut random = Random(1);
+    let mut entries = |count: usize| -> Vec<(Digest, Digest)> {
+        let mut digest = |tag: u8| {
+            let bytes = [random.next(), random.next()].map(u64::to_le_bytes).concat();
+            *blake3::hash(&[&bytes[..], &[tag]].concat()).as_bytes()
+        };
+        (0..count).map(|_| (digest(0), digest(1))).collect()
+    };
+    let mut alive: Vec<usize> = Vec::with_capacity(live);
+    while alive.len() < live {
+        let begun = entries(wave.min(live - alive.len()));
+        for map in &mut maps {
+            map.wave(&begun, &[])?;
+        }
+        alive.extend(alive.len()..alive.len() + begun.len());
+    }
+    let mut made = alive.len();
+    let mut choose = Random(2);
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); maps.len()];
+    for _ in 0..rounds {
+        let begun = entries(wave / 2);
+        let ended: Vec<usize> = (0..wave / 2).map(|_| alive.swap_remove(choose.below(alive.len()))).collect();
+        alive.extend(made..made + begun.len());
+        made += begun.len();
+        for (map, times) in maps.iter_mut().zip(&mut times) {
+            let start = clock();
+            map.wave(&begun, &ended)?;
+            times.push(clock() - start);
+        }
+    }
+    println!("{live} live, waves of {wave}, {rounds} rounds in turns; half of the updates begin, half end");
+    let medians: Vec<f64> = times
+        .iter_mut()
+        .map(|times| {
+            times.sort_unstable();
+            times.get(times.len() / 2).copied().unwrap_or_default().as_nanos() as f64 / wave as f64
+        })
+        .collect();
+    for (map, median) in maps.iter().zip(&medians) {
+        let ratio = median / medians.first().copied().unwrap_or(1.0);
+        println!("{:20} {median:>9.0} ns per update   {:.3} M updates/s   {ratio:>6.2}", map.name(), 1e3 / median);
+    }
+    Ok(())
+}
