@@ -37,8 +37,22 @@ macro_rules! tests {
     };
 }
 
-tests!(ownership, artifact, progress, agreement, finalization, handoff, effect, recovery, speculation, escalations,
-    actions, scopes, stages, progress_steps);
+tests!(
+    ownership,
+    artifact,
+    progress,
+    agreement,
+    finalization,
+    handoff,
+    effect,
+    recovery,
+    speculation,
+    escalations,
+    actions,
+    scopes,
+    stages,
+    progress_steps
+);
 
 fn ownership_events() -> Vec<OwnershipEvent> {
     use OwnershipEvent::*;
@@ -87,9 +101,7 @@ fn ownership_oracle(s: Ownership, event: OwnershipEvent) -> Result<Ownership, Ow
     match event {
         OwnershipEvent::Claim { .. } if s.phase != Unclaimed => Err(E::AlreadyClaimed),
         OwnershipEvent::Claim { owner: 0 } => Err(E::InvalidWitness),
-        OwnershipEvent::Claim { owner } => {
-            Ok(Ownership { phase: Claimed, owner, next_claim: s.next_claim + 1, ..s })
-        }
+        OwnershipEvent::Claim { owner } => Ok(Ownership { phase: Claimed, owner, next_claim: s.next_claim + 1, ..s }),
         OwnershipEvent::Release { owner, generation } => {
             in_force(owner, generation)?;
             at_rest()?;
@@ -370,9 +382,8 @@ agrees!(handoff, Handoff, HANDOFF, 2, HANDOFF_EVENTS, handoff_oracle);
 
 fn effect_events() -> Vec<EffectEvent> {
     use EffectEvent::*;
-    let handoffs = (0..3).flat_map(|handoff| {
-        [Owe { handoff }, Transport { handoff }, Invalidate { handoff }, Keep { handoff }]
-    });
+    let handoffs =
+        (0..3).flat_map(|handoff| [Owe { handoff }, Transport { handoff }, Invalidate { handoff }, Keep { handoff }]);
     let plain = [Block {}, Succeed { proved: false }, Succeed { proved: true }, Fail {}, Cancel {}];
     plain.into_iter().chain(handoffs).collect()
 }
@@ -511,9 +522,7 @@ fn speculation_oracle(s: Speculation, event: SpeculationEvent) -> Result<Specula
         SpeculationEvent::Show { .. } if s.active => Err(E::AlreadyActive),
         SpeculationEvent::Show { .. } => Ok(Speculation { seen: s.seen + 1, version: s.version + 1, ..s }),
         _ if !s.active => Err(E::NotActive),
-        SpeculationEvent::Withhold {} => {
-            Ok(Speculation { withheld: s.withheld + 1, version: s.version + 1, ..s })
-        }
+        SpeculationEvent::Withhold {} => Ok(Speculation { withheld: s.withheld + 1, version: s.version + 1, ..s }),
         SpeculationEvent::Join {} => Ok(Speculation { seen: s.seen + s.withheld, ..none }),
         SpeculationEvent::Abort {} => Ok(Speculation { version: s.saved, ..none }),
     }

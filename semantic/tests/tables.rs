@@ -9,7 +9,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// What is wrong with a term, and the sort of its values where it has one.
 fn term(term: &Term, fields: &[Field], given: &[Field], after: bool) -> Result<Option<Sort>, String> {
-    let sort = |list: &[Field], at: usize| list.get(at).map(|field| Some(field.sort)).ok_or("no such field".to_string());
+    let sort =
+        |list: &[Field], at: usize| list.get(at).map(|field| Some(field.sort)).ok_or("no such field".to_string());
     match term {
         Term::Field(at) => sort(fields, *at),
         Term::Given(at) => sort(given, *at),

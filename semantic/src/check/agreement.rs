@@ -39,11 +39,8 @@ pub(super) fn states(look: &Look<'_>) -> Checked {
         let contract = contracts.get(id).filter(|contract| contract.contract_name == one.contract_name);
         let missing = || Violation::new(Rule::Reference, list, id, format!("`{}` is not there", one.contract_name));
         let contract = contract.ok_or_else(missing)?;
-        let state = Agreement {
-            level: one.level,
-            end: AgreementEnd::from(one.finalization),
-            gate: AgreementLevel::None,
-        };
+        let state =
+            Agreement { level: one.level, end: AgreementEnd::from(one.finalization), gate: AgreementLevel::None };
         let invariant = state.broken_invariant();
         ensure(invariant.is_none(), || broken(format!("it breaks `{}`", invariant.unwrap_or_default())))?;
         let asked = contract.rule != AgreementRule::NoAgreement;

@@ -25,10 +25,8 @@ pub(super) fn contracts(look: &Look<'_>) -> Checked {
         ensure(one.bounded == one.budget_ticks.is_some(), || {
             broken("it has a budget exactly when it is bounded".into())
         })?;
-        let escalated = matches!(
-            one.state,
-            ProgressState::NoProgress | ProgressState::Degraded | ProgressState::TimedOut
-        );
+        let escalated =
+            matches!(one.state, ProgressState::NoProgress | ProgressState::Degraded | ProgressState::TimedOut);
         ensure(one.bounded || !escalated, || broken(format!("it is {} without a budget", one.state)))?;
         chain(id, one.state, &chains.remove(id).unwrap_or_default())?;
     }
@@ -46,12 +44,8 @@ fn chain(id: &str, end: ProgressState, transitions: &[&ProgressTransition]) -> C
     let broken = |why| Violation::new(Rule::ProgressLegal, "progress_transitions", id, why);
     let (mut state, mut tick) = (ProgressState::Pending, 0);
     for one in transitions {
-        ensure(one.from_state == state, || {
-            broken(format!("it goes on from {} where it was {state}", one.from_state))
-        })?;
-        ensure(state.may_become(one.to_state), || {
-            broken(format!("nothing leads from {state} to {}", one.to_state))
-        })?;
+        ensure(one.from_state == state, || broken(format!("it goes on from {} where it was {state}", one.from_state)))?;
+        ensure(state.may_become(one.to_state), || broken(format!("nothing leads from {state} to {}", one.to_state)))?;
         ensure(one.tick >= tick, || broken(format!("tick {} stands behind tick {tick}", one.tick)))?;
         (state, tick) = (one.to_state, one.tick);
     }

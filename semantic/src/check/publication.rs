@@ -161,7 +161,8 @@ pub(super) fn finalization(look: &Look<'_>) -> Checked {
     for one in &look.objects.finalization_paths {
         let (list, id) = ("finalization_paths", one.operation_id.as_str());
         look.operation(list, id, id)?;
-        let class = FinalizationReadClass::of(!one.observed_read_ids.is_empty(), !one.authoritative_read_ids.is_empty());
+        let class =
+            FinalizationReadClass::of(!one.observed_read_ids.is_empty(), !one.authoritative_read_ids.is_empty());
         ensure(one.read_class == class, || {
             let why = format!("its reads make it {class}, not {}", one.read_class);
             Violation::new(Rule::FinalizationPriority, list, id, why)

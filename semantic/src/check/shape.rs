@@ -20,9 +20,7 @@ pub(super) fn order(objects: &ProtocolMachineSemanticObjects) -> Checked {
     for (list, ids) in objects.ids() {
         for pair in ids.windows(2) {
             let (left, right) = (pair[0], pair[1]);
-            ensure(left <= right, || {
-                Violation::new(Rule::Sorted, list, right, format!("it stands behind `{left}`"))
-            })?;
+            ensure(left <= right, || Violation::new(Rule::Sorted, list, right, format!("it stands behind `{left}`")))?;
             ensure(left < right || list == "progress_transitions", || {
                 Violation::new(Rule::Unique, list, right, "it stands twice")
             })?;
@@ -112,7 +110,13 @@ pub(super) fn references(look: &Look<'_>) -> Checked {
         })?;
     }
     for one in &objects.observed_reads {
-        known(look.effects.contains_key(one.effect_id.as_str()), "observed_reads", &one.read_id, "effect", &one.effect_id)?;
+        known(
+            look.effects.contains_key(one.effect_id.as_str()),
+            "observed_reads",
+            &one.read_id,
+            "effect",
+            &one.effect_id,
+        )?;
     }
     for one in &objects.publication_events {
         let (list, id) = ("publication_events", &one.publication_id);

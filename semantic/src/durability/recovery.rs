@@ -1,9 +1,7 @@
 //! What recovery found and decided.
 
 use super::{AgreementWalEntry, EvidenceOutcomeCacheEntry, WalError, WalIndex};
-use crate::rules::{
-    AgreementEnd, AgreementLevel, DurableRecoveryAction, FinalizationOutcome, Recovery, RecoveryError,
-};
+use crate::rules::{AgreementEnd, AgreementLevel, DurableRecoveryAction, FinalizationOutcome, Recovery, RecoveryError};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,6 +1,6 @@
 //! The `wal_sync` gate: what has to be in the log before something becomes visible.
 
-use super::{AgreementWalEntry, Admitted, WalError, WalIndex};
+use super::{Admitted, AgreementWalEntry, WalError, WalIndex};
 use crate::names::names;
 use crate::objects::{AgreementEvidence, AgreementState};
 use crate::planted::planted;

@@ -25,22 +25,11 @@ pub use finalization::{
 pub use handoff::{HANDOFF, Handoff, HandoffError, HandoffEvent, HandoffPhase};
 pub use ownership::{OWNERSHIP, Ownership, OwnershipError, OwnershipEvent, OwnershipPhase};
 pub use progress::{PROGRESS, PROGRESS_MEASURE, Progress, ProgressError, ProgressEvent, ProgressState};
-pub use recovery::{
-    DurableRecoveryAction, RECOVERY, Recovery, RecoveryError, RecoveryEvent, RecoveryVerdict,
-};
+pub use recovery::{DurableRecoveryAction, RECOVERY, Recovery, RecoveryError, RecoveryEvent, RecoveryVerdict};
 pub use speculation::{SPECULATION, Speculation, SpeculationError, SpeculationEvent};
 
 use crate::table::Machine;
 
 /// Every table, in the order of the documentation.
-pub static MACHINES: [&Machine; 9] = [
-    &OWNERSHIP,
-    &ARTIFACT,
-    &PROGRESS,
-    &AGREEMENT,
-    &FINALIZATION,
-    &HANDOFF,
-    &EFFECT,
-    &RECOVERY,
-    &SPECULATION,
-];
+pub static MACHINES: [&Machine; 9] =
+    [&OWNERSHIP, &ARTIFACT, &PROGRESS, &AGREEMENT, &FINALIZATION, &HANDOFF, &EFFECT, &RECOVERY, &SPECULATION];
