@@ -1,4 +1,6 @@
 //! Every rule against a literal oracle: all small states, all events, written down once more by hand.
+// With faults planted, the checks run one by one from `planted.rs`.
+#![cfg_attr(feature = "planted", allow(dead_code))]
 
 mod common;
 
@@ -32,7 +34,7 @@ macro_rules! agrees {
 macro_rules! tests {
     ($($name:ident),*) => {
         mod all {
-            $(#[test] fn $name() { super::$name(); })*
+            $(#[cfg_attr(not(feature = "planted"), test)] fn $name() { super::$name(); })*
         }
     };
 }

@@ -1,4 +1,6 @@
 //! The tables themselves: well formed, true to their claims on all small states, and not vacuous.
+// With faults planted, the checks run one by one from `planted.rs`.
+#![cfg_attr(feature = "planted", allow(dead_code))]
 
 mod common;
 
@@ -97,7 +99,7 @@ fn well_formed(machine: &Machine) -> Result<(), String> {
     Ok(())
 }
 
-#[test]
+#[cfg_attr(not(feature = "planted"), test)]
 fn tables_are_well_formed() {
     let names: BTreeSet<&str> = MACHINES.iter().map(|machine| machine.name).collect();
     assert_eq!(names.len(), MACHINES.len());
@@ -153,7 +155,7 @@ pub(crate) fn claims_hold_on_all_small_states() {
     println!("{pairs} pairs of a small state and an event, {taken} of them transitions");
 }
 
-#[test]
+#[cfg_attr(not(feature = "planted"), test)]
 fn claims_hold() {
     claims_hold_on_all_small_states();
 }
@@ -187,12 +189,12 @@ pub(crate) fn goals_are_as_far_as_they_say() {
     }
 }
 
-#[test]
+#[cfg_attr(not(feature = "planted"), test)]
 fn goals_are_reached() {
     goals_are_as_far_as_they_say();
 }
 
-#[test]
+#[cfg_attr(not(feature = "planted"), test)]
 fn the_page_is_fresh() {
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rules.md");
     let mut text = String::from(
