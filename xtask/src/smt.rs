@@ -74,7 +74,7 @@ impl Lane<'_> {
             }
             Term::Mapped(inner, map) => {
                 let inner = self.term(inner, scope)?;
-                let pairs = (0u64..).zip(*map).rev();
+                let pairs = (0u64..).zip(map.iter());
                 pairs.fold(c.numeral(0u64), |rest, (at, &to)| c.ite(c.eq(inner, c.numeral(at)), c.numeral(to), rest))
             }
             Term::After(inner) => self.term(inner, &Scope { before: scope.after, ..*scope })?,
