@@ -24,6 +24,6 @@ pub use motet_semantic::{
     LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION, SEMANTIC_OBJECTS_SCHEMA_VERSION, SchemaError,
     ensure_supported_schema_version,
 };
-pub use turns_json::{TurnCase, TurnsError, cut_point_json, turns_from_json};
 pub use schema::HOST_SCHEMA_VERSION;
+pub use turns_json::{TurnCase, TurnsError, cut_point_json, turns_from_json};
 pub use value_json::{ValueError, value_from_json, value_json};

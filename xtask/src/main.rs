@@ -1,8 +1,7 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{bars, instructions, isa, lanes, tidy, top};
-use xtask::{isa, lanes, smt, tidy, top};
+use xtask::{bars, instructions, isa, lanes, smt, tidy, top};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
