@@ -36,7 +36,16 @@ pub use objects::{
 };
 #[cfg(feature = "planted")]
 pub use planted::{FAULTS, PLANTED};
-pub use rules::*;
+pub use rules::{
+    AGREEMENT, ARTIFACT, Agreement, AgreementEnd, AgreementError, AgreementEscalation, AgreementEvent, AgreementLevel,
+    Artifact, ArtifactError, ArtifactEvent, ArtifactPhase, AuthorityArtifactKind, AuthorityAuditEvent,
+    DurableRecoveryAction, EFFECT, EffectError, EffectEvent, EffectLife, FINALIZATION, Finalization, FinalizationError,
+    FinalizationEvent, FinalizationOutcome, FinalizationReadClass, FinalizationStage, HANDOFF, Handoff, HandoffError,
+    HandoffEvent, HandoffPhase, MACHINES, OWNERSHIP, Ownership, OwnershipError, OwnershipEvent, OwnershipPhase,
+    PROGRESS, PROGRESS_MEASURE, Progress, ProgressError, ProgressEvent, ProgressState, RECOVERY, Recovery,
+    RecoveryError, RecoveryEvent, RecoveryVerdict, SPECULATION, Speculation, SpeculationError, SpeculationEvent,
+    StagesReached,
+};
 pub use schema_version::{
     DURABILITY_SCHEMA_VERSION, LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION,
     SEMANTIC_OBJECTS_SCHEMA_VERSION, SchemaError, ensure_supported_schema_version,
