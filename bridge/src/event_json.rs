@@ -1,7 +1,7 @@
 //! Trace events as JSON: the form of the specification, section 10.3.
 
-use crate::schema::LEAN_BRIDGE_SCHEMA_VERSION;
 use motet_machine::{CodeImage, TraceEvent};
+use motet_semantic::LEAN_BRIDGE_SCHEMA_VERSION;
 use motet_types::{EdgeId, EffectRow, EventKind, FaultClass, RoleId, Terminal};
 use serde_json::{Value as Json, json};
 

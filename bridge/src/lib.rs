@@ -20,9 +20,10 @@ pub use exec_host::{DEFAULT_DEADLINE, ExecHost, ExecOptions};
 pub use heap_json::{OperationsError, operations_from_json};
 pub use host_error::{HostError, HostErrorKind};
 pub use host_process::MAX_HOST_LINE;
-pub use schema::{
-    HOST_SCHEMA_VERSION, LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION, SEMANTIC_OBJECTS_SCHEMA_VERSION,
-    SchemaError, ensure_supported_schema_version,
+pub use motet_semantic::{
+    LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION, SEMANTIC_OBJECTS_SCHEMA_VERSION, SchemaError,
+    ensure_supported_schema_version,
 };
+pub use schema::HOST_SCHEMA_VERSION;
 pub use turns_json::{TurnCase, TurnsError, cut_point_json, turns_from_json};
 pub use value_json::{ValueError, value_from_json, value_json};

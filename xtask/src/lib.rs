@@ -6,6 +6,7 @@ pub mod bars;
 pub mod instructions;
 pub mod isa;
 pub mod lanes;
+pub mod smt;
 pub mod tidy;
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{bars, instructions, isa, lanes, tidy, top};
+use xtask::{bars, instructions, isa, lanes, smt, tidy, top};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
@@ -12,6 +12,7 @@ cargo xtask instructions [--check|--write|--profile ROW]
                           count instructions under callgrind; hold them against benches/instructions.txt, or
                           write it; or show one row by function
 cargo xtask isa [--check] write docs/isa.md, or say whether it is stale
+cargo xtask smt           prove the tables' claims by z3 and cvc5
 cargo xtask tidy          hold the tree against the rules of the house";
 
 fn run(words: &[&str]) -> Result<(), String> {
@@ -29,6 +30,7 @@ fn run(words: &[&str]) -> Result<(), String> {
         ["instructions", "--profile", row] => instructions::profile(&top(), row),
         ["isa"] => isa::write(&top()),
         ["isa", "--check"] => isa::check(&top()),
+        ["smt"] => smt::run(),
         ["tidy"] => {
             let broken = tidy::check(&top())?;
             if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }

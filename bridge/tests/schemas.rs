@@ -1,0 +1,121 @@
+//! The published JSON Schemas: fresh, and true of what is exported and of what is refused.
+
+use motet_semantic as semantic;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+fn place(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/schema").join(name)
+}
+
+/// The schema of a document, with its version as a constant where it has one.
+fn schema<T: schemars::JsonSchema>(version: Option<&str>) -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value();
+    if let Some(version) = version {
+        schema["properties"]["schema_version"] = json!({"const": version});
+    }
+    schema
+}
+
+fn published() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "protocol_machine.semantic_objects.v1.json",
+            schema::<semantic::ProtocolMachineSemanticObjects>(Some(semantic::SEMANTIC_OBJECTS_SCHEMA_VERSION)),
+        ),
+        (
+            "telltale.machine.durability.v1.json",
+            schema::<semantic::PersistedDurabilityArtifact>(Some(semantic::DURABILITY_SCHEMA_VERSION)),
+        ),
+        ("wal_sync_request.json", schema::<semantic::WalSyncRequest>(None)),
+        ("wal_sync_mode.json", schema::<semantic::WalSyncMode>(None)),
+        ("durable_recovery_decision.json", schema::<semantic::DurableRecoveryDecision>(None)),
+        ("durable_property_report.json", schema::<semantic::DurablePropertyReport>(None)),
+        ("authority_audit_record.json", schema::<semantic::AuthorityAuditRecord>(None)),
+        ("delegation_receipt.json", schema::<semantic::DelegationReceipt>(None)),
+    ]
+}
+
+/// `UPDATE_EXPECT=1` writes them anew.
+#[test]
+fn published_schemas_are_fresh() {
+    for (name, schema) in published() {
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::create_dir_all(place("")).unwrap();
+            std::fs::write(place(name), &text).unwrap();
+        }
+        assert!(std::fs::read_to_string(place(name)).is_ok_and(|found| found == text), "docs/schema/{name} is stale");
+    }
+}
+
+fn validator(name: &str) -> jsonschema::Validator {
+    let text = std::fs::read_to_string(place(name)).unwrap();
+    jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+#[path = "../../semantic/tests/common/example.rs"]
+mod example;
+
+/// The schema and the reader agree: on a bundle with every kind of object, and on every way to spoil its shape.
+#[test]
+fn exports_are_valid_and_strangers_are_not() {
+    let validator = validator("protocol_machine.semantic_objects.v1.json");
+    let good = serde_json::to_value(example::bundle()).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&good).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let (mut looked, mut refused) = (0, 0);
+    let mut agree = |document: &Value| {
+        let read = semantic::ProtocolMachineSemanticObjects::from_json(&document.to_string());
+        assert_eq!(validator.is_valid(document), read.is_ok(), "{document}");
+        looked += 1;
+        refused += u32::from(read.is_err());
+    };
+    for list in semantic::ProtocolMachineSemanticObjects::LISTS {
+        let mut surplus = good.clone();
+        surplus[list][0]["surplus"] = json!(1);
+        agree(&surplus);
+        for field in good[list][0].as_object().unwrap().keys() {
+            let mut less = good.clone();
+            less[list][0].as_object_mut().unwrap().remove(field);
+            agree(&less);
+            for value in [json!(null), json!("strange"), json!(-1), json!(["x"]), json!([1]), json!(true), json!({})] {
+                let mut strange = good.clone();
+                strange[list][0][field] = value;
+                agree(&strange);
+            }
+        }
+    }
+    for version in [json!("protocol_machine.semantic_objects.v2"), json!(null)] {
+        let mut other = good.clone();
+        other["schema_version"] = version;
+        agree(&other);
+    }
+    println!("{looked} documents, {refused} refused by both");
+    assert!(refused > 100);
+}
+
+#[test]
+fn durability_artifacts_are_valid() {
+    let validator = validator("telltale.machine.durability.v1.json");
+    let entry = semantic::AgreementWalEntry::VisibilityGateCrossing {
+        operation_id: "effect:e1".into(),
+        downstream_coroutine_id: semantic::ids::coroutine(0),
+        gate_level: semantic::AgreementLevel::None,
+        tick: 1,
+    };
+    let payload = semantic::DurabilityPayload::AgreementWal { entries: vec![entry] };
+    let good = serde_json::to_value(semantic::PersistedDurabilityArtifact::new(payload)).unwrap();
+    assert!(validator.is_valid(&good), "{good}");
+    let mut surplus = good.clone();
+    surplus["payload"]["entries"][0]["surplus"] = json!(1);
+    assert!(!validator.is_valid(&surplus));
+    let mut other = good.clone();
+    other["schema_version"] = json!("telltale.machine.durability.v2");
+    assert!(!validator.is_valid(&other));
+    for (name, _) in published() {
+        let text = std::fs::read_to_string(place(name)).unwrap();
+        assert!(jsonschema::meta::is_valid(&serde_json::from_str(&text).unwrap()), "{name}");
+    }
+}

@@ -1,0 +1,18 @@
+//! Durability: the records of agreements, the gate before visibility, and what recovery decides.
+
+mod envelope;
+mod recovery;
+mod report;
+mod sync;
+mod wal;
+
+pub use envelope::{
+    ArtifactBytesError, DurabilityPayload, EvidenceOutcomeCacheEntry, MAX_ARTIFACT_BYTES, PersistedDurabilityArtifact,
+};
+pub use recovery::{
+    AgreementRecovery, CheckpointedOperation, DurableRecoveryDecision, DurableRecoveryMetadata, RecoverError,
+    UnsoundDecision, recover_agreements,
+};
+pub use report::DurablePropertyReport;
+pub use sync::{WalEntryKind, WalSyncMode, WalSyncRequest};
+pub use wal::{Admitted, AgreementWalEntry, WalError, WalIdentity, WalIndex};

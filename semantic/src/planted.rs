@@ -1,0 +1,46 @@
+//! Deliberate faults, one at a time, to show that the tests would notice.
+//!
+//! Compiled in only with the feature `planted`; otherwise [`planted`] is the constant `false` and every site folds away.
+
+/// Every fault there is. `PLANTED` holds an index into this table plus one.
+#[cfg(feature = "planted")]
+pub const FAULTS: &[&str] = &[
+    "table-skips-last-need",
+    "table-skips-last-set",
+    "table-at-most-is-below",
+    "check-skips-proofs",
+    "check-skips-failed-proofs",
+    "check-skips-handles",
+    "check-skips-late-results",
+    "check-skips-authority",
+    "check-skips-second-publication",
+    "check-skips-twice-settled",
+    "check-skips-order",
+    "check-skips-revoked-owner",
+    "check-skips-evidence",
+    "check-skips-progress-chain",
+    "stage-prefers-canonical",
+    "wal-swaps-order",
+    "wal-forgets-identity",
+    "wal-hides-conflict",
+    "recovery-trusts-level",
+    "envelope-allows-trailing",
+    "envelope-allows-version",
+    "scope-widens",
+];
+
+/// Which fault is on: 0 for none, otherwise index into [`FAULTS`] plus one. Of the process, so tests go one by one.
+#[cfg(feature = "planted")]
+pub static PLANTED: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+
+#[cfg(feature = "planted")]
+pub(crate) fn planted(name: &str) -> bool {
+    debug_assert!(FAULTS.contains(&name), "fault {name} is not in the table");
+    let chosen = PLANTED.load(core::sync::atomic::Ordering::Relaxed);
+    chosen.checked_sub(1).and_then(|index| FAULTS.get(index as usize)).is_some_and(|&fault| fault == name)
+}
+
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn planted(_name: &str) -> bool {
+    false
+}
