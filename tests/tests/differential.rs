@@ -1,0 +1,6 @@
+//! The machine against the reference semantics. Needs the runner that `cargo xtask prove` builds.
+
+#[test]
+fn the_machine_is_as_the_reference_says() {
+    motet_tests::keep("differential", motet_tests::reference::differential);
+}
