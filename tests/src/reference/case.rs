@@ -87,7 +87,9 @@ impl Case {
                 careless: 24,
             };
             let global = if dice.one_in(4) { wild(dice.rng(), &size) } else { protocol(dice.rng(), &size) };
-            if let Some(json) = super::global_json(&global).filter(|json| json.to_string().len() <= MOST_JSON && acts(json)) {
+            if let Some(json) =
+                super::global_json(&global).filter(|json| json.to_string().len() <= MOST_JSON && acts(json))
+            {
                 break json;
             }
         };
@@ -140,7 +142,9 @@ impl Case {
             harmless(&mut dice, &mut next);
             next.effects.iter_mut().for_each(|effect| effect.may_block = false);
             fill_branches(&mut dice, &mut next);
-            if CodeImage::verify(next.clone()).is_ok() {
+            // A host that does not want to be invoked answers nothing but unit.
+            let answered = next.effects.len() == parts.effects.len() || self.wants.contains(EffectKind::InvokeStep);
+            if answered && CodeImage::verify(next.clone()).is_ok() {
                 parts = next;
             }
         }
@@ -210,7 +214,8 @@ impl Case {
         if reply.get("error").is_some() {
             return Ok(Err(one("answer", "a run", &reply.to_string())));
         }
-        let events: Vec<Json> = runtime.machine().events().iter().map(|event| from_one(event_json(image, event))).collect();
+        let events: Vec<Json> =
+            runtime.machine().events().iter().map(|event| from_one(event_json(image, event))).collect();
         if let Some(difference) = differs("events", &events, &reply["trace"]) {
             return Ok(Err(difference));
         }

@@ -1,9 +1,7 @@
 //! A recorder: a host that asks another host and writes down every exchange in the reference's form.
 
 use super::encode::{sort_json, value_json};
-use motet_machine::{
-    EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, SendDecision,
-};
+use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, SendDecision};
 use motet_types::{EffectKinds, Reg};
 use serde_json::{Value as Json, json};
 use std::sync::{Mutex, PoisonError};

@@ -58,8 +58,7 @@ impl Runner {
     pub fn start() -> Result<Self, RunnerError> {
         let path = path();
         let missing = |error| RunnerError::Missing { path: path.display().to_string(), error };
-        let mut child =
-            Command::new(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(missing)?;
+        let mut child = Command::new(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(missing)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (sender, lines) = channel();
         std::thread::spawn(move || {

@@ -91,13 +91,10 @@ pub(super) fn shrink(mut case: Case, mut difference: Difference, runner: &mut Ru
             if !acts(&other.global) || !other.protocol().is_ok_and(|global| check(&global).is_ok()) {
                 continue;
             }
-            match other.run(runner) {
-                Ok(Err(found)) => {
-                    (case, difference) = (other, found);
-                    continue 'again;
-                }
-                // A cut that has no image is no smaller case.
-                Ok(Ok(_)) | Err(_) => {}
+            // A cut that has no image is no smaller case.
+            if let Ok(Err(found)) = other.run(runner) {
+                (case, difference) = (other, found);
+                continue 'again;
             }
         }
         return (case, difference);

@@ -3,7 +3,6 @@
 use super::case::{Case, Difference};
 use motet_choreo::{Source, global_to_json, load};
 use serde_json::Value as Json;
-use std::fmt::Write;
 
 /// How many lines before and after the difference are shown.
 const AROUND: (usize, usize) = (12, 6);
@@ -42,7 +41,7 @@ fn message(sender: &str, receiver: &str, label: &Json) -> String {
 fn statements(global: &Json, depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth);
     let mut line = |text: String| {
-        let _ = writeln!(out, "{indent}{text}");
+        *out += &format!("{indent}{text}\n");
     };
     match text(global, "kind") {
         "var" => line(format!("continue {}", text(global, "name"))),
@@ -61,8 +60,8 @@ fn statements(global: &Json, depth: usize, out: &mut String) {
             line(format!("choice {sender} at"));
             for branch in branches {
                 let label = &branch["label"];
-                let _ = writeln!(out, "{indent}  | {} =>", text(label, "name"));
-                let _ = writeln!(out, "{indent}    {}", message(sender, receiver, label));
+                *out += &format!("{indent}  | {} =>\n", text(label, "name"));
+                *out += &format!("{indent}    {}\n", message(sender, receiver, label));
                 statements(&branch["continuation"], depth + 2, out);
             }
         }
@@ -71,14 +70,14 @@ fn statements(global: &Json, depth: usize, out: &mut String) {
 }
 
 fn trace(out: &mut String, title: &str, lines: &[String], at: usize) {
-    let _ = writeln!(out, "--\n-- {title} ({} lines)", lines.len());
+    *out += &format!("--\n-- {title} ({} lines)\n", lines.len());
     let first = at.saturating_sub(AROUND.0);
     for (number, line) in lines.iter().enumerate().skip(first).take(AROUND.0 + AROUND.1) {
         let mark = if number == at { ">" } else { " " };
-        let _ = writeln!(out, "-- {mark} {number:4} {line}");
+        *out += &format!("-- {mark} {number:4} {line}\n");
     }
     if at >= lines.len() {
-        let _ = writeln!(out, "-- > {at:4} (nothing)");
+        *out += &format!("-- > {at:4} (nothing)\n");
     }
 }
 
@@ -86,8 +85,8 @@ fn trace(out: &mut String, title: &str, lines: &[String], at: usize) {
 pub fn tell(case: &Case, difference: &Difference) -> String {
     let roles = case.protocol().map(|global| global.names.roles.join(", ")).unwrap_or_default();
     let mut out = String::new();
-    let _ = writeln!(out, "-- The machine and the reference differ in their {}, at {}.", difference.what, difference.at);
-    let _ = writeln!(out, "protocol Difference =\n  roles {roles}");
+    out += &format!("-- The machine and the reference differ in their {}, at {}.\n", difference.what, difference.at);
+    out += &format!("protocol Difference =\n  roles {roles}\n");
     statements(&case.global, 1, &mut out);
     let same = Source::from_text("difference.tell", &out)
         .ok()
@@ -98,10 +97,10 @@ pub fn tell(case: &Case, difference: &Difference) -> String {
     if !same {
         out.push_str("-- The text above is for reading; this is the type:\n");
     }
-    let _ = writeln!(out, "-- {}", case.global);
+    out += &format!("-- {}\n", case.global);
     let Case { hooks, padding, seed, mood, wants, buffer, sessions, wave, limit, .. } = case;
-    let _ = writeln!(out, "--\n-- hooks {hooks}, padding {padding}, seed {seed}, mood {mood:?}, wants {wants:?},");
-    let _ = writeln!(out, "-- {buffer:?}, sessions {sessions}, wave {wave}, at most {limit} steps");
+    out += &format!("--\n-- hooks {hooks}, padding {padding}, seed {seed}, mood {mood:?}, wants {wants:?},\n");
+    out += &format!("-- {buffer:?}, sessions {sessions}, wave {wave}, at most {limit} steps\n");
     trace(&mut out, "the machine", &difference.here, difference.at);
     trace(&mut out, "the reference", &difference.reference, difference.at);
     out
