@@ -11,7 +11,7 @@ use crate::witness::{Mood, Moody};
 use motet_bridge::event_json;
 use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
 use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, Gate};
-use motet_runtime::SeededHost;
+use motet_runtime::{Schedule, SeededHost};
 use motet_types::{CoroutineId, EffectKind, EffectKinds, GlobalType, ImageParts, Instr, SessionId, TableRow};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -187,9 +187,9 @@ impl Case {
             return Ok(Err(one("projection", &local.to_string(), &reply.to_string())));
         }
         let host = Recorder::new(Moody { inner: SeededHost::new(self.seed), mood: self.mood }, self.wants);
-        let mut setup = Setup::default().sessions(self.sessions).limit(self.limit).schedule(self.wave, 1);
+        let mut setup = Setup::default().sessions(self.sessions).limit(self.limit);
+        setup.schedule = Schedule { wave: self.wave, ..Schedule::canonical() };
         setup.config.buffer = self.buffer;
-        setup.schedule.chunk = 1;
         let mut runtime = setup.guest(image)?;
         let status = runtime.run(&host).map_err(|error| error.to_string())?;
         let exchanges = host.into_exchanges();
