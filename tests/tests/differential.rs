@@ -4,3 +4,8 @@
 fn the_machine_is_as_the_reference_says() {
     motet_tests::keep("differential", motet_tests::reference::differential);
 }
+
+#[test]
+fn the_heap_is_as_the_reference_says() {
+    motet_tests::keep("heaps", motet_tests::reference::heaps);
+}

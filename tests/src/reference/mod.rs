@@ -4,6 +4,7 @@
 mod case;
 mod compare;
 mod encode;
+mod heap;
 mod recorder;
 mod runner;
 mod shrink;
@@ -12,6 +13,7 @@ mod tell;
 pub use case::{Case, Difference};
 pub use compare::differential;
 pub use encode::{global_json, programs_json};
+pub use heap::heaps;
 pub use recorder::Recorder;
 pub use runner::{Runner, RunnerError};
 pub use tell::tell;

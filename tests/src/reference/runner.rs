@@ -2,14 +2,15 @@
 
 use serde_json::Value as Json;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// How long one answer may take. A run of the lane takes milliseconds.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// Names the runner; without it the one that `cargo xtask prove` has built is taken.
+/// Names the machine's runner; without it the one that `cargo xtask prove` has built is taken. The heap's runner stands
+/// beside it.
 const VARIABLE: &str = "MOTET_REFERENCE";
 
 /// Why the reference did not answer.
@@ -54,11 +55,19 @@ fn path() -> PathBuf {
 }
 
 impl Runner {
-    /// Starts the runner.
+    /// Starts the machine's runner.
     pub fn start() -> Result<Self, RunnerError> {
-        let path = path();
+        Self::start_at(&path())
+    }
+
+    /// Starts the heap's runner.
+    pub fn start_heap() -> Result<Self, RunnerError> {
+        Self::start_at(&path().with_file_name("heap_parity_runner"))
+    }
+
+    fn start_at(path: &Path) -> Result<Self, RunnerError> {
         let missing = |error| RunnerError::Missing { path: path.display().to_string(), error };
-        let mut child = Command::new(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(missing)?;
+        let mut child = Command::new(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(missing)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (sender, lines) = channel();
         std::thread::spawn(move || {
