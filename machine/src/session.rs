@@ -119,7 +119,10 @@ impl Session {
 
     pub(crate) fn gate(&self, layout: &Layout, coroutine: CoroutineId) -> Gate {
         let place = layout.places[coroutine.index()];
-        Gate::unpack(self.words[layout.coros_at + place.start as usize + CORO_GATE])
+        let gate = Gate::unpack(self.words[layout.coros_at + place.start as usize + CORO_GATE]);
+        // Waking only marks it as ready; its next step opens the gate in its words.
+        let ready = self.words[HEAD_READY + coroutine.index() / 64] >> (coroutine.0 % 64) & 1 != 0;
+        if ready && gate != Gate::NextBurst { Gate::Open } else { gate }
     }
 
     /// Opens the gate of a coroutine that waits for an answer, and leaves the answer for its next step.

@@ -20,6 +20,7 @@ pub mod generate;
 pub mod lane;
 pub mod monitor;
 pub mod mutant;
+pub mod reference;
 pub mod scribble;
 pub mod script;
 pub mod walk;

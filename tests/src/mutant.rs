@@ -81,7 +81,7 @@ fn remove(parts: &mut ImageParts, at: usize) {
 }
 
 /// Something that does no harm to a program's types, most of the time.
-fn harmless(dice: &mut Dice, parts: &mut ImageParts) {
+pub fn harmless(dice: &mut Dice, parts: &mut ImageParts) {
     let at = dice.below(parts.code.len());
     let role = role_at(parts, at);
     let fresh = parts.roles[role].registers;

@@ -18,6 +18,9 @@ struct Lane {
 
 const TESTS: Lane = Lane { name: "", package: "motet-tests", test: "", only: "", features: "", cases: 0, what: "" };
 
+/// The lane that runs beside the reference, which is built first.
+const DIFFERENTIAL: &str = "differential";
+
 /// All lanes, in the order in which `all` runs them.
 const LANES: &[Lane] = &[
     Lane {
@@ -132,6 +135,14 @@ const LANES: &[Lane] = &[
         what: "every planted fault of the log is caught, and how fast",
         ..TESTS
     },
+    Lane {
+        name: DIFFERENTIAL,
+        test: "differential",
+        features: "reference",
+        cases: 100_000,
+        what: "random protocols run as the reference semantics says, event by event",
+        ..TESTS
+    },
 ];
 
 /// The lanes, for people.
@@ -145,6 +156,9 @@ pub fn list() -> String {
 }
 
 fn one(lane: &Lane) -> Result<(), String> {
+    if lane.name == DIFFERENTIAL {
+        crate::prove::build(&crate::top(), true)?;
+    }
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| String::from("cargo"));
     let mut command = Command::new(cargo);
     command.args(["test", "--release", "-p", lane.package, "--test", lane.test]);

@@ -6,6 +6,8 @@ pub mod bars;
 pub mod instructions;
 pub mod isa;
 pub mod lanes;
+pub mod prove;
+pub mod reference_faults;
 pub mod smt;
 pub mod tidy;
 

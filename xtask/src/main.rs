@@ -1,7 +1,7 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{bars, instructions, isa, lanes, smt, tidy, top};
+use xtask::{bars, instructions, isa, lanes, prove, reference_faults, smt, tidy, top};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
@@ -11,6 +11,10 @@ cargo xtask bars [--json] [--rounds N] [--only TEXT] [--parked SESSIONS]
 cargo xtask instructions [--check|--write|--profile ROW]
                           count instructions under callgrind; hold them against benches/instructions.txt, or
                           write it; or show one row by function
+cargo xtask prove [--coqchk]
+                          build, check and extract the reference, and run the differential share beside it
+cargo xtask reference-faults [NAME]
+                          faults planted in the reference are found
 cargo xtask isa [--check] write docs/isa.md, or say whether it is stale
 cargo xtask smt           prove the tables' claims by z3 and cvc5
 cargo xtask tidy          hold the tree against the rules of the house";
@@ -28,6 +32,10 @@ fn run(words: &[&str]) -> Result<(), String> {
         ["instructions", "--check"] => instructions::check(&top()),
         ["instructions", "--write"] => instructions::write(&top()),
         ["instructions", "--profile", row] => instructions::profile(&top(), row),
+        ["prove"] => prove::run(&top(), false),
+        ["prove", "--coqchk"] => prove::run(&top(), true),
+        ["reference-faults"] => reference_faults::run(&top(), ""),
+        ["reference-faults", name] => reference_faults::run(&top(), name),
         ["isa"] => isa::write(&top()),
         ["isa", "--check"] => isa::check(&top()),
         ["smt"] => smt::run(),

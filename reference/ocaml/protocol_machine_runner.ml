@@ -1,0 +1,220 @@
+(* The reference machine as a process: one JSON document per line in, one per line out, until the input ends.
+
+   A document is a run input, or an envelope {schema_version, operation, payload}. *)
+
+open Reference
+open Json
+
+exception Refused of string * string * string
+
+let refused code path message = raise (Refused (code, path, message))
+
+let checked_version path json =
+  match optional json "schema_version" with
+  | Some (String "lean_bridge.v1") -> ()
+  | _ -> refused "schema" (path ^ ".schema_version") "must be `lean_bridge.v1`"
+
+(* One choreography, projected: its setting and how many sessions it has. *)
+
+let policy path json =
+  match json with
+  | String "block" -> PBlock
+  | String "drop" -> PDrop
+  | String "error" -> PError
+  | Object [ ("resize", n) ] -> PResize (as_int path n)
+  | _ -> refuse path "is no policy"
+
+let config json wants =
+  let path = "config" in
+  only path json [ "capacity"; "policy"; "latest"; "max_payload"; "fold_jumps" ];
+  let or_ key default read = match optional json key with Some x -> read (path ^ "." ^ key) x | None -> default in
+  { c_capacity = or_ "capacity" 64 as_int;
+    c_policy = or_ "policy" PBlock policy;
+    c_latest = or_ "latest" false as_bool;
+    c_max_payload = N.of_nat (or_ "max_payload" 65536 as_int);
+    c_wants = wants;
+    c_fold_jumps = or_ "fold_jumps" false as_bool }
+
+let projected path global roles =
+  List.map
+    (fun role ->
+      match project role global with
+      | Some t when wellformed t -> (role, t)
+      | Some _ -> refused "ill_formed" path (role ^ "'s local type is not well-formed")
+      | None -> refused "projection" path (role ^ " cannot tell branches apart"))
+    roles
+
+let roles_of path json = List.map (as_string (path ^ ".roles")) (list path json "roles")
+
+let choreography config i json =
+  let path = Printf.sprintf "choreographies[%d]" i in
+  only path json [ "schema_version"; "global_type"; "roles"; "programs"; "sessions" ];
+  checked_version path json;
+  let global = Wire.global (path ^ ".global_type") (field path json "global_type") in
+  let types = projected path global (roles_of path json) in
+  let programs =
+    match optional json "programs" with
+    | None -> List.map (fun (role, t) -> compile role t) types
+    | Some given ->
+        let program i = Wire.program (Printf.sprintf "%s.programs[%d]" path i) in
+        let programs = List.mapi program (as_list (path ^ ".programs") given) in
+        if List.map (fun p -> p.p_role) programs <> List.map fst types then
+          refused "programs" path "the programs must be one for each role, in order";
+        programs
+  in
+  let sessions = match optional json "sessions" with Some n -> as_int (path ^ ".sessions") n | None -> 1 in
+  let setting = { e_config = config; e_programs = programs; e_types = List.map snd types } in
+  List.init sessions (fun _ -> setting)
+
+(* The host: what it was written to answer at each place, or the plain answers. *)
+
+exception Unscripted of string
+
+let wants_of json =
+  let named = match json with Some list -> List.map (as_string "host.wants") (as_list "host.wants" list) | None -> [] in
+  List.iter
+    (fun name ->
+      if not (List.mem name [ "send_decision"; "receive"; "choose"; "invoke_step" ]) then
+        refuse "host.wants" ("`" ^ name ^ "` is no kind of effect"))
+    named;
+  let has name = List.mem name named in
+  { w_send = has "send_decision"; w_receive = has "receive"; w_choose = has "choose"; w_invoke = has "invoke_step" }
+
+let place at = Printf.sprintf "%d/%d/%d" at.at_session at.at_coroutine at.at_counter
+
+let plain at = function
+  | QSend _ -> OSend Deliver
+  | QReceive _ -> OReceive None
+  | QChoose (_, ls) -> OChoose (at.at_counter mod max 1 (List.length ls))
+  | QInvoke _ -> OInvoke VUnit
+
+let host_of json =
+  match json with
+  | None -> ({ w_send = false; w_receive = false; w_choose = true; w_invoke = false }, fun at q _ -> plain at q)
+  | Some json -> (
+      only "host" json [ "wants"; "script" ];
+      let wants = wants_of (optional json "wants") in
+      match optional json "script" with
+      | None -> (wants, fun at q _ -> plain at q)
+      | Some script ->
+          let answers = Hashtbl.create 64 in
+          List.iteri
+            (fun i entry ->
+              let path = Printf.sprintf "host.script[%d]" i in
+              only path entry [ "operation_id"; "outcome" ];
+              Hashtbl.replace answers (str path entry "operation_id") (Wire.answer path (field path entry "outcome")))
+            (as_list "host.script" script);
+          ( wants,
+            fun at _ _ ->
+              match Hashtbl.find_opt answers (place at) with
+              | Some answer -> answer
+              | None -> raise (Unscripted (place at)) ))
+
+(* Runs. *)
+
+let status_name = function
+  | SCompleted -> "completed"
+  | SFaulted -> "faulted"
+  | SStuck -> "stuck"
+  | SMaxSteps -> "max_steps"
+
+let gate_name = function
+  | Open -> "ready"
+  | OnMessage _ -> "recv_wait"
+  | OnRoom _ -> "send_wait"
+  | Halted -> "done"
+
+let session_state s =
+  let coroutine k =
+    Object
+      [ ("role", String k.k_role); ("pc", int k.k_pc); ("status", String (gate_name k.k_gate));
+        ("registers", Array (List.map Wire.value_json k.k_registers)); ("local_type", Wire.local_json k.k_type) ]
+  in
+  let edge ((from, to_), ms) =
+    Object [ ("sender", String from); ("receiver", String to_);
+             ("messages", Array (List.map (fun m -> String m.m_label.l_name) ms)) ]
+  in
+  Object
+    [ ("sid", int s.s_id);
+      ("status", match s.s_end with None -> String "active" | Some t -> String (Wire.terminal_name t));
+      ("coroutines", Array (List.map coroutine s.s_coroutines));
+      ("buffers", Array (List.map edge (List.filter (fun (_, ms) -> ms <> []) s.s_queues))) ]
+
+(* Waves of at most the given width, narrower where the queue or what is left of the limit is shorter. A wave that is
+   not certified is a canonical round instead. *)
+let rec run_wide env host width left m =
+  let wide = min width (min left (List.length m.ready_queue)) in
+  if wide > 1 && certified m wide then run_wide env host width (left - wide) (wave env host wide m)
+  else if left = 0 then m
+  else match round env host m with Some m -> run_wide env host width (left - 1) m | None -> m
+
+let run_protocol payload =
+  only "payload" payload
+    [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "detail" ];
+  checked_version "payload" payload;
+  let wants, host = host_of (optional payload "host") in
+  let config = config (Option.value (optional payload "config") ~default:(Object [])) wants in
+  let settings = Array.of_list (List.concat (List.mapi (choreography config) (list "payload" payload "choreographies"))) in
+  if settings = [||] then refused "choreographies" "choreographies" "there is nothing to run";
+  let concurrency = num "payload" payload "concurrency" in
+  let env sid = if sid < Array.length settings then settings.(sid) else settings.(0) in
+  let started = boot env (Array.length settings) in
+  let limit = num "payload" payload "max_steps" in
+  let m = if concurrency <= 1 then run env host limit started else run_wide env host concurrency limit started in
+  let role_of sid i =
+    match List.nth_opt (env sid).e_programs i with Some p -> p.p_role | None -> "?"
+  in
+  let detail = match optional payload "detail" with Some b -> as_bool "payload.detail" b | None -> false in
+  let session s =
+    Object [ Wire.version; ("sid", int s.s_id); ("terminal", Bool (s.s_end <> None)) ]
+  in
+  Object
+    ([ Wire.version;
+       ("trace", Array (List.rev_map (fun (((_, sid), _) as e) -> Wire.event_json (role_of sid) e) m.trace));
+       ("sessions", Array (List.map session m.sessions));
+       ("steps_executed", int m.steps);
+       ("concurrency", int concurrency);
+       ("status", String (status_name (status_of m)));
+       ( "effect_exchanges",
+         Array (List.rev_map (fun x -> Wire.exchange_json (role_of x.x_at.at_session) x) m.exchanges) ) ]
+    @ if detail then [ ("final_states", Array (List.map session_state m.sessions)) ] else [])
+
+let project_all payload =
+  only "payload" payload [ "global_type"; "roles" ];
+  let global = Wire.global "global_type" (field "payload" payload "global_type") in
+  let types = projected "global_type" global (roles_of "payload" payload) in
+  Object [ Wire.version; ("local_types", Object (List.map (fun (role, t) -> (role, Wire.local_json t)) types)) ]
+
+let answer line =
+  let error code path message =
+    Object
+      [ Wire.version;
+        ("error", Object [ ("code", String code); ("path", String path); ("message", String message) ]) ]
+  in
+  try
+    let json = parse line in
+    match optional json "operation" with
+    | None -> run_protocol json
+    | Some operation -> (
+        only "envelope" json [ "schema_version"; "operation"; "payload" ];
+        checked_version "envelope" json;
+        let payload = field "envelope" json "payload" in
+        match operation with
+        | String "runProtocol" -> run_protocol payload
+        | String "project" -> project_all payload
+        | _ -> refused "operation" "operation" "is not one that this runner has")
+  with
+  | Malformed message -> error "malformed" "" message
+  | Refused (code, path, message) -> error code path message
+  | Unscripted at -> error "unscripted" at "the script has no answer for this effect"
+  | Stack_overflow -> error "too_deep" "" "the document needs more stack than there is"
+
+let () =
+  try
+    while true do
+      let line = input_line stdin in
+      if line <> "" then (
+        print_string (to_string (answer line));
+        print_newline ())
+    done
+  with End_of_file -> ()

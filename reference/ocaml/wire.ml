@@ -1,0 +1,232 @@
+(* The machine's objects as JSON, after the specification, sections 10.2 and 10.3. *)
+
+open Reference
+open Json
+
+(* Natural numbers of a protocol, by their decimal text. *)
+
+let ten = N.of_nat 10
+
+let n_of_text path text =
+  if text = "" then refuse path "must be a whole number";
+  String.fold_left
+    (fun sum c ->
+      if c < '0' || c > '9' then refuse path "must be a whole number";
+      N.add (N.mul sum ten) (N.of_nat (Char.code c - 48)))
+    N0 text
+
+let rec text_of_n n =
+  let rest, digit = N.div_eucl n ten in
+  (if rest = N0 then "" else text_of_n rest) ^ string_of_int (N.to_nat digit)
+
+(* Sorts and types. *)
+
+let rec sort path = function
+  | String "unit" -> SUnit
+  | String "nat" -> SNat
+  | String "bool" -> SBool
+  | String "string" -> SString
+  | String "real" -> SReal
+  | Object [ ("vector", Number n) ] -> SVector (n_of_text path n)
+  | Object [ ("prod", Array [ a; b ]) ] -> SProd (sort path a, sort path b)
+  | _ -> refuse path "is no sort"
+
+let rec sort_json = function
+  | SUnit -> String "unit"
+  | SNat -> String "nat"
+  | SBool -> String "bool"
+  | SString -> String "string"
+  | SReal -> String "real"
+  | SVector n -> Object [ ("vector", Number (text_of_n n)) ]
+  | SProd (a, b) -> Object [ ("prod", Array [ sort_json a; sort_json b ]) ]
+
+let label path json =
+  only path json [ "name"; "sort" ];
+  { l_name = str path json "name"; l_sort = sort (path ^ ".sort") (field path json "sort") }
+
+let label_json l = Object [ ("name", String l.l_name); ("sort", sort_json l.l_sort) ]
+
+let rec global path json =
+  match str path json "kind" with
+  | "end" -> only path json [ "kind" ]; GEnd
+  | "var" -> only path json [ "kind"; "name" ]; GVar (str path json "name")
+  | "rec" ->
+      only path json [ "kind"; "var"; "body" ];
+      GRec (str path json "var", global (path ^ ".body") (field path json "body"))
+  | "comm" ->
+      only path json [ "kind"; "sender"; "receiver"; "branches" ];
+      let branch i json =
+        let path = Printf.sprintf "%s.branches[%d]" path i in
+        only path json [ "label"; "continuation" ];
+        (label (path ^ ".label") (field path json "label"), global path (field path json "continuation"))
+      in
+      GComm (str path json "sender", str path json "receiver", List.mapi branch (list path json "branches"))
+  | other -> refuse path ("`" ^ other ^ "` is no kind of global type")
+
+let rec local_json t =
+  let comm kind partner branches =
+    let branch (l, k) = Object [ ("label", label_json l); ("continuation", local_json k) ] in
+    Object [ ("kind", String kind); ("partner", String partner); ("branches", Array (List.map branch branches)) ]
+  in
+  match t with
+  | LEnd -> Object [ ("kind", String "end") ]
+  | LVar x -> Object [ ("kind", String "var"); ("name", String x) ]
+  | LRec (x, body) -> Object [ ("kind", String "rec"); ("var", String x); ("body", local_json body) ]
+  | LSend (p, bs) -> comm "send" p bs
+  | LRecv (p, bs) -> comm "recv" p bs
+
+(* Values, in the form that needs no sort: a real or a vector is its text, as the machine carries it. *)
+
+let rec value path = function
+  | Null -> VUnit
+  | Bool b -> VBool b
+  | Number n -> VNat (n_of_text path n)
+  | String s -> VStr s
+  | Array [ a; b ] -> VProd (value path a, value path b)
+  | Object [ ("endpoint", Array [ sid; String role ]) ] -> VEndpoint (as_int path sid, role)
+  | _ -> refuse path "is no value"
+
+let rec value_json = function
+  | VUnit -> Null
+  | VBool b -> Bool b
+  | VNat n -> Number (text_of_n n)
+  | VStr s -> String s
+  | VProd (a, b) -> Array [ value_json a; value_json b ]
+  | VEndpoint (sid, role) -> Object [ ("endpoint", Array [ int sid; String role ]) ]
+
+(* Instructions: an array of the mnemonic and its operands, tables and constants in place. *)
+
+let pair path = function
+  | Array [ a; b ] -> (as_int path a, as_int path b)
+  | _ -> refuse path "must be [target, register]"
+
+let instr path json =
+  let int = as_int path in
+  let ints = function Array xs -> List.map int xs | _ -> refuse path "must be an array of positions" in
+  match json with
+  | Array [ String "Send"; chan; val_ ] -> ISend (int chan, int val_)
+  | Array [ String "Receive"; chan; dst ] -> IReceive (int chan, int dst)
+  | Array [ String "Offer"; chan; val_; l ] -> IOffer (int chan, int val_, label path l)
+  | Array [ String "Choose"; chan; Array rows ] -> IChoose (int chan, List.map (pair path) rows)
+  | Array [ String "Decide"; chan; rows ] -> IDecide (int chan, ints rows)
+  | Array [ String "Invoke"; arg; dst; String interface; String operation; answer ] ->
+      IInvoke (int arg, int dst, interface, operation, sort path answer)
+  | Array [ String "Set"; dst; v ] -> ISet (int dst, value path v)
+  | Array [ String "Move"; dst; src ] -> IMove (int dst, int src)
+  | Array [ String "Jump"; target ] -> IJump (int target)
+  | Array [ String "Branch"; on; rows ] -> IBranch (int on, ints rows)
+  | Array [ String "Yield" ] -> IYield
+  | Array [ String "Halt" ] -> IHalt
+  | _ -> refuse path "is no instruction"
+
+let program path json =
+  only path json [ "role"; "registers"; "code" ];
+  let code = List.mapi (fun i -> instr (Printf.sprintf "%s.code[%d]" path i)) (list path json "code") in
+  { p_role = str path json "role"; p_registers = num path json "registers"; p_code = code }
+
+(* What the host is asked and what it answers, as in docs/host.md. *)
+
+let request_json = function
+  | QSend (partner, l, v) ->
+      [ ("kind", String "send_decision"); ("partner", String partner); ("label", String l.l_name);
+        ("sort", sort_json l.l_sort); ("payload", value_json v) ]
+  | QReceive (partner, l, v) ->
+      [ ("kind", String "receive"); ("partner", String partner); ("label", String l.l_name);
+        ("sort", sort_json l.l_sort); ("payload", value_json v) ]
+  | QChoose (partner, ls) ->
+      [ ("kind", String "choose"); ("partner", String partner);
+        ("labels", Array (List.map (fun l -> String l.l_name) ls)) ]
+  | QInvoke (interface, operation, v) ->
+      [ ("kind", String "invoke_step"); ("interface", String interface); ("operation", String operation);
+        ("argument", value_json v) ]
+
+let answer path json =
+  match str path json "status" with
+  | "blocked" -> OBlocked
+  | "pending" -> OPending
+  | "failure" ->
+      let failure = field path json "failure" in
+      OFailed (str path failure "kind", str path failure "message")
+  | "success" -> (
+      let response = field path json "response" in
+      let present key = match response with Object fields -> List.assoc_opt key fields | _ -> None in
+      match str path response "kind" with
+      | "send_decision" -> (
+          match (str path response "decision", present "payload") with
+          | "deliver", None -> OSend Deliver
+          | "deliver", Some v -> OSend (Replace (value path v))
+          | "drop", None -> OSend Drop
+          | "defer", None -> OSend Defer
+          | _ -> refuse path "is no decision")
+      | "receive" -> OReceive (Option.map (value path) (present "payload"))
+      | "choose" -> OChoose (num path response "position")
+      | "invoke_step" -> OInvoke (value path (field path response "answer"))
+      | other -> refuse path ("`" ^ other ^ "` is no kind of response"))
+  | other -> refuse path ("`" ^ other ^ "` is no status")
+
+let answer_json = function
+  | OBlocked -> Object [ ("status", String "blocked") ]
+  | OPending -> Object [ ("status", String "pending") ]
+  | OFailed (kind, message) ->
+      Object [ ("status", String "failure"); ("failure", Object [ ("kind", String kind); ("message", String message) ]) ]
+  | found ->
+      let kind, fields =
+        match found with
+        | OSend Deliver -> ("send_decision", [ ("decision", String "deliver") ])
+        | OSend (Replace v) -> ("send_decision", [ ("decision", String "deliver"); ("payload", value_json v) ])
+        | OSend Drop -> ("send_decision", [ ("decision", String "drop") ])
+        | OSend Defer -> ("send_decision", [ ("decision", String "defer") ])
+        | OReceive None -> ("receive", [])
+        | OReceive (Some v) -> ("receive", [ ("payload", value_json v) ])
+        | OChoose n -> ("choose", [ ("position", int n) ])
+        | OInvoke v -> ("invoke_step", [ ("answer", value_json v) ])
+        | OFailed _ | OBlocked | OPending -> ("", [])
+      in
+      Object [ ("status", String "success"); ("response", Object (("kind", String kind) :: fields)) ]
+
+(* Events. *)
+
+let version = ("schema_version", String "lean_bridge.v1")
+
+let fault_code = function
+  | FType -> "type"
+  | FLabel -> "label"
+  | FChannel -> "channel"
+  | FInvoke -> "invoke"
+  | FRegister -> "register"
+  | FPc -> "pc"
+  | FBuffer -> "buffer"
+
+let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
+
+let event_json role_of ((round, sid), event) =
+  let put kind fields =
+    Object (version :: ("kind", String kind) :: ("tick", int round) :: ("session", int sid) :: fields)
+  in
+  let message kind (from, to_) l =
+    put kind [ ("sender", String from); ("receiver", String to_); ("label", String l.l_name) ]
+  in
+  let role i = ("role", String (role_of i)) in
+  let fault kind i f = put kind [ role i; ("reason", String ("machine.fault." ^ fault_code f)) ] in
+  match event with
+  | EOpened -> put "opened" []
+  | ESent (e, l) -> message "sent" e l
+  | EReceived (e, l) -> message "received" e l
+  | EOffered (e, l) -> message "offered" e l
+  | EChose (e, l) -> message "chose" e l
+  | EInvoked (i, interface, operation) -> put "invoked" [ role i; ("label", String (interface ^ "." ^ operation)) ]
+  | EHalted i -> put "halted" [ role i ]
+  | EFailureBranch (i, f) -> fault "failure_branch_entered" i f
+  | EFaulted (i, f) -> fault "faulted" i f
+  | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]
+
+let exchange_json role_of x =
+  let at = x.x_at in
+  Object
+    [ ("operation_id", String (Printf.sprintf "%d/%d/%d" at.at_session at.at_coroutine at.at_counter));
+      ("body",
+        Object
+          (("role", String (role_of at.at_coroutine))
+          :: ("state", Array (List.map value_json x.x_registers))
+          :: request_json x.x_request));
+      ("outcome", answer_json x.x_answer) ]

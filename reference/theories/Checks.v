@@ -1,0 +1,66 @@
+(** Every named theorem, and what it assumes. `cargo xtask prove` reads what this prints and refuses anything but
+    "Closed under the global context" for each. *)
+
+From Motet Require Import Values Types TypesFacts Code Session SessionFacts Machine MachineFacts Heap HeapFacts
+  Durability Authority.
+
+(* Types and their monitor *)
+Print Assumptions monitor_is_type.
+Print Assumptions monitor_is_trace_language.
+Print Assumptions advance_wellformed.
+
+(* Steps *)
+Print Assumptions step_preserves_typing.
+Print Assumptions nothing_by_halves.
+
+(* Runs *)
+Print Assumptions step_deterministic.
+Print Assumptions run_splits.
+Print Assumptions round_preserves_typing.
+Print Assumptions boot_typed.
+Print Assumptions run_preserves_typing.
+Print Assumptions run_follows_types.
+
+(* Waves *)
+Print Assumptions disjoint_steps_commute.
+Print Assumptions disjoint_steps_see_nothing.
+Print Assumptions certified_wave_refines.
+Print Assumptions one_is_equality.
+
+(* Heap *)
+Print Assumptions replay_deterministic.
+Print Assumptions replay_composes.
+Print Assumptions nullifiers_grow.
+Print Assumptions nullifiers_grow_in_replay.
+Print Assumptions consume_nullifies.
+Print Assumptions consumed_once.
+Print Assumptions consumed_not_active.
+Print Assumptions refused_changes_nothing.
+Print Assumptions proofs_verify.
+
+(* Durability *)
+Print Assumptions rows_legal.
+Print Assumptions wal_sync_legal.
+Print Assumptions internal_needs_internal.
+Print Assumptions outside_wal_sync_illegal.
+Print Assumptions untimed_wal_sync_illegal.
+Print Assumptions may_escalate_spec.
+Print Assumptions rank_monotone.
+Print Assumptions recovery_rank_monotone.
+Print Assumptions terminal_stays.
+Print Assumptions finalized_means_top.
+Print Assumptions recovered_rank.
+Print Assumptions crossed_gate.
+Print Assumptions reuse_is_finalized.
+Print Assumptions terminal_truth.
+Print Assumptions soft_safe_not_reexecuted.
+Print Assumptions recover_again.
+
+(* Results and ownership *)
+Print Assumptions late_result_rejected.
+Print Assumptions accepted_once.
+Print Assumptions handoff_revokes_first.
+Print Assumptions handoff_well_held.
+Print Assumptions handoff_generation.
+Print Assumptions handoff_settles_each.
+Print Assumptions invalidated_by_handoff_is_late.

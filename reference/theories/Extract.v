@@ -1,0 +1,15 @@
+(** Extraction to OCaml. [nat] becomes the machine integer: positions, counts and ids only; a protocol's own numbers are
+    [N], which stays as Coq has it. Strings become native ones. *)
+
+From Coq Require Extraction.
+From Coq Require Import ExtrOcamlBasic ExtrOcamlNatInt ExtrOcamlNativeString.
+From Coq Require Import NArith String List.
+From Motet Require Import Values Types Project Code Session Machine Compile Heap.
+
+Extraction Language OCaml.
+
+Extraction "reference.ml"
+  has_sort default_of project wellformed advance head heads
+  compile boot round run wave certified status_of
+  replay empty active prove leaf verify resource_root nullifier_root commitment
+  N.of_nat N.to_nat N.add N.mul N.div_eucl N.eqb N.ltb.

@@ -1,0 +1,153 @@
+(** Sessions in order of opening, a queue of those that are ready, and rounds.
+
+    A canonical round takes the first ready session and lets it make one step; a session that is still ready goes to
+    the end of the queue. Within a session the running coroutine goes on until it waits, yields or ends; then the next
+    ready one in cyclic order runs. *)
+
+From Coq Require Import NArith String List Bool Arith.
+From Motet Require Import Values Types Code Session.
+Import ListNotations.
+Open Scope list_scope.
+
+Definition ready (k : coroutine) : bool := match k_gate k with Open => true | _ => false end.
+
+Fixpoint first_ready (ks : list coroutine) (i : nat) : option nat :=
+  match ks with
+  | [] => None
+  | k :: rest => if ready k then Some i else first_ready rest (S i)
+  end.
+
+(** The next ready coroutine at or behind [from], in cyclic order. *)
+Definition next_ready (ks : list coroutine) (from : nat) : option nat :=
+  match first_ready (skipn from ks) from with
+  | Some i => Some i
+  | None => first_ready (firstn from ks) 0
+  end.
+
+Definition live (s : session) : bool := match s_end s with None => true | Some _ => false end.
+
+Definition runnable (s : session) : bool := live s && existsb ready (s_coroutines s).
+
+Definition all_halted (s : session) : bool :=
+  forallb (fun k => match k_gate k with Halted => true | _ => false end) (s_coroutines s).
+
+Definition at_ (current : nat) (end_ : option terminal) (s : session) : session :=
+  mk_session (s_id s) (s_coroutines s) (s_queues s) current end_.
+
+(** What a session's step leaves behind: the session, its events, its exchanges. *)
+Definition moved_on : Set := (session * list event * list exchange)%type.
+
+(** One step of a session, its end included. *)
+Definition advance_session (env : setting) (h : host) (s : session) : moved_on :=
+  if negb (live s) then (s, [], []) else
+  match next_ready (s_coroutines s) (s_current s) with
+  | None => (s, [], [])
+  | Some i =>
+      let r := step env h s i in
+      let s' := r_session r in
+      match r_outcome r with
+      | Faults f =>
+          (at_ i (Some TFaulted) s', r_events r ++ [EFailureBranch i f; EFaulted i f; ETerminal TFaulted],
+           r_exchanges r)
+      | Done =>
+          if all_halted s' then (at_ i (Some TClosed) s', r_events r ++ [ETerminal TClosed], r_exchanges r)
+          else (at_ i None s', r_events r, r_exchanges r)
+      | Yielded => (at_ (Nat.modulo (S i) (length (s_coroutines s))) None s', r_events r, r_exchanges r)
+      | Ran | Waits _ => (at_ i None s', r_events r, r_exchanges r)
+      end
+  end.
+
+(** * The machine
+
+    Every session has a setting of its own: sessions of several protocols run side by side. *)
+
+Record machine : Set := mk_machine {
+  sessions : list session;
+  ready_queue : list nat;
+  rounds : nat;
+  steps : nat;
+  (** Newest first: the round, the session, the event. *)
+  trace : list (nat * nat * event);
+  exchanges : list exchange }.
+
+Definition start (p : program) (t : ltype) (sid : nat) : coroutine :=
+  mk_coroutine (p_role p) 0 (VEndpoint sid (p_role p) :: repeat VUnit (p_registers p - 1)) (head t) Open 0.
+
+Definition open (env : setting) (sid : nat) : session :=
+  mk_session sid (map (fun pt => start (fst pt) (snd pt) sid) (combine (e_programs env) (e_types env))) [] 0 None.
+
+Definition boot (env : nat -> setting) (count : nat) : machine :=
+  let ids := seq 0 count in
+  mk_machine (map (fun sid => open (env sid) sid) ids) ids 0 0 (rev (map (fun sid => (0, sid, EOpened)) ids)) [].
+
+Definition stamped (round sid : nat) (es : list event) : list (nat * nat * event) :=
+  map (fun e => (round, sid, e)) es.
+
+(** Puts a session's step into the machine. The clock has advanced before: the first round's events carry 1. *)
+Definition committed (sid : nat) (done : moved_on) (m : machine) : machine :=
+  let '(s, es, xs) := done in
+  mk_machine (replace sid s (sessions m))
+    (ready_queue m ++ (if runnable s then [sid] else []))
+    (rounds m) (S (steps m))
+    (rev (stamped (rounds m) sid es) ++ trace m)
+    (rev xs ++ exchanges m).
+
+Definition tick (m : machine) : machine :=
+  mk_machine (sessions m) (ready_queue m) (S (rounds m)) (steps m) (trace m) (exchanges m).
+
+Definition popped (n : nat) (m : machine) : machine :=
+  mk_machine (sessions m) (skipn n (ready_queue m)) (rounds m) (steps m) (trace m) (exchanges m).
+
+(** A canonical round. *)
+Definition round (env : nat -> setting) (h : host) (m : machine) : option machine :=
+  match ready_queue m with
+  | [] => None
+  | sid :: _ =>
+      match nth_error (sessions m) sid with
+      | None => None
+      | Some s => Some (committed sid (advance_session (env sid) h s) (popped 1 (tick m)))
+      end
+  end.
+
+(** At most [n] canonical rounds. *)
+Fixpoint run (env : nat -> setting) (h : host) (n : nat) (m : machine) : machine :=
+  match n with
+  | O => m
+  | S n => match round env h m with Some m => run env h n m | None => m end
+  end.
+
+(** * Waves
+
+    A wave is a list of different ready sessions. Each is stepped from the machine as it stood before the wave, as
+    independent workers would do it, and the results are committed in pick order. *)
+
+Fixpoint distinct (ids : list nat) : bool :=
+  match ids with
+  | [] => true
+  | i :: rest => negb (existsb (Nat.eqb i) rest) && distinct rest
+  end.
+
+(** What a certificate says: the picks are the first of the queue, they differ, and each is there and can run. *)
+Definition certified (m : machine) (width : nat) : bool :=
+  let picks := firstn width (ready_queue m) in
+  Nat.leb width (length (ready_queue m)) && distinct picks &&
+  forallb (fun sid => match nth_error (sessions m) sid with Some s => runnable s | None => false end) picks.
+
+Definition stepped_from (env : nat -> setting) (h : host) (m : machine) (sid : nat) : list (nat * moved_on) :=
+  match nth_error (sessions m) sid with
+  | Some s => [(sid, advance_session (env sid) h s)]
+  | None => []
+  end.
+
+Definition wave (env : nat -> setting) (h : host) (width : nat) (m : machine) : machine :=
+  let picks := firstn width (ready_queue m) in
+  let results := flat_map (stepped_from env h m) picks in
+  fold_left (fun m r => committed (fst r) (snd r) m) results (popped width (tick m)).
+
+Inductive status : Set := SCompleted | SFaulted | SStuck | SMaxSteps.
+
+Definition status_of (m : machine) : status :=
+  if existsb live (sessions m) then
+    match ready_queue m with [] => SStuck | _ => SMaxSteps end
+  else if existsb (fun s => match s_end s with Some TFaulted => true | _ => false end) (sessions m) then SFaulted
+  else SCompleted.

@@ -1,0 +1,315 @@
+//! One case: a protocol with everything that decides its run, run here and in the reference.
+
+use super::encode::{config_json, programs_json, roles_json, wants_json};
+use super::recorder::Recorder;
+use super::runner::Runner;
+use crate::dice::Dice;
+use crate::generate::{Size, protocol, wild};
+use crate::mutant::harmless;
+use crate::walk::Setup;
+use crate::witness::{Mood, Moody};
+use motet_bridge::event_json;
+use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
+use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, Gate};
+use motet_runtime::{Schedule, SeededHost};
+use motet_types::{CoroutineId, EffectKind, EffectKinds, GlobalType, ImageParts, Instr, SessionId, TableRow};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// JSON cannot share what several branches lead to, so protocols that grow too much are not taken.
+const MOST_JSON: usize = 24 << 10;
+
+/// Everything that decides a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// The global type, as JSON.
+    pub global: Json,
+    /// Whether the code invokes the host after each communication.
+    pub hooks: bool,
+    /// How many instructions that change nothing are put into the code, drawn from the seed.
+    pub padding: u32,
+    /// The seed of the host and of the padding.
+    pub seed: u64,
+    /// What the host does besides answering.
+    pub mood: Mood,
+    /// What the host is asked about.
+    pub wants: EffectKinds,
+    /// The edges' buffers.
+    pub buffer: BufferConfig,
+    /// How many sessions there are.
+    pub sessions: usize,
+    /// The width of a wave; 1 is the canonical schedule.
+    pub wave: u32,
+    /// The most steps of all sessions together.
+    pub limit: u64,
+}
+
+/// The first difference between the two.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// What differs.
+    pub what: String,
+    /// Where, counted in its list.
+    pub at: usize,
+    /// What was seen here, one line each.
+    pub here: Vec<String>,
+    /// What the reference says.
+    pub reference: Vec<String>,
+}
+
+/// What a case came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether the protocol was refused by both.
+    pub refused: bool,
+    /// Events that were compared.
+    pub events: usize,
+    /// Exchanges that were compared.
+    pub exchanges: usize,
+    /// Whether the run completed.
+    pub completed: bool,
+    /// Whether some session faulted.
+    pub faulted: bool,
+}
+
+impl Case {
+    /// The case of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let global = loop {
+            let size = Size {
+                min_roles: 2,
+                max_roles: 2 + dice.below(4) as u16,
+                messages: 2 + dice.below(12),
+                depth: 1 + dice.below(3),
+                parallel: false,
+                endless: dice.one_in(2),
+                careless: 24,
+            };
+            let global = if dice.one_in(4) { wild(dice.rng(), &size) } else { protocol(dice.rng(), &size) };
+            if let Some(json) =
+                super::global_json(&global).filter(|json| json.to_string().len() <= MOST_JSON && acts(json))
+            {
+                break json;
+            }
+        };
+        let mood = match dice.below(8) {
+            0..=4 => Mood::Reliable,
+            5 => Mood::Failing(7 + dice.below(40) as u32),
+            6 => Mood::Deferring(2 + dice.below(9) as u32),
+            _ => Mood::Dropping(3 + dice.below(20) as u32),
+        };
+        let mut wants = EffectKinds::NONE.with(EffectKind::Choose);
+        for kind in [EffectKind::SendDecision, EffectKind::Receive, EffectKind::InvokeStep] {
+            if dice.one_in(2) || kind == EffectKind::SendDecision && mood != Mood::Reliable {
+                wants = wants.with(kind);
+            }
+        }
+        let capacity = *dice.pick(&[1, 1, 2, 3, 64]);
+        let policy = match dice.below(6) {
+            0 => BackpressurePolicy::Drop,
+            1 => BackpressurePolicy::Error,
+            2 => BackpressurePolicy::Resize { max: capacity + dice.below(4) as u16 },
+            _ => BackpressurePolicy::Block,
+        };
+        let mode = if dice.one_in(5) { BufferMode::LatestValue } else { BufferMode::Fifo };
+        let sessions = 1 + dice.below(3);
+        Self {
+            global,
+            hooks: dice.one_in(4),
+            padding: if dice.one_in(2) { 1 + dice.below(6) as u32 } else { 0 },
+            seed,
+            mood,
+            wants,
+            buffer: BufferConfig { mode, capacity, policy },
+            sessions,
+            wave: if dice.one_in(3) { 2 + dice.below(3) as u32 } else { 1 },
+            limit: 20 + dice.below(120 * sessions) as u64,
+        }
+    }
+
+    /// The global type, read back.
+    pub fn protocol(&self) -> Result<GlobalType, String> {
+        let source = Source::from_text("case.json", &self.global.to_string()).map_err(|error| error.to_string())?;
+        load(&source).map_err(|refusals| format!("{refusals:?}"))
+    }
+
+    /// Puts instructions into the code that change no type, as long as the image still verifies.
+    fn padded(&self, mut parts: ImageParts) -> ImageParts {
+        let mut dice = Dice::new(!self.seed);
+        for _ in 0..self.padding {
+            let mut next = parts.clone();
+            harmless(&mut dice, &mut next);
+            next.effects.iter_mut().for_each(|effect| effect.may_block = false);
+            fill_branches(&mut dice, &mut next);
+            // A host that does not want to be invoked answers nothing but unit.
+            let answered = next.effects.len() == parts.effects.len() || self.wants.contains(EffectKind::InvokeStep);
+            if answered && CodeImage::verify(next.clone()).is_ok() {
+                parts = next;
+            }
+        }
+        parts
+    }
+
+    /// Runs the case in both and compares.
+    pub fn run(&self, runner: &mut Runner) -> Result<Result<Outcome, Difference>, String> {
+        let global = self.protocol()?;
+        if let Err(refusals) = check(&global) {
+            return Err(format!("the case's protocol is ill-formed: {refusals:?}"));
+        }
+        let Ok(projection) = project(&global) else {
+            let payload = json!({"global_type": self.global, "roles": global.names.roles});
+            let reply = ask(runner, "project", &payload)?;
+            let refused = reply["error"]["code"] == "projection";
+            return Ok(match refused {
+                true => Ok(Outcome { refused, ..Outcome::default() }),
+                false => Err(one("projection", "refused", &reply.to_string())),
+            });
+        };
+        let options = EmitOptions { step_hooks: self.hooks };
+        let parts = compile_with(&global, options).map_err(|error| format!("compile: {error}"))?;
+        let image = CodeImage::verify(self.padded(parts)).map_err(|error| format!("verify: {error}"))?;
+        let image = Arc::new(image);
+        let local = projection_json(&projection).map_err(|error| error.to_string())?;
+        let local: Json = serde_json::from_str(&local).map_err(|error| error.to_string())?;
+        self.compare(&image, &local, runner)
+    }
+
+    fn compare(
+        &self,
+        image: &Arc<CodeImage>,
+        local: &Json,
+        runner: &mut Runner,
+    ) -> Result<Result<Outcome, Difference>, String> {
+        let payload = json!({"global_type": self.global, "roles": roles_json(image)});
+        let reply = ask(runner, "project", &payload)?;
+        if reply["local_types"] != *local {
+            return Ok(Err(one("projection", &local.to_string(), &reply.to_string())));
+        }
+        let host = Recorder::new(Moody { inner: SeededHost::new(self.seed), mood: self.mood }, self.wants);
+        let mut setup = Setup::default().sessions(self.sessions).limit(self.limit);
+        setup.schedule = Schedule { wave: self.wave, ..Schedule::canonical() };
+        setup.config.buffer = self.buffer;
+        let mut runtime = setup.guest(image)?;
+        let status = runtime.run(&host).map_err(|error| error.to_string())?;
+        let exchanges = host.into_exchanges();
+        let script: Vec<Json> =
+            exchanges.iter().map(|x| json!({"operation_id": x["operation_id"], "outcome": x["outcome"]})).collect();
+        let payload = json!({
+            "schema_version": "lean_bridge.v1",
+            "choreographies": [{
+                "schema_version": "lean_bridge.v1",
+                "global_type": self.global,
+                "roles": roles_json(image),
+                "programs": programs_json(image)?,
+                "sessions": self.sessions,
+            }],
+            "concurrency": self.wave,
+            "max_steps": self.limit,
+            "config": config_json(&self.buffer, setup.config.max_payload_bytes),
+            "host": {"wants": wants_json(self.wants), "script": script},
+            "detail": true,
+        });
+        let reply = ask(runner, "runProtocol", &payload)?;
+        if reply.get("error").is_some() {
+            return Ok(Err(one("answer", "a run", &reply.to_string())));
+        }
+        let events: Vec<Json> =
+            runtime.machine().events().iter().map(|event| from_one(event_json(image, event))).collect();
+        if let Some(difference) = differs("events", &events, &reply["trace"]) {
+            return Ok(Err(difference));
+        }
+        if let Some(difference) = differs("effect exchanges", &exchanges, &reply["effect_exchanges"]) {
+            return Ok(Err(difference));
+        }
+        let machine = runtime.machine();
+        let alive: Vec<SessionId> = machine.sessions().collect();
+        let gate = |session: SessionId, role: usize| match machine.gate(session, CoroutineId(role as u16)) {
+            Some(Gate::Open | Gate::NextBurst) => "ready",
+            Some(Gate::Message(_)) => "recv_wait",
+            Some(Gate::Room(_)) => "send_wait",
+            Some(Gate::Halted) => "done",
+            Some(Gate::Answer) => "invoke_wait",
+            None => "?",
+        };
+        let states: Vec<Json> = (0..self.sessions)
+            .map(|at| SessionId(at as u64))
+            .map(|session| match alive.contains(&session) {
+                true => json!((0..image.role_count()).map(|role| gate(session, role)).collect::<Vec<_>>()),
+                false => json!("ended"),
+            })
+            .collect();
+        let stated = |state: &Json| match state["status"] == "active" {
+            true => state["coroutines"].as_array().into_iter().flatten().map(|k| k["status"].clone()).collect(),
+            false => json!("ended"),
+        };
+        let theirs: Json = reply["final_states"].as_array().into_iter().flatten().map(stated).collect();
+        if let Some(difference) = differs("final states", &states, &theirs) {
+            return Ok(Err(difference));
+        }
+        let counted = json!([status.name(), machine.tally().steps]);
+        let theirs = json!([reply["status"], reply["steps_executed"]]);
+        if counted != theirs {
+            return Ok(Err(one("status and steps", &counted.to_string(), &theirs.to_string())));
+        }
+        Ok(Ok(Outcome {
+            refused: false,
+            events: events.len(),
+            exchanges: exchanges.len(),
+            completed: status.name() == "completed",
+            faulted: !runtime.faults().is_empty(),
+        }))
+    }
+}
+
+/// Rounds are counted from 0 here and from 1 in the specification (deviation `tick-origin` of docs/parity.md).
+fn from_one(mut event: Json) -> Json {
+    if event["kind"] != "opened"
+        && let Some(tick) = event["tick"].as_u64()
+    {
+        event["tick"] = (tick + 1).into();
+    }
+    event
+}
+
+/// Gives branches without rows two, both to the next instruction but one of the same role, or to the next.
+fn fill_branches(dice: &mut Dice, parts: &mut ImageParts) {
+    for role in parts.roles.clone() {
+        for pc in role.code_start..role.code_end {
+            let Ok(Instr::Branch { table, .. }) = Instr::decode(parts.code[pc as usize]) else { continue };
+            let next = TableRow { target: (pc + 1).min(role.code_end - 1), dst: 0 };
+            if let Some(rows) = parts.tables.get_mut(table as usize)
+                && rows.is_empty()
+                && dice.one_in(2)
+            {
+                rows.extend([next, next]);
+            }
+        }
+    }
+}
+
+/// Whether anybody does anything: JSON names only the roles that do.
+pub(super) fn acts(global: &Json) -> bool {
+    match global["kind"].as_str() {
+        Some("comm") => true,
+        Some("rec") => acts(&global["body"]),
+        _ => false,
+    }
+}
+
+fn ask(runner: &mut Runner, operation: &str, payload: &Json) -> Result<Json, String> {
+    let request = json!({"schema_version": "lean_bridge.v1", "operation": operation, "payload": payload});
+    runner.ask(&request).map_err(|error| error.to_string())
+}
+
+fn one(what: &str, here: &str, reference: &str) -> Difference {
+    Difference { what: what.into(), at: 0, here: vec![here.into()], reference: vec![reference.into()] }
+}
+
+/// The first place at which two lists differ.
+fn differs(what: &str, here: &[Json], reference: &Json) -> Option<Difference> {
+    let reference = reference.as_array().map(Vec::as_slice).unwrap_or_default();
+    let at = (0..here.len().max(reference.len())).find(|at| here.get(*at) != reference.get(*at))?;
+    let lines = |list: &[Json]| list.iter().map(Json::to_string).collect();
+    Some(Difference { what: what.into(), at, here: lines(here), reference: lines(reference) })
+}

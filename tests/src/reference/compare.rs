@@ -1,0 +1,59 @@
+//! The lane itself.
+
+use super::case::{Case, Outcome};
+use super::runner::Runner;
+use super::shrink::shrink;
+use super::tell::tell;
+use crate::lane::Lane;
+use std::sync::{Mutex, PoisonError};
+
+/// The share of a plain run; the full lane takes 100,000.
+const SHARE: u64 = 2_000;
+
+#[derive(Debug, Default)]
+struct Seen {
+    refused: u64,
+    completed: u64,
+    faulted: u64,
+    events: u64,
+    exchanges: u64,
+}
+
+/// Runs the lane. The first difference is shrunk and answered as a `.tell` file.
+pub fn differential() -> Result<(), String> {
+    let lane = Lane::new("differential", SHARE);
+    let idle: Mutex<Vec<Runner>> = Mutex::new(Vec::new());
+    let seen = Mutex::new(Seen::default());
+    lane.run(|seed| {
+        let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut runner = waiting.map_or_else(Runner::start, Ok).map_err(|error| error.to_string())?;
+        let case = Case::draw(seed);
+        match case.run(&mut runner)? {
+            Err(difference) => {
+                let (case, difference) = shrink(case, difference, &mut runner);
+                Err(format!("\n{}", tell(&case, &difference)))
+            }
+            Ok(Outcome { refused, events, exchanges, completed, faulted }) => {
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.refused += u64::from(refused);
+                seen.completed += u64::from(completed);
+                seen.faulted += u64::from(faulted);
+                seen.events += events as u64;
+                seen.exchanges += exchanges as u64;
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
+                Ok(())
+            }
+        }
+    })?;
+    let Seen { refused, completed, faulted, events, exchanges } = *seen.lock().unwrap_or_else(PoisonError::into_inner);
+    println!(
+        "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} events \
+         and {exchanges} exchanges compared",
+        lane.cases()
+    );
+    if lane.cases() >= 100 {
+        let enough = completed * 8 > lane.cases() && faulted > 0 && refused > 0 && exchanges > lane.cases();
+        ensure!(enough, "the lane saw too little");
+    }
+    Ok(())
+}

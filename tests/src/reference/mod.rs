@@ -1,0 +1,19 @@
+//! The differential lane: random protocols run here and in the reference semantics (`reference/`), and everything that
+//! both can say about a run compared.
+
+mod case;
+mod compare;
+mod encode;
+mod heap;
+mod recorder;
+mod runner;
+mod shrink;
+mod tell;
+
+pub use case::{Case, Difference};
+pub use compare::differential;
+pub use encode::{global_json, programs_json};
+pub use heap::heaps;
+pub use recorder::Recorder;
+pub use runner::{Runner, RunnerError};
+pub use tell::tell;

@@ -1,0 +1,109 @@
+//! A recorder: a host that asks another host and writes down every exchange in the reference's form.
+
+use super::encode::{sort_json, value_json};
+use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, SendDecision};
+use motet_types::{EffectKinds, Reg};
+use serde_json::{Value as Json, json};
+use std::sync::{Mutex, PoisonError};
+
+/// A host that keeps its exchanges, in the order in which they were made.
+#[derive(Debug)]
+pub struct Recorder<H> {
+    inner: H,
+    wants: EffectKinds,
+    exchanges: Mutex<Vec<Json>>,
+}
+
+impl<H> Recorder<H> {
+    /// A recorder that wants to be asked about `wants`, whatever `inner` wants.
+    pub const fn new(inner: H, wants: EffectKinds) -> Self {
+        Self { inner, wants, exchanges: Mutex::new(Vec::new()) }
+    }
+
+    /// What was exchanged.
+    pub fn into_exchanges(self) -> Vec<Json> {
+        self.exchanges.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn body_json(request: &EffectRequest<'_>) -> Json {
+    let image = request.image;
+    let state = (0..request.state.len()).filter_map(|at| request.state.get(Reg(at as u16)));
+    let state: Vec<Json> = state.map(|value| value_json(image, value)).collect();
+    let mut body = json!({"role": request.role_name(), "state": state});
+    let mut put = |key: &str, value: Json| body[key] = value;
+    match request.body {
+        EffectRequestBody::SendDecision { partner, label, payload }
+        | EffectRequestBody::Receive { partner, label, payload } => {
+            let sends = matches!(request.body, EffectRequestBody::SendDecision { .. });
+            put("kind", if sends { "send_decision" } else { "receive" }.into());
+            put("partner", image.role_name(partner).into());
+            put("label", image.label_name(label).into());
+            put("sort", sort_json(image.sorts(), image.label_sort(label)));
+            put("payload", value_json(image, payload));
+        }
+        EffectRequestBody::Choose { partner, labels } => {
+            put("kind", "choose".into());
+            put("partner", image.role_name(partner).into());
+            put("labels", labels.iter().map(|label| image.label_name(label)).collect());
+        }
+        EffectRequestBody::InvokeStep { argument, .. } => {
+            put("kind", "invoke_step".into());
+            if let Some(part) = request.operation() {
+                put("interface", part.interface.as_str().into());
+                put("operation", part.operation.as_str().into());
+            }
+            put("argument", value_json(image, argument));
+        }
+    }
+    body
+}
+
+fn outcome_json(request: &EffectRequest<'_>, outcome: &EffectOutcome) -> Json {
+    let value = |value| value_json(request.image, value);
+    let response = match outcome {
+        EffectOutcome::Failure(failure) => {
+            let failure = json!({"kind": failure.kind.name(), "message": failure.message});
+            return json!({"status": "failure", "failure": failure});
+        }
+        EffectOutcome::Blocked => return json!({"status": "blocked"}),
+        EffectOutcome::Pending => return json!({"status": "pending"}),
+        EffectOutcome::Success(response) => match response {
+            EffectResponse::SendDecision(decision) => match decision {
+                SendDecision::Deliver => json!({"kind": "send_decision", "decision": "deliver"}),
+                SendDecision::Replace(with) => {
+                    json!({"kind": "send_decision", "decision": "deliver", "payload": value(with.into())})
+                }
+                SendDecision::Drop => json!({"kind": "send_decision", "decision": "drop"}),
+                SendDecision::Defer => json!({"kind": "send_decision", "decision": "defer"}),
+            },
+            EffectResponse::Receive(None) => json!({"kind": "receive"}),
+            EffectResponse::Receive(Some(with)) => json!({"kind": "receive", "payload": value(with.into())}),
+            EffectResponse::Choose(at) => json!({"kind": "choose", "position": at}),
+            EffectResponse::InvokeStep(with) => json!({"kind": "invoke_step", "answer": value(with.into())}),
+        },
+    };
+    json!({"status": "success", "response": response})
+}
+
+impl<H: EffectHandler> EffectHandler for Recorder<H> {
+    fn identity(&self) -> &str {
+        "recorder"
+    }
+
+    fn wants(&self) -> EffectKinds {
+        self.wants
+    }
+
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        let (body, request_at) = (body_json(&request), request.coordinate);
+        let asked = self.inner.wants().contains(request.kind());
+        let outcome = if asked { self.inner.handle_effect(request) } else { EffectOutcome::accept(request.kind()) };
+        let at = request_at;
+        let place = format!("{}/{}/{}", at.session.0, at.coroutine.0, at.counter);
+        let told = outcome_json(&request, &outcome);
+        let exchange = json!({"operation_id": place, "body": body, "outcome": told});
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+        outcome
+    }
+}

@@ -1,0 +1,203 @@
+//! Faults planted in the reference: each is one change of its text, built into a runner of its own, and must be found
+//! by the differential lane.
+
+use crate::prove::Reference;
+use std::path::Path;
+use std::process::Command;
+
+/// How many cases each fault may hide from.
+const CASES: u64 = 4_000;
+
+/// One fault: what stands in a theory, and what stands there instead.
+struct Fault {
+    name: &'static str,
+    theory: &'static str,
+    right: &'static str,
+    wrong: &'static str,
+}
+
+const fn fault(name: &'static str, theory: &'static str, right: &'static str, wrong: &'static str) -> Fault {
+    Fault { name, theory, right, wrong }
+}
+
+/// Each `right` stands exactly once in its theory.
+const FAULTS: &[Fault] = &[
+    fault(
+        "session.send_keeps_type",
+        "Session",
+        "let k := moved pc (k_registers k) next k in\n  match overwritten",
+        "let k := moved pc (k_registers k) (k_type k) k in\n  match overwritten",
+    ),
+    fault(
+        "session.room_wakes_nobody",
+        "Session",
+        "(wake (OnRoom e) (with_queue e rest (put i k s)))",
+        "(with_queue e rest (put i k s))",
+    ),
+    fault("session.queue_is_a_stack", "Session", "(ms ++ [mk_message l v])", "(mk_message l v :: ms)"),
+    fault("session.offered_unsaid", "Session", "if offered then [EOffered e l] else []", "[]"),
+    fault(
+        "session.one_too_many",
+        "Session",
+        "Nat.ltb (length ms) (holds (e_config env))",
+        "Nat.leb (length ms) (holds (e_config env))",
+    ),
+    fault(
+        "session.counter_stays",
+        "Session",
+        "(k_type k) (k_gate k) (S (k_asked k))",
+        "(k_type k) (k_gate k) (k_asked k)",
+    ),
+    fault("session.any_drop_passes", "Session", "if elastic env e l (k_type k) next then\n", "if true then\n"),
+    fault(
+        "session.defer_keeps_turn",
+        "Session",
+        "| OSend Defer => mk_stepped (put i k' s) [] xs Yielded",
+        "| OSend Defer => mk_stepped (put i k' s) [] xs Ran",
+    ),
+    fault(
+        "session.replacement_ignored",
+        "Session",
+        "enqueue env s i k' xs to_ l w next pc offered",
+        "enqueue env s i k' xs to_ l v next pc offered",
+    ),
+    fault(
+        "session.payload_unwritten",
+        "Session",
+        "let k := moved pc (replace dst v (k_registers k)) next k in",
+        "let k := moved pc (k_registers k) next k in",
+    ),
+    fault(
+        "session.overwrites_first",
+        "Session",
+        "| old :: rest => option_map (cons old) (overwrite_last m rest)",
+        "| old :: rest => if label_eqb (m_label old) (m_label m) then Some (m :: rest) else None",
+    ),
+    fault("session.branch_falls_through", "Session", "Some target => on target | None => next", "_ => next"),
+    fault(
+        "machine.first_always",
+        "Machine",
+        "match first_ready (skipn from ks) from with",
+        "match first_ready ks 0 with",
+    ),
+    fault(
+        "machine.queue_is_a_stack",
+        "Machine",
+        "(ready_queue m ++ (if runnable s then [sid] else []))",
+        "((if runnable s then [sid] else []) ++ ready_queue m)",
+    ),
+    fault(
+        "machine.fault_branch_unsaid",
+        "Machine",
+        "[EFailureBranch i f; EFaulted i f; ETerminal TFaulted]",
+        "[EFaulted i f; ETerminal TFaulted]",
+    ),
+    fault(
+        "machine.yield_keeps_turn",
+        "Machine",
+        "at_ (Nat.modulo (S i) (length (s_coroutines s))) None s'",
+        "at_ i None s'",
+    ),
+    fault("machine.fault_ends_nothing", "Machine", "(at_ i (Some TFaulted) s',", "(at_ i None s',"),
+    fault(
+        "project.union_unsorted",
+        "Project",
+        "LRecv p (sorted (both ++ others xs ys))",
+        "LRecv p (both ++ others xs ys)",
+    ),
+    fault(
+        "project.end_absorbed",
+        "Project",
+        "(merge t u) else None\n  | _, _ => None",
+        "(merge t u) else None\n  | LEnd, t | t, LEnd => Some t\n  | _, _ => None",
+    ),
+    fault("project.binder_kept", "Project", "| _ => if occurs x body then LRec x body else body", "| _ => LRec x body"),
+];
+
+fn copied(from: &Path, to: &Path) -> Result<(), String> {
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    std::fs::create_dir_all(to).map_err(|error| told(to, error))?;
+    for entry in std::fs::read_dir(from).map_err(|error| told(from, error))? {
+        let path = entry.map_err(|error| told(from, error))?.path();
+        if path.is_file()
+            && let Some(name) = path.file_name()
+        {
+            std::fs::copy(&path, to.join(name)).map_err(|error| told(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The reference with the fault in it; its sources and its build stand below the sound one's build.
+fn planted(sound: &Reference, fault: &Fault) -> Result<Reference, String> {
+    let folder = sound.build.join("faults").join(fault.name);
+    let wrong = Reference { source: folder.join("source"), build: folder.join("build") };
+    for part in ["theories", "ocaml", ""] {
+        copied(&sound.source.join(part), &wrong.source.join(part))?;
+    }
+    // What stands before the fault need not be built again.
+    copied(&sound.build.join("theories"), &wrong.build.join("theories"))?;
+    let path = wrong.source.join("theories").join(format!("{}.v", fault.theory));
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let found = text.matches(fault.right).count();
+    if found != 1 {
+        return Err(format!("{}: the text stands {found} times in {}.v", fault.name, fault.theory));
+    }
+    std::fs::write(&path, text.replace(fault.right, fault.wrong)).map_err(|error| error.to_string())?;
+    Ok(wrong)
+}
+
+/// Whether the lane finds the fault, and what it says.
+fn caught(top: &Path, sound: &Reference, fault: &Fault) -> Result<String, String> {
+    let wrong = planted(sound, fault)?;
+    wrong.runners()?;
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| String::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(["test", "-q", "-p", "motet-tests", "--features", "reference", "--test", "differential"]);
+    command.args(["--", "--nocapture"]).current_dir(top);
+    command.env("MOTET_REFERENCE", wrong.runner()).env("MOTET_CASES", CASES.to_string()).env("RUST_BACKTRACE", "0");
+    let output = command.output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    match said.split_once("-- The machine and the reference differ") {
+        Some((_, shown)) if !output.status.success() => {
+            let end = shown.find("\nnote:").unwrap_or(shown.len());
+            Ok(format!("-- The machine and the reference differ{}", &shown[..end]))
+        }
+        _ => Err(format!("{}: not found in {CASES} cases\n{said}", fault.name)),
+    }
+}
+
+/// Plants every fault, one after another, and shows how each was found. `only` names one, or is empty for all.
+pub fn run(top: &Path, only: &str) -> Result<(), String> {
+    crate::prove::build(top, false)?;
+    let sound = Reference::of(top);
+    let (mut found, mut missed) = (0, Vec::new());
+    for fault in FAULTS.iter().filter(|fault| only.is_empty() || fault.name == only) {
+        match caught(top, &sound, fault) {
+            Ok(shown) => {
+                found += 1;
+                println!("== {}: found\n{shown}", fault.name);
+            }
+            Err(why) => {
+                println!("== {}: NOT FOUND", fault.name);
+                missed.push(why);
+            }
+        }
+    }
+    println!("reference: {found} planted faults found");
+    if missed.is_empty() && found > 0 { Ok(()) } else { Err(missed.join("\n")) }
+}
+
+#[cfg(test)]
+mod tests {
+    /// A change of the reference must not leave a fault without its place.
+    #[test]
+    fn every_fault_has_one_place() {
+        let sound = crate::prove::Reference::of(&crate::top());
+        for fault in super::FAULTS {
+            let path = sound.source.join(format!("theories/{}.v", fault.theory));
+            let text = std::fs::read_to_string(path).unwrap();
+            assert_eq!(text.matches(fault.right).count(), 1, "{}", fault.name);
+        }
+    }
+}
