@@ -72,7 +72,7 @@ enum Command {
     Diff(diff::Args),
     /// Print the events of a trace.
     Trace(trace::Args),
-    /// Check a trace's schedule: could every wave have been certified?
+    /// Check a trace's schedule: could every wave have been certified, at its step, beside those that were out?
     VerifyWaves(verify_waves::Args),
     /// Measure the built-in workloads.
     Bench(bench::Args),

@@ -51,6 +51,12 @@ pub(crate) struct Args {
     /// The most steps that a session takes in one wave.
     #[arg(long, default_value_t = 256, allow_negative_numbers = true)]
     fuel: u64,
+    /// The most waves that are out at once.
+    #[arg(long, default_value_t = Schedule::throughput().window.into(), allow_negative_numbers = true)]
+    window: u64,
+    /// The most waves in one turn; at its end all sessions are at home, and inputs may come in.
+    #[arg(long, default_value_t = Schedule::throughput().turn.into(), allow_negative_numbers = true)]
+    turn: u64,
     /// Stop after this many steps in all.
     #[arg(long, allow_negative_numbers = true)]
     steps: Option<u64>,
@@ -181,6 +187,8 @@ impl Settings {
             },
             wave: small("wave", args.wave, Schedule::LIMIT)?,
             fuel: small("fuel", args.fuel, Schedule::LIMIT)?,
+            window: small("window", args.window, Schedule::WINDOW_LIMIT)?,
+            turn: small("turn", args.turn, Schedule::LIMIT)?,
             ..Schedule::throughput()
         };
         let steps = args.steps.map(|steps| count("steps", steps, u64::MAX)).transpose()?;
@@ -221,7 +229,7 @@ impl Settings {
             "threads": self.threads,
             "steps": self.steps,
             "schedule": {"policy": policy, "wave": self.schedule.wave, "fuel": self.schedule.fuel,
-                "chunk": self.schedule.chunk},
+                "chunk": self.schedule.chunk, "window": self.schedule.window, "turn": self.schedule.turn},
             "buffer": {"mode": "fifo", "capacity": self.config.buffer.capacity, "policy": "block"},
             "max_registers": self.config.max_registers,
             "max_sessions": self.config.max_sessions,

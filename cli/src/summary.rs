@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::out::Out;
 use motet_bridge::HostError;
 use motet_machine::{CodeImage, FaultReport, Tally};
-use motet_runtime::{RunStatus, Runtime};
+use motet_runtime::{ContentionMetrics, Observed, RunStatus, Runtime};
 use motet_types::{Digest, Side};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(crate) struct Summary<'a> {
     pub(crate) trace_digest: Option<Digest>,
     pub(crate) state_root: Digest,
     pub(crate) threads: u64,
+    pub(crate) contention: ContentionMetrics,
     pub(crate) faults: &'a [FaultReport],
     pub(crate) host_error: Option<HostError>,
     pub(crate) trace: Option<String>,
@@ -42,8 +43,27 @@ fn fault_json(image: &CodeImage, report: &FaultReport) -> Json {
     })
 }
 
+/// What scheduling met, by the names of the specification (section 4.2) and of the executor.
+fn contention_json(met: &ContentionMetrics) -> Json {
+    let executor = &met.executor;
+    json!({
+        "lock_contention_events": met.lock_contention_events,
+        "mutex_lock_contention_events": met.mutex_lock_contention_events,
+        "planner_conflict_events": met.planner_conflict_events,
+        "max_ready_queue_depth": met.max_ready_queue_depth,
+        "max_wave_width": met.max_wave_width,
+        "cross_lane_transfer_count": met.cross_lane_transfer_count,
+        "handoff_applied_count": met.handoff_applied_count,
+        "ready_depth": met.ready_depth,
+        "shared_chunks": executor.shared_chunks,
+        "steals": executor.steals,
+        "parks": executor.parks,
+        "wakes": executor.wakes,
+    })
+}
+
 impl<'a> Summary<'a> {
-    pub(crate) fn of<E>(runtime: &'a Runtime<E>, image: &'a CodeImage) -> Self {
+    pub(crate) fn of<E: Observed>(runtime: &'a Runtime<E>, image: &'a CodeImage) -> Self {
         Self {
             image,
             status: runtime.status(),
@@ -52,6 +72,7 @@ impl<'a> Summary<'a> {
             trace_digest: runtime.trace_digest(),
             state_root: runtime.state_root(),
             threads: 1,
+            contention: runtime.contention(),
             faults: runtime.faults(),
             host_error: None,
             trace: None,
@@ -83,6 +104,7 @@ impl<'a> Summary<'a> {
             "trace_digest": self.trace_digest.map(|digest| digest.to_string()),
             "state_root": self.state_root.to_string(),
             "threads": self.threads,
+            "contention": contention_json(&self.contention),
             "faults": self.faults.iter().take(MAX_FAULTS).map(|fault| fault_json(self.image, fault)).collect::<Vec<_>>(),
         });
         if self.faults.len() > MAX_FAULTS {

@@ -1,4 +1,5 @@
-//! `motet verify-waves`: a recorded schedule, checked again without running anything.
+//! `motet verify-waves`: a recorded schedule, checked again without running anything: every wave's sessions, the
+//! planner step that it was certified at, and that no wave picks what an earlier one still had.
 
 use crate::failure::{Failure, Outcome};
 use crate::out::Out;

@@ -264,12 +264,44 @@ fn run_json() {
 }
 
 #[test]
+fn contention_is_told() {
+    let run = |more: &[&str]| {
+        let args = ["run", "examples/two_phase_commit.tell", "--sessions", "500", "--wave", "20", "--fuel", "7"];
+        let mut summary = json(&[&args[..], more].concat());
+        summary["contention"].take()
+    };
+    let one = run(&["--window", "1"]);
+    for (name, value) in [("max_ready_queue_depth", 500), ("max_wave_width", 20), ("ready_depth", 0), ("steals", 0)] {
+        assert_eq!(one[name], value, "{name}: {one}");
+    }
+    assert_eq!(one["planner_conflict_events"], 0, "{one}");
+    // What two threads meet is theirs; what was ready and how wide waves were is the schedule's.
+    let two = run(&["--window", "4", "--turn", "7", "--threads", "2"]);
+    assert_eq!((&two["max_wave_width"], &two["ready_depth"]), (&20.into(), &0.into()), "{two}");
+    let names = ["lock_contention_events", "mutex_lock_contention_events", "cross_lane_transfer_count"];
+    for name in names.iter().chain(&["handoff_applied_count", "shared_chunks", "steals", "parks", "wakes"]) {
+        assert!(two[*name].is_u64(), "{name}: {two}");
+    }
+}
+
+#[test]
 fn print_config() {
     says(
-        &["run", "examples/ping_pong.tell", "--print-config", "--json", "--policy", "priority", "--wave", "3"],
+        &[
+            "run",
+            "examples/ping_pong.tell",
+            "--print-config",
+            "--json",
+            "--policy",
+            "priority",
+            "--wave",
+            "3",
+            "--window",
+            "5",
+        ],
         expect![[r#"
             exit 0
-            {"buffer":{"capacity":64,"mode":"fifo","policy":"block"},"host":{"choose":[],"kind":"seeded","seed":0},"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"record":false,"schedule":{"chunk":64,"fuel":256,"policy":"priority","wave":3},"sessions":1,"steps":null,"threads":1}
+            {"buffer":{"capacity":64,"mode":"fifo","policy":"block"},"host":{"choose":[],"kind":"seeded","seed":0},"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"record":false,"schedule":{"chunk":64,"fuel":256,"policy":"priority","turn":128,"wave":3,"window":5},"sessions":1,"steps":null,"threads":1}
         "#]],
     );
     says(
@@ -296,7 +328,9 @@ fn print_config() {
             "chunk": 64,
             "fuel": 256,
             "policy": "cooperative",
-            "wave": 256
+            "turn": 128,
+            "wave": 256,
+            "window": 32
           },
           "sessions": 1,
           "steps": null,
@@ -344,11 +378,13 @@ fn every_policy_does_the_same() {
     motet(&["run", "examples/meal_service.tell", "--sessions", "20", "--seed", "7", "--trace", &first]);
     let policies = ["cooperative", "round-robin", "priority", "progress-aware", "random"];
     for (at, policy) in policies.into_iter().enumerate() {
-        for (wave, fuel) in [("1", "1"), ("3", "5"), ("256", "256")] {
+        for (wave, fuel, window) in [("1", "1", "1"), ("3", "5", "4"), ("256", "256", "32")] {
             let other = scratch.path(&format!("{at}.trc"));
             let args = ["run", "examples/meal_service.tell", "--sessions", "20", "--seed", "7", "--trace", &other];
-            let said = motet(&[&args[..], &["--policy", policy, "--wave", wave, "--fuel", fuel]].concat());
+            let schedule = ["--policy", policy, "--wave", wave, "--fuel", fuel, "--window", window, "--turn", "9"];
+            let said = motet(&[&args[..], &schedule].concat());
             assert_eq!(said.status, 0, "{}", said.err);
+            assert_eq!(json(&["verify-waves", &other])["certifiable"], true, "{policy} {wave} {fuel}");
             let diff = json(&["diff", &first, &other]);
             assert_eq!(diff["equal"], true, "{policy} {wave} {fuel}");
             let envelope = &diff["envelope"]["envelope_diff"];

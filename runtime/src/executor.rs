@@ -36,7 +36,8 @@ impl Observed for Seeded {}
 /// Runs certified waves with hosts of type `H`.
 ///
 /// Several waves may be taken on before the first is asked for. When each is run, and by whom, is the executor's
-/// business; they come back in the order in which they were taken on.
+/// business; they come back in the order in which they were taken on. As long as any is out, every call names the same
+/// host; when none is, the executor holds no host.
 pub trait Executor<H: ?Sized>: Observed {
     /// Takes a wave on.
     fn submit(&mut self, wave: CertifiedWave, host: &H);

@@ -111,6 +111,12 @@ pub struct Moody<H> {
     pub mood: Mood,
 }
 
+/// A number that depends on where a host is asked and on nothing else.
+pub const fn place(at: &EffectCoordinate) -> u32 {
+    let place = (at.session.0 as u32).wrapping_mul(31) ^ (at.coroutine.0 as u32).wrapping_mul(7) ^ at.counter;
+    place.wrapping_mul(0x9e37_79b9) >> 8
+}
+
 impl<H: EffectHandler> EffectHandler for Moody<H> {
     fn identity(&self) -> &str {
         "moody"
@@ -122,9 +128,7 @@ impl<H: EffectHandler> EffectHandler for Moody<H> {
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
         use motet_machine::SendDecision;
-        let at = request.coordinate;
-        let place = (at.session.0 as u32).wrapping_mul(31) ^ u32::from(at.coroutine.0).wrapping_mul(7) ^ at.counter;
-        let place = place.wrapping_mul(0x9e37_79b9) >> 8;
+        let place = place(&request.coordinate);
         let sends = request.kind() == EffectKind::SendDecision;
         let decide = |decision| EffectOutcome::Success(EffectResponse::SendDecision(decision));
         match self.mood {

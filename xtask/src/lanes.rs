@@ -38,6 +38,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "threads",
+        test: "threads",
+        only: "change_the_time_and_nothing_else",
+        cases: 10_000,
+        what: "random protocols run alike with any number of workers and in any order, and alike between schedules",
+        ..TESTS
+    },
+    Lane {
         name: "soundness",
         test: "soundness",
         only: "verified_programs_do_not_fault",

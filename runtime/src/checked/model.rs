@@ -34,23 +34,34 @@ impl<T> Inner<T> {
 }
 
 /// The owner's end.
-pub(crate) struct Deque<T>(Arc<Inner<T>>);
+pub(crate) struct Deque<T> {
+    inner: Arc<Inner<T>>,
+    take: fn(&mut VecDeque<T>) -> Option<T>,
+}
 
 impl<T> Deque<T> {
+    fn new(take: fn(&mut VecDeque<T>) -> Option<T>) -> Self {
+        Self { inner: Arc::new(Inner { items: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) }), take }
+    }
+
     pub(crate) fn new_fifo() -> Self {
-        Self(Arc::new(Inner { items: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) }))
+        Self::new(VecDeque::pop_front)
+    }
+
+    pub(crate) fn new_lifo() -> Self {
+        Self::new(VecDeque::pop_back)
     }
 
     pub(crate) fn stealer(&self) -> Stealer<T> {
-        Stealer(Arc::clone(&self.0))
+        Stealer(Arc::clone(&self.inner))
     }
 
     pub(crate) fn push(&self, item: T) {
-        self.0.with(|items| items.push_back(item));
+        self.inner.with(|items| items.push_back(item));
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
-        self.0.with(VecDeque::pop_front)
+        self.inner.with(self.take)
     }
 }
 

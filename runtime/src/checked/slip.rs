@@ -23,6 +23,20 @@ pub enum Slip {
     ReturnsInSilence,
     /// The leader takes a token for the return of all that is out.
     TrustsToken,
+    /// The leader takes one result where several have come back.
+    TakesOneOfMany,
+    /// The leader says that it has taken everything only after it has let the others at it again.
+    ResetsOutsideLock,
+    /// Jobs that are submitted are not counted.
+    SubmitUncounted,
+    /// Jobs that the leader ran by itself count as out.
+    LeaderUncounted,
+    /// The leader leaves all jobs to the workers.
+    LeaderOnlyWaits,
+    /// The leader wakes nobody while jobs are out.
+    WakesFirstSubmitOnly,
+    /// The newest job is taken first.
+    NewestFirst,
     /// What a job ran with is let go only after its return.
     KeepsRunning,
     /// The workers are told to stop, but not woken.

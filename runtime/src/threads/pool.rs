@@ -118,17 +118,18 @@ impl<J, R> Shared<J, R> {
     /// A worker's life.
     fn work(&self, at: usize, parker: &Parker) {
         let bed = &self.beds[at];
-        let mut patience = Patience::new();
+        // Begins with the first look that finds nothing: who is busy looks at no clock.
+        let mut patience = None;
         loop {
             if let Some(task) = self.steal() {
                 self.serve(task, at + 1);
-                patience = Patience::new();
+                patience = None;
                 continue;
             }
             if self.stop.load(Ordering::Acquire) {
                 return;
             }
-            if patience.is_left() {
+            if patience.get_or_insert_with(Patience::new).is_left() {
                 continue;
             }
             bed.sleeping.store(true, Ordering::Relaxed);
@@ -142,7 +143,7 @@ impl<J, R> Shared<J, R> {
                 parker.park();
             }
             bed.sleeping.store(false, Ordering::Relaxed);
-            patience = Patience::new();
+            patience = None;
         }
     }
 
@@ -181,7 +182,9 @@ pub struct Pool<J, R> {
 impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
     /// Starts that many workers beside the calling thread. When the system gives fewer threads, those carry on.
     pub fn start(workers: usize) -> Self {
-        let (deque, parker) = (Deque::new_fifo(), Parker::new());
+        // Oldest first at both ends: the wave that is waited for is the oldest.
+        let deque = if slip!(NewestFirst) { Deque::new_lifo() } else { Deque::new_fifo() };
+        let parker = Parker::new();
         let parkers: Vec<Parker> = (0..workers).map(|_| Parker::new()).collect();
         let bed = |parker: &Parker| Bed { sleeping: AtomicBool::new(false), unparker: parker.unparker().clone() };
         let shared = Arc::new(Shared {
@@ -218,11 +221,12 @@ impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
 
     /// Hands jobs out, and wakes at most `wake` workers that sleep.
     pub fn submit(&mut self, jobs: impl IntoIterator<Item = J>, run: &Arc<Run<J, R>>, wake: usize) {
+        let wake = if slip!(WakesFirstSubmitOnly) && self.out > 0 { 0 } else { wake };
         if slip!(WakesBeforePushing) {
             self.shared.wake(wake);
         }
         for job in jobs {
-            self.out += 1;
+            self.out += usize::from(!slip!(SubmitUncounted));
             self.deque.push(Task { job, run: Arc::clone(run) });
         }
         if !slip!(WakesBeforePushing) {
@@ -234,23 +238,34 @@ impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
     /// is a job's result, none for one that panicked. Returns at once when nothing is out.
     pub fn collect(&mut self, into: &mut Vec<Option<R>>) {
         let shared = &*self.shared;
-        let patience = Patience::new();
+        let mut patience = None;
         while self.out > 0 {
             if shared.arrived.load(Ordering::Acquire) > 0 {
                 let mut returned = shared.returned();
-                std::mem::swap(&mut *returned, &mut self.taken);
-                shared.arrived.store(0, Ordering::Relaxed);
+                if slip!(TakesOneOfMany) {
+                    self.taken.extend(returned.pop());
+                } else {
+                    std::mem::swap(&mut *returned, &mut self.taken);
+                }
+                if !slip!(ResetsOutsideLock) {
+                    shared.arrived.store(0, Ordering::Relaxed);
+                }
                 drop(returned);
+                if slip!(ResetsOutsideLock) {
+                    shared.arrived.store(0, Ordering::Relaxed);
+                }
                 self.out -= self.taken.len();
                 into.append(&mut self.taken);
                 return;
             }
-            if let Some(task) = self.deque.pop() {
+            if !slip!(LeaderOnlyWaits)
+                && let Some(task) = self.deque.pop()
+            {
                 into.push(carry_out(task, 0));
-                self.out -= 1;
+                self.out -= usize::from(!slip!(LeaderUncounted));
                 return;
             }
-            if !patience.is_left() {
+            if !patience.get_or_insert_with(Patience::new).is_left() {
                 // Every result that is stored is followed by a token. A stale one only makes this look once more.
                 count(&shared.counts.parks);
                 self.parker.park();
@@ -269,7 +284,11 @@ impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
 }
 
 impl<J, R> Drop for Pool<J, R> {
+    /// What nobody has begun is let go, what has been begun is waited for.
     fn drop(&mut self) {
+        while let Some(task) = self.deque.pop() {
+            drop(task);
+        }
         let wake = || {
             if !slip!(StopsWithoutWaking) {
                 self.shared.beds.iter().for_each(|bed| bed.unparker.unpark());

@@ -13,4 +13,5 @@ pub mod scheduling;
 pub mod snapshots;
 pub mod soundness;
 pub mod steps;
+pub mod threads;
 pub mod verifier;

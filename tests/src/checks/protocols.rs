@@ -56,14 +56,14 @@ pub fn global(dice: &mut Dice) -> GlobalType {
 }
 
 /// Buffers in which no message can be refused: the sender waits, or the edge grows.
-fn patient(dice: &mut Dice) -> (u16, BackpressurePolicy) {
+pub(super) fn patient(dice: &mut Dice) -> (u16, BackpressurePolicy) {
     let capacity = *dice.pick(&[1, 2, 64]);
     let grows = BackpressurePolicy::Resize { max: 4096 };
     (capacity, if dice.one_in(3) { grows } else { BackpressurePolicy::Block })
 }
 
 /// Each role's events, whatever the others did in between.
-fn by_role(trace: &Normalised) -> BTreeMap<(SessionId, u16), Vec<Event>> {
+pub(super) fn by_role(trace: &Normalised) -> BTreeMap<(SessionId, u16), Vec<Event>> {
     let mut roles: BTreeMap<_, Vec<Event>> = BTreeMap::new();
     for (session, events) in &trace.sessions {
         for event in events.iter().filter(|event| event.kind != EventKind::SessionTerminal) {
@@ -74,7 +74,7 @@ fn by_role(trace: &Normalised) -> BTreeMap<(SessionId, u16), Vec<Event>> {
 }
 
 /// Equal session by session; where one run was cut earlier than the other, as far as both go.
-fn same_sessions(left: &Run, right: &Run) -> Result<(), String> {
+pub(super) fn same_sessions(left: &Run, right: &Run) -> Result<(), String> {
     let (a, b) = (left.normalised()?, right.normalised()?);
     let whole = left.status != RunStatus::MaxSteps && right.status != RunStatus::MaxSteps;
     if whole {
