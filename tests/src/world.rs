@@ -77,7 +77,7 @@ impl EffectHandler for World {
         deed.asked += 1;
         match self.later {
             0 => done(Value::Nat(deed.outcome)),
-            later if deed.outcome % later == 0 => EffectOutcome::Pending,
+            later if deed.outcome.is_multiple_of(later) => EffectOutcome::Pending,
             _ => done(Value::Nat(deed.outcome)),
         }
     }

@@ -22,7 +22,9 @@ fn an_idle_runtime_with_workers_ends() {
         let config = ProtocolMachineConfig::default();
         let mut runtime = ThreadedGuestRuntime::with_workers(config, schedule, workers).unwrap();
         let id = runtime.load(Arc::clone(&image)).unwrap();
-        (0..40).for_each(|_| drop(runtime.open(id).unwrap()));
+        for _ in 0..40 {
+            runtime.open(id).unwrap();
+        }
         runtime.limit_steps(6_000);
         let host = Arc::new(SeededHost::new(1));
         let status = runtime.run(&host).unwrap();

@@ -49,7 +49,7 @@ impl EffectHandler for Wayward {
         if request.operation().is_some_and(|operation| operation.may_block) {
             return match draw % 4 {
                 // The tick goes on as long as anybody runs.
-                0 if request.tick.0 % 3 != 0 => EffectOutcome::Blocked,
+                0 if !request.tick.0.is_multiple_of(3) => EffectOutcome::Blocked,
                 0 | 1 => self.inner.handle_effect(request),
                 _ => EffectOutcome::Pending,
             };

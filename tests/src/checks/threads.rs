@@ -123,7 +123,8 @@ fn drive<E: Executor<Arc<Erratic>>>(mut runtime: Runtime<E>, manner: Manner) -> 
         outstanding.sort_unstable_by_key(|(_, at)| *at);
         match manner.answers {
             Answers::AnyTime if !outstanding.is_empty() => {
-                outstanding.rotate_left(turn % outstanding.len());
+                let by = turn % outstanding.len();
+                outstanding.rotate_left(by);
                 outstanding.truncate(1);
             }
             Answers::AtRest if idle => {}
