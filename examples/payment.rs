@@ -100,7 +100,9 @@ fn run(bank: &Bank, kill: Option<u64>) -> Result<(DurableGuestRuntime, u32, usiz
     let (mut run, mut kills, mut again, mut turns) = (begin(&disk)?, 0, 0, 0_u64);
     let mut dice = 88_172_645_463_325_252_u64;
     let mut draw = move || {
-        (dice ^= dice << 13, dice ^= dice >> 7, dice ^= dice << 17);
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
         dice
     };
     let mut next = kill.map(|every| 1 + draw() % every);
