@@ -31,17 +31,7 @@ fn the_published_vectors() {
     assert!(other["proof_hex"].as_str().is_some_and(|proof| proof.len() > 64));
     expect![[r#"
         exit 0
-        active_resource_ids_hex: 2
-          DIGEST
-          DIGEST
-        allocated_resource_ids_hex: 3
-          DIGEST
-          DIGEST
-          DIGEST
-        commitment_hash_hex: DIGEST
-        consumed_resource_ids_hex: 1
-          DIGEST
-        default scheme
+        heap
           allocated_resource_ids_hex: 3
             DIGEST
             DIGEST
@@ -51,10 +41,21 @@ fn the_published_vectors() {
           resource_root_hex: DIGEST
           root_hex: DIGEST
           spent: 1
-        hasher: blake3
-        heap_encoding_version: 1
-        nullifier_root_hex: DIGEST
-        resource_root_hex: DIGEST
+        v1
+          active_resource_ids_hex: 2
+            DIGEST
+            DIGEST
+          allocated_resource_ids_hex: 3
+            DIGEST
+            DIGEST
+            DIGEST
+          commitment_hash_hex: DIGEST
+          consumed_resource_ids_hex: 1
+            DIGEST
+          hasher: blake3
+          heap_encoding_version: 1
+          nullifier_root_hex: DIGEST
+          resource_root_hex: DIGEST
     "#]]
     .assert_eq(&check(&["heap", "replay", &file]));
 }
@@ -182,7 +183,21 @@ fn proofs_that_prove_nothing() {
     let change = std::fs::read(&proof).unwrap();
     all += &verify("change", &change, &["--root", &root]);
     all += &verify("backwards", &change, &["--root", &root, "--older", &root]);
-    expect![[""]].assert_eq(&all);
+    expect![[r#"
+        1 bad_proof malformed: $TMP:empty: not a proof file, or damaged
+        1 bad_proof malformed: $TMP:text: not a proof file, or damaged
+        1 bad_proof malformed: $TMP:cut: malformed proof
+        1 bad_proof malformed: $TMP:longer: malformed proof
+        1 bad_proof wrong_root: $TMP:root: the proof is of another root
+        1 bad_proof wrong_kind: $TMP:kind: a proof of the other kind
+        1 bad_proof untrue: $TMP:relabelled: the proof shows the contrary of what the file claims about DIGEST
+        2 usage -: invalid value '12' for '--root <ROOT>': must be 64 hexadecimal digits
+        2 usage -: the following required arguments were not provided:
+          --root <ROOT>
+        1 bad_proof wrong_kind: $TMP:change: a proof of the other kind
+        1 bad_proof wrong_root: $TMP:backwards: the proof is of another root
+    "#]]
+    .assert_eq(&all);
     for bit in 0..8 * bytes.len() {
         if bit % 97 == 0 {
             let mut damaged = bytes.clone();

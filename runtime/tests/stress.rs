@@ -75,8 +75,8 @@ fn tiny_waves_with_any_number_of_workers() {
         drop(threads);
         assert_eq!(Arc::strong_count(&host), 1, "a worker still holds the host");
     }
-    println!("{waves} waves, {shared} shared");
-    assert!(waves > 4_000 && shared > 3_000, "{waves} waves, {shared} shared");
+    println!("{waves} turns, {shared} waves shared");
+    assert!(waves > 1_000 && shared > 3_000, "{waves} turns, {shared} waves shared");
 }
 
 #[test]
