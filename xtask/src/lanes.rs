@@ -102,6 +102,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "durable",
+        test: "durable",
+        only: "crashes_lose_nothing",
+        cases: 100_000,
+        what: "durable runs crashed at every I/O call, 64 survivals each, recover, and end as if nothing had been",
+        ..TESTS
+    },
+    Lane {
         name: "crash",
         package: "motet-log",
         test: "crash",
