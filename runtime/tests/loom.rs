@@ -199,7 +199,7 @@ macro_rules! hold {
 
 hold! {
     one_worker_stops: None, || stop(1);
-    two_workers_stop: None, || stop(2);
+    two_workers_stop: Some(3), || stop(2);
     one_job_comes_back_from_one_worker: None, || one_wave(1, 1);
     two_jobs_come_back_from_one_worker: Some(3), || one_wave(1, 2);
     one_job_comes_back_from_two_workers: Some(2), || one_wave(2, 1);
