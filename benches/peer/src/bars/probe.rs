@@ -70,7 +70,7 @@ fn step(probe_name: &'static str, workload: &'static str, change: fn(Setup) -> S
 }
 
 fn waves(setup: Setup, wave: u32, fuel: u32) -> Setup {
-    Setup { schedule: Schedule { wave, fuel, ..setup.schedule }, size: 1_000_000, ..setup }
+    Setup { schedule: Schedule { wave, fuel, ..setup.schedule }, size: 300_000, ..setup }
 }
 
 fn peer(name: &'static str, peer: impl Peer + 'static, workload: Workload, size: usize) -> Probe {
