@@ -15,6 +15,19 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer
 /// Most memory that a target may use, in MiB, and most bytes that it is given.
 const LIMITS: [&str; 3] = ["-rss_limit_mb=512", "-malloc_limit_mb=64", "-max_len=16384"];
 
+/// The targets, one a line.
+///
+/// # Errors
+/// If the folder of the targets cannot be read.
+pub fn list(top: &Path) -> Result<String, String> {
+    let folder = top.join("fuzz").join("targets");
+    let read = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names: Vec<String> =
+        read.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_string_lossy().into_owned() + "\n")).collect();
+    names.sort_unstable();
+    Ok(names.concat())
+}
+
 /// Builds the target of that name and runs it for so many seconds, from its corpus and into it.
 ///
 /// # Errors

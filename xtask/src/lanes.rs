@@ -159,6 +159,54 @@ const LANES: &[Lane] = &[
         what: "random protocols run as the reference semantics says, event by event",
         ..TESTS
     },
+    Lane {
+        name: "heap",
+        package: "motet-heap",
+        test: "v1_literal",
+        cases: 100_000,
+        what: "operations in the published format agree with the rules written down literally",
+        ..TESTS
+    },
+    Lane {
+        name: "heap",
+        package: "motet-heap",
+        test: "oracle",
+        cases: 1_000_000,
+        what: "operations on the heap agree with sorted maps and a literal root, and every proof holds",
+        ..TESTS
+    },
+    Lane {
+        name: "heap",
+        package: "motet-heap",
+        test: "overlays",
+        cases: 1_000_000,
+        what: "overlays do what the heap does, in any order",
+        ..TESTS
+    },
+    Lane {
+        name: "heap",
+        package: "motet-heap",
+        test: "proofs",
+        cases: 100_000,
+        what: "altered, cut, relabelled and made-up proofs are refused, every bit of them",
+        ..TESTS
+    },
+    Lane {
+        name: "heap",
+        package: "motet-heap",
+        test: "proof_files",
+        cases: 100_000,
+        what: "proof files say what is so, and nothing else passes",
+        ..TESTS
+    },
+    Lane {
+        name: "planted-heap",
+        package: "motet-heap",
+        test: "planted",
+        features: "planted",
+        what: "every planted fault of the heap is caught by its check",
+        ..TESTS
+    },
 ];
 
 /// The lanes, for people.

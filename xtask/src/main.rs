@@ -1,10 +1,12 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{bars, instructions, isa, lanes, prove, reference_faults, smt, tidy, top};
+use xtask::{bars, fuzz, instructions, isa, lanes, prove, reference_faults, smt, tidy, top};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
+cargo xtask fuzz NAME [--seconds N]
+                          run a fuzz target, for a minute unless told otherwise; without a name, list them
 cargo xtask planted       the mutation test: every planted fault is caught
 cargo xtask bars [--json] [--rounds N] [--only TEXT] [--parked SESSIONS]
                           measure what is to be reached, beside the peers: one table, nothing written
@@ -27,6 +29,15 @@ fn run(words: &[&str]) -> Result<(), String> {
         }
         ["full", name] => lanes::run(name),
         ["planted"] => lanes::run("planted"),
+        ["fuzz"] => {
+            print!("{}", fuzz::list(&top())?);
+            Ok(())
+        }
+        ["fuzz", name] => fuzz::run(&top(), name, 60),
+        ["fuzz", name, "--seconds", seconds] => {
+            let seconds = seconds.parse().map_err(|error| format!("--seconds {seconds}: {error}"))?;
+            fuzz::run(&top(), name, seconds)
+        }
         ["bars", options @ ..] => bars::run(&top(), options),
         ["instructions"] => instructions::print(&top()),
         ["instructions", "--check"] => instructions::check(&top()),
