@@ -12,20 +12,27 @@ use crate::planted::planted;
 ///
 /// Nodes are numbered as in a heap of the other sort: 1 is the fork itself, the halves of n are 2n and 2n + 1, and 16 to
 /// 31 are where the four levels end. What hangs at node n, a bucket or nothing from level 1 on, a fork at level 4 only,
-/// is kept under the first of the nibbles that lead there, its home.
+/// is kept under the first of the nibbles that lead there, its home. Most forks have few leaves more than a bucket, so
+/// only what is there takes room.
 #[derive(Clone)]
 pub(crate) struct Fork<V> {
     count: u64,
     /// Homes whose subtree changed since the digests were computed.
     stale: u16,
+    /// Bit n: nibble n is a home.
+    roots: u16,
     /// By nibble: the home of what it leads to.
     homes: [u8; 16],
     /// By home: the node at which it hangs.
     nodes: [u8; 16],
-    /// By node; of nodes below a bucket it says nothing.
-    shapes: [Shape; 32],
-    digests: [Digest; 32],
-    below: [Node<V>; 16],
+    /// Bit n: node n is a bucket.
+    buckets: u32,
+    /// Bit n: node n is a branch.
+    branches: u32,
+    /// Of the nodes that are either, by number.
+    digests: Vec<Digest>,
+    /// What hangs at each home.
+    below: Vec<Node<V>>,
 }
 
 /// The four bits of `key` that pick the subtree in a fork at `depth`.
@@ -45,17 +52,29 @@ fn reach(node: usize) -> (usize, usize) {
     (node * width - 16, width)
 }
 
+/// How many of the bits below bit `at` are set.
+fn rank(bits: u32, at: usize) -> usize {
+    (bits & ((1 << at) - 1)).count_ones() as usize
+}
+
+/// Bits of the nodes below a node.
+fn inside(node: usize) -> u32 {
+    (1..5 - level(node)).fold(0, |bits, down| bits | ((1 << (1 << down)) - 1) << (node << down))
+}
+
 impl<V> Fork<V> {
     /// A fork with nothing below it.
     pub(crate) fn new() -> Fork<V> {
         Fork {
             count: 0,
             stale: 0,
+            roots: 1,
             homes: [0; 16],
             nodes: [1; 16],
-            shapes: [Shape::Empty; 32],
-            digests: [EMPTY; 32],
-            below: [const { Node::Empty }; 16],
+            buckets: 0,
+            branches: 0,
+            digests: Vec::new(),
+            below: Vec::from([Node::Empty]),
         }
     }
 
@@ -63,12 +82,22 @@ impl<V> Fork<V> {
     pub(crate) fn hang(&mut self, node: usize, subtree: Node<V>) {
         let (first, width) = reach(node);
         for nibble in first..first + width {
+            if self.roots >> nibble & 1 == 1 {
+                self.below.remove(rank(self.roots.into(), nibble));
+                self.roots &= !(1 << nibble);
+            }
             self.homes[nibble] = first as u8;
-            self.below[nibble] = Node::Empty;
             self.stale &= !(1 << nibble);
         }
+        let mut inside = inside(node) & (self.buckets | self.branches);
+        while inside != 0 {
+            self.set(inside.trailing_zeros() as usize, Shape::Empty, EMPTY);
+            inside &= inside - 1;
+        }
         self.nodes[first] = node as u8;
-        self.below[first] = subtree;
+        self.below.reserve_exact(1);
+        self.below.insert(rank(self.roots.into(), first), subtree);
+        self.roots |= 1 << first;
         self.stale |= 1 << first;
     }
 
@@ -83,16 +112,50 @@ impl<V> Fork<V> {
     }
 
     pub(crate) fn shape(&self, node: usize) -> Shape {
-        self.shapes[node]
+        match (self.buckets >> node & 1, self.branches >> node & 1) {
+            (1, _) => Shape::Bucket,
+            (_, 1) => Shape::Branch,
+            _ => Shape::Empty,
+        }
     }
 
     pub(crate) fn digest(&self, node: usize) -> &Digest {
-        &self.digests[node]
+        let there = self.buckets | self.branches;
+        if there >> node & 1 == 0 {
+            return &EMPTY;
+        }
+        &self.digests[rank(there, node)]
+    }
+
+    /// Sets what a node is.
+    pub(crate) fn set(&mut self, node: usize, shape: Shape, digest: Digest) {
+        let (there, bit) = (self.buckets | self.branches, 1 << node);
+        let at = rank(there, node);
+        match (there & bit != 0, shape) {
+            (true, Shape::Empty) => drop(self.digests.remove(at)),
+            (true, _) => self.digests[at] = digest,
+            (false, Shape::Empty) => {}
+            (false, _) => {
+                self.digests.reserve_exact(1);
+                self.digests.insert(at, digest);
+            }
+        }
+        self.buckets = if shape == Shape::Bucket { self.buckets | bit } else { self.buckets & !bit };
+        self.branches = if shape == Shape::Branch { self.branches | bit } else { self.branches & !bit };
+    }
+
+    /// What hangs at a home.
+    pub(crate) fn at(&self, home: usize) -> &Node<V> {
+        &self.below[rank(self.roots.into(), home)]
+    }
+
+    fn at_mut(&mut self, home: usize) -> &mut Node<V> {
+        &mut self.below[rank(self.roots.into(), home)]
     }
 
     /// What hangs at a node that is no branch, or at the end of the four levels.
     pub(crate) fn hanging(&self, node: usize) -> &Node<V> {
-        &self.below[reach(node).0]
+        self.at(reach(node).0)
     }
 
     /// The home of what a key leads to, in a fork at `depth`.
@@ -102,11 +165,11 @@ impl<V> Fork<V> {
 
     /// What a key leads to, in a fork at `depth`.
     pub(crate) fn toward(&self, key: &Digest, depth: usize) -> &Node<V> {
-        &self.below[self.home(key, depth)]
+        self.at(self.home(key, depth))
     }
 
-    /// What hangs below, in key order. What hangs nowhere is empty.
-    pub(crate) fn below(&self) -> &[Node<V>; 16] {
+    /// What hangs below, in key order.
+    pub(crate) fn below(&self) -> &[Node<V>] {
         &self.below
     }
 
@@ -126,27 +189,22 @@ impl<V> Fork<V> {
     /// The subtrees that changed.
     pub(crate) fn stale_below(&self) -> impl Iterator<Item = &Node<V>> {
         let stale = self.stale;
-        self.below.iter().enumerate().filter(move |(at, _)| stale >> at & 1 == 1).map(|(_, node)| node)
+        (0..16).filter(move |home| stale >> home & 1 == 1).map(|home| self.at(home))
     }
 
     /// The forks below that changed.
     pub(crate) fn stale_forks(&mut self) -> impl Iterator<Item = &mut Arc<Fork<V>>> {
-        let stale = self.stale;
-        self.below.iter_mut().enumerate().filter_map(move |(at, node)| match node {
-            Node::Fork(fork) if stale >> at & 1 == 1 => Some(fork),
+        let (stale, roots) = (self.stale, self.roots);
+        let homes = (0..16).filter(move |home| roots >> home & 1 == 1);
+        self.below.iter_mut().zip(homes).filter_map(move |(node, home)| match node {
+            Node::Fork(fork) if stale >> home & 1 == 1 => Some(fork),
             _ => None,
         })
     }
 
-    /// Sets what a node is.
-    pub(crate) fn set(&mut self, node: usize, shape: Shape, digest: Digest) {
-        self.shapes[node] = shape;
-        self.digests[node] = digest;
-    }
-
     /// The digests of both halves of a node.
     pub(crate) fn halves(&self, node: usize) -> [&Digest; 2] {
-        [&self.digests[2 * node], &self.digests[2 * node + 1]]
+        [self.digest(2 * node), self.digest(2 * node + 1)]
     }
 
     /// Hangs the subtree of these leaves, which are in key order, at a node of a fork at `depth`.
@@ -211,7 +269,7 @@ pub(super) fn insert<V: Stored>(node: &mut Node<V>, bit: usize, leaves: &mut Lea
                 let together = rest.iter().take_while(|leaf| fork.home(&leaf.key, depth) == home).count();
                 left -= together;
                 let hangs = fork.node_of(home);
-                match insert(&mut fork.below[home], 4 * depth + level(hangs), leaves, together) {
+                match insert(fork.at_mut(home), 4 * depth + level(hangs), leaves, together) {
                     None if planted("insert-leaves-digest") && home % 2 == 1 => {}
                     None => fork.stale |= 1 << home,
                     Some(leaves) => fork.place(hangs, leaves, depth),
@@ -246,10 +304,11 @@ pub(super) fn remove<V: Stored>(node: &mut Node<V>, bit: usize, keys: &[Digest],
         Node::Fork(shared) => {
             let (fork, depth) = (Arc::make_mut(shared), bit / 4);
             let (before, mut changed) = (taken.len(), 0u16);
-            for some in keys.chunk_by(|a, b| fork.homes[nibble(a, depth)] == fork.homes[nibble(b, depth)]) {
+            let homes = fork.homes;
+            for some in keys.chunk_by(|a, b| homes[nibble(a, depth)] == homes[nibble(b, depth)]) {
                 let home = some.first().map_or(0, |key| fork.home(key, depth));
                 let hangs = fork.node_of(home);
-                remove(&mut fork.below[home], 4 * depth + level(hangs), some, taken);
+                remove(fork.at_mut(home), 4 * depth + level(hangs), some, taken);
                 changed |= 1 << home;
             }
             fork.count -= (taken.len() - before) as u64;
@@ -276,15 +335,15 @@ fn merge<V: Clone>(fork: &mut Fork<V>, home: usize, depth: usize) {
         let halves = [node & !1, node | 1].map(|half| reach(half).0);
         let other = node ^ 1;
         let other_home = reach(other).0;
-        let apart = fork.node_of(other_home) != other
-            || usize::from(fork.homes[other_home]) != other_home
-            || halves.iter().any(|home| matches!(fork.below[*home], Node::Fork(_)))
-            || halves.iter().map(|home| fork.below[*home].count()).sum::<u64>() > MOST as u64;
+        let apart = fork.roots >> other_home & 1 == 0
+            || fork.node_of(other_home) != other
+            || halves.iter().any(|home| matches!(fork.at(*home), Node::Fork(_)))
+            || halves.iter().map(|home| fork.at(*home).count()).sum::<u64>() > MOST as u64;
         if apart {
             return;
         }
         let mut leaves = Vec::with_capacity(MOST);
-        halves.iter().for_each(|home| collect(core::mem::replace(&mut fork.below[*home], Node::Empty), &mut leaves));
+        halves.iter().for_each(|home| collect(core::mem::replace(fork.at_mut(*home), Node::Empty), &mut leaves));
         node /= 2;
         fork.place(node, leaves, depth);
     }

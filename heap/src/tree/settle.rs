@@ -72,7 +72,7 @@ fn settle_forks<V: Stored>(forks: &mut [&mut Fork<V>], digests: &mut impl Iterat
 fn settle_hanging<V: Stored>(fork: &mut Fork<V>, digests: &mut impl Iterator<Item = Digest>) {
     let stale = fork.stale();
     for home in (0..16).filter(|home| stale >> home & 1 == 1) {
-        let (shape, digest) = match &fork.below()[home] {
+        let (shape, digest) = match fork.at(home) {
             Node::Empty => (Shape::Empty, EMPTY),
             Node::Bucket(_) => (Shape::Bucket, digests.next().unwrap_or(EMPTY)),
             Node::Fork(below) => (Shape::Branch, *below.digest(1)),
