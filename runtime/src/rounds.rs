@@ -423,7 +423,11 @@ impl<E> Runtime<E> {
             match self.machine.ask(&ask, &Contained(host)) {
                 // The session has ended meanwhile: nobody waits for the answer.
                 None => {}
-                Some(EffectOutcome::Blocked) => self.to_ask.push(ask),
+                Some(EffectOutcome::Blocked) => {
+                    // A host that had taken it on in an earlier process has not now.
+                    self.asked.remove(&ask.coordinate.effect_id(&run));
+                    self.to_ask.push(ask);
+                }
                 Some(EffectOutcome::Pending) => {
                     self.asked.insert(ask.coordinate.effect_id(&run), ask.coordinate);
                 }
@@ -463,10 +467,14 @@ impl<E> Runtime<E> {
     }
 
     /// Has every effect asked again that waits for an answer: the host may have forgotten them. Their ids are the same.
-    pub(crate) fn ask_again(&mut self) {
-        let known: BTreeSet<EffectCoordinate> = self.to_ask.iter().map(|ask| ask.coordinate).collect();
-        let forgotten = self.machine.pending_effects().filter(|ask| !known.contains(&ask.coordinate)).cloned();
-        self.to_ask.extend(forgotten.collect::<Vec<_>>());
+    /// Those of `asked` come first, in that order, which should be the one in which they were asked before.
+    pub(crate) fn ask_again(&mut self, asked: &[EffectCoordinate]) {
+        let pending: BTreeMap<EffectCoordinate, Ask> =
+            self.machine.pending_effects().map(|ask| (ask.coordinate, ask.clone())).collect();
+        let fresh = std::mem::take(&mut self.to_ask);
+        let order = asked.iter().copied().chain(fresh.iter().map(|ask| ask.coordinate)).chain(pending.keys().copied());
+        let mut seen = BTreeSet::new();
+        self.to_ask.extend(order.filter(|at| seen.insert(*at)).filter_map(|at| pending.get(&at).cloned()));
     }
 
     /// Effects that the host has taken on and not answered.
@@ -550,6 +558,12 @@ impl<E> Runtime<E> {
     /// The identity of the handler that serves this run.
     pub fn handler(&self) -> Option<&str> {
         self.handler.as_deref()
+    }
+
+    /// The handler with which the run began elsewhere. The images are looked at again when it comes, and it must want the
+    /// same kinds.
+    pub(crate) fn began_with(&mut self, handler: String, wants: EffectKinds) {
+        (self.handler, self.admitted) = (Some(handler), Some((usize::MAX, wants)));
     }
 
     /// The kinds that the run's handler wants.

@@ -153,8 +153,7 @@ impl<E> Runtime<E> {
         runtime.to_ask = drive.to_ask.iter().filter_map(|at| pending.remove(at)).collect();
         runtime.asked = drive.asked.into_iter().map(|at| (at.effect_id(&run), at)).collect();
         if let Some((handler, wants)) = drive.began {
-            // The images are looked at again, and the kinds that are wanted must be the same.
-            (runtime.handler, runtime.admitted) = (Some(handler), Some((usize::MAX, wants)));
+            runtime.began_with(handler, wants);
         }
         (runtime.machine, runtime.planner, runtime.limit) = (machine, planner, drive.limit);
         Ok(runtime)

@@ -102,6 +102,21 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "cut-runs",
+        test: "cut_runs",
+        cases: 10_000,
+        what: "random durable runs, cut wherever they may be, go on to the same end; fifty cuts in sequence",
+        ..TESTS
+    },
+    Lane {
+        name: "snapshots",
+        test: "snapshots",
+        only: "snapshots::",
+        cases: 2_000,
+        what: "roots that are kept are those computed, and what is resumed from a snapshot ends as if nothing had been",
+        ..TESTS
+    },
+    Lane {
         name: "durable",
         test: "durable",
         only: "crashes_lose_nothing",
@@ -140,6 +155,15 @@ const LANES: &[Lane] = &[
         only: "killed_processes",
         cases: 1_000,
         what: "processes killed with SIGKILL while they write lose nothing",
+        ..TESTS
+    },
+    Lane {
+        name: "kill-runs",
+        package: "motet",
+        test: "wal",
+        only: "killed_runs",
+        cases: 1_000,
+        what: "runs of the command line killed with SIGKILL recover to the end that they would have had",
         ..TESTS
     },
     Lane {

@@ -150,6 +150,15 @@ fn decode_handler(from: &mut Reader<'_>) -> Option<Entry> {
     Some(Entry::Handler { identity, wants })
 }
 
+/// What an effect takes in a record of asked ones: coordinate and id.
+const INTENT: usize = 8 + 2 + 4 + 32;
+
+/// How many effects a record of so many bytes holds, and at least one.
+pub(crate) const fn asked_within(bytes: usize) -> usize {
+    let many = bytes.saturating_sub(8) / INTENT;
+    if many == 0 { 1 } else { many }
+}
+
 pub(crate) fn encode_asked(intents: &[Intent]) -> Vec<u8> {
     let mut into = Vec::new();
     into.size(intents.len());

@@ -222,9 +222,8 @@ impl<E> Durable<E> {
             return Ok(());
         }
         self.intended.extend(intents.iter().map(|intent| intent.at));
-        let edges: Vec<SpanEdge> = intents.iter().map(spans::opens).collect();
         if !planted(Planted::DurableForgetsAsked) {
-            self.append(ASKED, &entry::encode_asked(&intents), &edges)?;
+            self.append_intents(ASKED, &intents, spans::opens)?;
         }
         if planted(Planted::DurableAsksEarly) { Ok(()) } else { self.sync() }
     }
@@ -301,8 +300,21 @@ impl<E> Durable<E> {
         }
         let gone: Vec<Intent> = gone.into_iter().map(|at| self.intent(at)).collect();
         self.intended.retain(|at| gone.iter().all(|intent| intent.at != *at));
-        let edges: Vec<SpanEdge> = gone.iter().map(spans::closes).collect();
-        self.append(ABANDONED, &entry::encode_asked(&gone), &edges)
+        self.append_intents(ABANDONED, &gone, spans::closes)
+    }
+
+    /// Appends effects, in as many records as it takes: each must fit a segment.
+    fn append_intents(
+        &mut self,
+        kind: u16,
+        intents: &[Intent],
+        edge: fn(&Intent) -> SpanEdge,
+    ) -> Result<(), DurableError> {
+        for part in intents.chunks(entry::asked_within(self.log.most())) {
+            let edges: Vec<SpanEdge> = part.iter().map(edge).collect();
+            self.append(kind, &entry::encode_asked(part), &edges)?;
+        }
+        Ok(())
     }
 
     /// Makes everything so far durable: when it returns, no crash loses any of it.

@@ -109,6 +109,8 @@ struct Script {
     waves: u64,
     digests: VecDeque<Boundary>,
     intents: BTreeMap<EffectCoordinate, Intent>,
+    /// Every effect that the log says was asked, in the order of asking.
+    order: Vec<EffectCoordinate>,
     kept: Vec<Kept>,
     inputs: u64,
     asked: u64,
@@ -163,6 +165,7 @@ impl Script {
             }
             Entry::Asked(intents) => {
                 self.asked += intents.len() as u64;
+                self.order.extend(intents.iter().map(|intent| intent.at));
                 self.intents.extend(intents.into_iter().map(|intent| (intent.at, intent)));
             }
             Entry::Abandoned(gone) => self.intents.retain(|at, _| gone.iter().all(|intent| intent.at != *at)),
@@ -257,7 +260,7 @@ impl Durable<Inline> {
         let (mut runtime, again) = rebuild.run()?;
         let Rebuild { script, spans, last, .. } = rebuild;
         if !planted(Planted::DurableAsksNothingAgain) {
-            runtime.ask_again();
+            runtime.ask_again(&script.order);
         }
         let asked = runtime.to_ask().iter().filter_map(|ask| script.intents.get(&ask.coordinate).copied());
         let plan = DurableRecoveryPlan {
@@ -355,7 +358,8 @@ fn again(
     let before = runtime.machine().tally().steps;
     let recorded: usize = script.answers.values().map(VecDeque::len).sum();
     let handler = runtime.handler().map(|identity| (identity.to_owned(), runtime.wants()));
-    let (identity, wants) = handler.or(script.handler.take()).unwrap_or_default();
+    let written = script.handler.take();
+    let (identity, wants) = handler.or_else(|| written.clone()).unwrap_or_default();
     let host = ReplayHost::new(identity, wants, std::mem::take(&mut script.answers));
     let (mut reused, mut digests) = (0, 0);
     loop {
@@ -391,6 +395,14 @@ fn again(
         if turn == Turn::Idle && script.between.front().is_none_or(|(at, _)| *at > runtime.machine().planner_step()) {
             return Err(RecoverError::Short { expected: script.waves, found: runtime.machine().tally().waves });
         }
+    }
+    // An image of which no session was opened yet is there all the same, and a handler that has answered nothing yet.
+    if let (None, Some((identity, wants))) = (runtime.handler(), written) {
+        runtime.began_with(identity, wants);
+    }
+    let loaded = runtime.machine().images().len();
+    for image in script.images.iter().skip(loaded) {
+        runtime.load(Arc::clone(image))?;
     }
     forget(&mut runtime);
     reused += (recorded - host.unused()) as u64;

@@ -3,6 +3,7 @@
 pub mod buffers;
 pub mod bytes;
 pub mod compiling;
+pub mod cut_runs;
 pub mod durable;
 pub mod forgeries;
 pub mod hosts;

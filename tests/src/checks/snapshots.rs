@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// A seeded host that fails now and then, and takes on, puts off or answers at once what may block. Everything follows
 /// from the request.
-struct Wayward {
+pub(super) struct Wayward {
     inner: SeededHost,
     fails: u32,
 }
@@ -65,16 +65,16 @@ impl EffectHandler for Wayward {
 /// One random run: protocol, host, buffers, schedule.
 pub(super) struct Case {
     pub(super) image: Arc<CodeImage>,
-    host: Wayward,
-    config: ProtocolMachineConfig,
-    schedule: Schedule,
-    sessions: usize,
+    pub(super) host: Wayward,
+    pub(super) config: ProtocolMachineConfig,
+    pub(super) schedule: Schedule,
+    pub(super) sessions: usize,
 }
 
-const SCHEDULES: [(u32, u32, u32); 3] = [(1, 1, 1), (8, 16, 2), (64, 256, 16)];
+pub(super) const SCHEDULES: [(u32, u32, u32); 3] = [(1, 1, 1), (8, 16, 2), (64, 256, 16)];
 
 impl Case {
-    fn new(seed: u64, wave: u32, fuel: u32, chunk: u32) -> Result<Self, String> {
+    pub(super) fn new(seed: u64, wave: u32, fuel: u32, chunk: u32) -> Result<Self, String> {
         let mut dice = Dice::new(seed);
         let size = Size { max_roles: 4, messages: 8, ..Size::default() };
         let global = protocol(dice.rng(), &size);
@@ -122,11 +122,16 @@ impl Case {
         GuestRuntime::resume_from(self.config.clone(), Inline::default(), &[Arc::clone(&self.image)], bytes)
     }
 
+    /// What the host answers to an effect that it had taken on.
+    pub(super) fn late_answer(&self, at: EffectCoordinate) -> Result<EffectOutcome, String> {
+        let answer = Value::default_of(self.image.sorts(), motet_types::SortId(self.image.effects()[0].answer));
+        Ok(Wayward::late(at, answer.ok_or("an effect's answer has a sort")?))
+    }
+
     /// The answer to an effect that the host had taken on.
     fn complete(&self, runtime: &mut GuestRuntime, parked: &mut Kept) -> Result<bool, String> {
         let Some((effect, at)) = runtime.outstanding().min_by_key(|(_, at)| *at) else { return Ok(false) };
-        let answer = Value::default_of(self.image.sorts(), motet_types::SortId(self.image.effects()[0].answer));
-        let outcome = Wayward::late(at, answer.ok_or("an effect's answer has a sort")?);
+        let outcome = self.late_answer(at)?;
         if let Some(bytes) = parked.remove(&at.session) {
             let early = runtime.complete(effect, outcome.clone());
             let refused = early == Err(RuntimeError::Answer(AnswerError::Parked(at)));
