@@ -112,7 +112,7 @@ pub fn request_json(request: &EffectRequest<'_>) -> Json {
             if let Some(part) = request.operation() {
                 put("interface", part.interface.as_str().into());
                 put("operation", part.operation.as_str().into());
-                put("argument", value_json(image, SortId(part.argument), argument));
+                put("argument", value_json(image, SortId(part.argument), argument.get()));
                 put("answer_sort", image.sorts().display(SortId(part.answer)).to_string().into());
             }
         }

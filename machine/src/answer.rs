@@ -1,9 +1,10 @@
 //! Effects that may block: asked between waves, and answered whenever the host has an answer.
 
-use crate::effect::{Asked, EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Registers};
+use crate::effect::{Asked, EffectCoordinate, EffectRequest, EffectRequestBody, Registers};
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::Ask;
 use crate::outcome::EffectOutcome;
+use crate::reply::{Aside, Respondent};
 use crate::wave::{IslandId, Pick};
 use alloc::sync::Arc;
 use core::mem;
@@ -26,9 +27,9 @@ pub enum AnswerError {
 impl ProtocolMachine {
     /// Asks the host about an effect that may block. The caller acts on the outcome: an answer goes to
     /// [`ProtocolMachine::answer`].
-    pub fn ask<H: EffectHandler + ?Sized>(&self, ask: &Ask, host: &H) -> Option<EffectOutcome> {
+    pub fn ask<H: Respondent + ?Sized>(&self, ask: &Ask, host: &H) -> Option<EffectOutcome> {
         let (_, image) = self.live(ask.coordinate.session)?;
-        Some(host.handle_effect(EffectRequest(&Asked {
+        let asked = Asked {
             coordinate: ask.coordinate,
             role: ask.role,
             tick: self.tick,
@@ -36,7 +37,9 @@ impl ProtocolMachine {
             state: Registers { session: ask.coordinate.session, tags: &[], words: &[], ext: None },
             image,
             run: &self.config.run_id,
-        })))
+        };
+        let mut aside = Aside::default();
+        Some(host.respond(EffectRequest(&asked), &mut aside).outcome(&mut aside))
     }
 
     /// Takes the answer to a pending effect and opens its gate; the island is then ready. Answers the island if it

@@ -4,11 +4,11 @@
 //! The running coroutine goes on until it blocks; then the next ready one in cyclic order runs. Where a burst stopped
 //! for want of fuel is kept in the session, so the order of a session's steps does not depend on the fuel.
 
-use crate::effect::EffectHandler;
 use crate::frame::{BurstContext, Frame, Outcome};
 use crate::image::CodeImage;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_STATUS, Layout};
 use crate::outbox::{FaultReport, Outbox};
+use crate::reply::Respondent;
 use crate::session::{Gate, Session, Status};
 use crate::step::step;
 use crate::trace::BurstEnd;
@@ -45,7 +45,7 @@ fn next_of_many(first: u64, more: &[u64], from: u16) -> Option<u16> {
     later.find(|at| word_at(*at) != 0).map(|at| (at * 64) as u16 + word_at(at).trailing_zeros() as u16)
 }
 
-pub(crate) fn burst<H: EffectHandler + ?Sized>(
+pub(crate) fn burst<H: Respondent + ?Sized>(
     session: &mut Session,
     image: &CodeImage,
     context: &BurstContext,
@@ -73,7 +73,6 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         owner: 0,
         gate: 0,
         ready: head[HEAD_READY],
-        pc: 0,
         counter: 0,
         tags_at: 0,
         regs_at: 0,
@@ -100,7 +99,7 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         let position = frame.coros[start + CORO_PC];
         frame.coros[start + CORO_GATE] = Gate::Open.pack();
         (frame.coroutine, frame.owner) = (next, u64::from(next) << 32);
-        frame.pc = position as u32;
+        let mut pc = position as u32;
         frame.counter = (position >> 32) as u32;
         frame.tags_at = start + CORO_TAGS;
         frame.regs_at = frame.tags_at + place.tag_words as usize;
@@ -108,14 +107,14 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
         let after = || ((usize::from(next) + 1) % layout.places.len()) as u16;
         loop {
             if fuel == 0 {
-                frame.coros[start + CORO_PC] = frame.position();
+                frame.coros[start + CORO_PC] = frame.position(pc);
                 break 'burst BurstEnd::Ready;
             }
             fuel -= 1;
-            match step(&mut frame, host) {
-                Ok(Outcome::Ran) => {}
+            match step(&mut frame, host, pc) {
+                Ok(Outcome::Ran(next)) => pc = next,
                 Ok(Outcome::Blocked) => {
-                    frame.coros[start + CORO_PC] = frame.position();
+                    frame.coros[start + CORO_PC] = frame.position(pc);
                     frame.coros[start + CORO_GATE] = frame.gate;
                     if frame.gate == Gate::NextBurst.pack() {
                         // It stays ready: its turn comes again after the others'.
@@ -126,21 +125,21 @@ pub(crate) fn burst<H: EffectHandler + ?Sized>(
                     }
                     break;
                 }
-                Ok(Outcome::Yielded) => {
-                    frame.coros[start + CORO_PC] = frame.position();
+                Ok(Outcome::Yielded(next)) => {
+                    frame.coros[start + CORO_PC] = frame.position(next);
                     current = after();
                     break;
                 }
                 Ok(Outcome::Done) => {
-                    frame.coros[start + CORO_PC] = frame.position();
+                    frame.coros[start + CORO_PC] = frame.position(pc);
                     frame.coros[start + CORO_GATE] = Gate::Halted.pack();
                     frame.rest();
                     live -= 1;
                     break;
                 }
                 Err(fault) => {
-                    frame.coros[start + CORO_PC] = frame.position();
-                    fail(&mut frame, *fault);
+                    frame.coros[start + CORO_PC] = frame.position(pc);
+                    fail(&mut frame, Pc(pc), *fault);
                     break 'burst BurstEnd::Ended(Terminal::Faulted);
                 }
             }
@@ -173,8 +172,8 @@ fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
 
 /// Records a fault. The session ends with it; nothing of the instruction has happened.
 #[cold]
-fn fail(frame: &mut Frame<'_>, fault: Fault) {
-    let (coroutine, role, pc) = (CoroutineId(frame.coroutine), RoleId(frame.coroutine), Pc(frame.pc));
+fn fail(frame: &mut Frame<'_>, pc: Pc, fault: Fault) {
+    let (coroutine, role) = (CoroutineId(frame.coroutine), RoleId(frame.coroutine));
     if frame.context.trace {
         let class = fault.class() as u8;
         frame.out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));

@@ -1,12 +1,13 @@
 //! Sending and receiving: `Send`, `Offer`, `Receive`, `Choose`.
 
 use crate::edge::{BackpressurePolicy, Edge, Message};
-use crate::effect::EffectHandler;
+
 use crate::ext::{TAG_ENDPOINT, store, view};
 use crate::frame::{Frame, Outcome, Step};
-use crate::host::{Question, refused};
+use crate::host::refused;
 use crate::op::{Arms, Comm};
 use crate::outcome::{EffectOutcome, EffectResponse, SendDecision};
+use crate::reply::{Aside, Respondent, Says};
 use crate::session::Gate;
 use alloc::boxed::Box;
 use motet_types::{EdgeId, EffectKind, EventKind, Fault, LabelId, Planted, RoleId, ValType, planted};
@@ -28,7 +29,7 @@ impl Frame<'_> {
         RoleId(self.image.parts.edges[edge.index()].receiver)
     }
 
-    fn sender(&self, edge: EdgeId) -> RoleId {
+    pub(crate) fn sender(&self, edge: EdgeId) -> RoleId {
         RoleId(self.image.parts.edges[edge.index()].sender)
     }
 
@@ -46,9 +47,33 @@ impl Frame<'_> {
             return Err(Box::new(Fault::BufferFull { edge: comm.edge, reason }));
         }
         self.out.dropped += 1;
-        self.pc = comm.pc;
         // The others first: a sender whose messages go nowhere would never let its receiver run.
-        Ok(Outcome::Yielded)
+        Ok(Outcome::Yielded(comm.pc))
+    }
+
+    /// The value that the host sends instead.
+    #[cold]
+    fn replace_sent(&mut self, label: LabelId, outcome: EffectOutcome) -> Result<(u8, u64), Box<Fault>> {
+        match outcome {
+            EffectOutcome::Success(EffectResponse::SendDecision(SendDecision::Replace(value))) => {
+                self.accept(EffectKind::SendDecision, label, &value)?;
+                Ok(store(self.ext, value))
+            }
+            other => Err(refused(EffectKind::SendDecision, other)),
+        }
+    }
+
+    /// The value that the host keeps instead of the one that came.
+    #[cold]
+    fn replace_received(&mut self, message: Message, outcome: EffectOutcome) -> Result<(u8, u64), Box<Fault>> {
+        match outcome {
+            EffectOutcome::Success(EffectResponse::Receive(Some(value))) => {
+                self.accept(EffectKind::Receive, message.label, &value)?;
+                self.release(message.tag, message.word);
+                Ok(store(self.ext, value))
+            }
+            other => Err(refused(EffectKind::Receive, other)),
+        }
     }
 
     /// What a full edge does with the message: nothing has been changed or asked yet.
@@ -79,7 +104,7 @@ impl Frame<'_> {
 
 /// `Send` and `Offer`: checks, asks, then enqueues, wakes, advances and records together.
 #[inline(always)]
-pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
+pub(crate) fn send<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
     let role = frame.monitor(comm.state)?;
     let (label, edge) = (comm.label, comm.edge);
     // Verification has followed what every register holds, down to its kind of value; a product's parts it has not.
@@ -96,19 +121,16 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, c
     }
     let mut replaced = false;
     if frame.context.wants.contains(EffectKind::SendDecision) {
-        let partner = frame.receiver(edge);
-        match frame.ask(host, role, Question::Send { partner, label, tag, word }) {
-            EffectOutcome::Success(EffectResponse::SendDecision(decision)) => match decision {
-                SendDecision::Deliver => {}
-                SendDecision::Replace(value) => {
-                    frame.accept(EffectKind::SendDecision, label, &value)?;
-                    (tag, word) = store(frame.ext, value);
-                    replaced = true;
-                }
-                SendDecision::Drop => return frame.drop_send(comm, "the host dropped the message"),
-                SendDecision::Defer => return frame.block(Gate::NextBurst),
-            },
-            other => return Err(refused(EffectKind::SendDecision, other)),
+        let mut aside = Aside::default();
+        let reply = frame.ask_send(host, role, comm, (tag, word), &mut aside);
+        match reply.says {
+            Says::Deliver => {}
+            Says::Drop => return frame.drop_send(comm, "the host dropped the message"),
+            Says::Defer => return frame.block(Gate::NextBurst),
+            _ => {
+                (tag, word) = frame.replace_sent(label, reply.outcome(&mut aside))?;
+                replaced = true;
+            }
         }
     }
     if !replaced {
@@ -125,18 +147,17 @@ pub(crate) fn send<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, c
     if !planted(Planted::StepSendKeepsState) {
         frame.advance(role, comm.next);
     }
-    frame.pc = comm.pc;
     frame.event(EventKind::Sent, edge, label);
     if comm.offered() {
         frame.event(EventKind::Offered, edge, label);
     }
     // As with a message that is dropped, the receiver must have its turn.
-    Ok(if overwrote { Outcome::Yielded } else { Outcome::Ran })
+    Ok(if overwrote { Outcome::Yielded(comm.pc) } else { Outcome::Ran(comm.pc) })
 }
 
 /// `Receive`: the one label that may come.
 #[inline(always)]
-pub(crate) fn receive<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
+pub(crate) fn receive<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
     let role = frame.monitor(comm.state)?;
     let Some(message) = frame.incoming(comm.edge) else {
         return frame.block(Gate::Message(comm.edge));
@@ -149,7 +170,7 @@ pub(crate) fn receive<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H
 
 /// `Choose`: one of several labels; execution goes on at its arm.
 #[inline(always)]
-pub(crate) fn choose<H: EffectHandler + ?Sized>(
+pub(crate) fn choose<H: Respondent + ?Sized>(
     frame: &mut Frame<'_>,
     host: &H,
     arms: Arms,
@@ -186,35 +207,23 @@ impl Frame<'_> {
 
 /// Asks, then dequeues, wakes, writes, advances and records together.
 #[inline(always)]
-fn take<H: EffectHandler + ?Sized>(
-    frame: &mut Frame<'_>,
-    host: &H,
-    role: RoleId,
-    comm: &Comm,
-    message: Message,
-) -> Step {
+fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm, message: Message) -> Step {
     let (mut tag, mut word) = (message.tag, message.word);
     if frame.context.wants.contains(EffectKind::Receive) {
-        let partner = frame.sender(comm.edge);
-        match frame.ask(host, role, Question::Receive { partner, label: message.label, tag, word }) {
-            EffectOutcome::Success(EffectResponse::Receive(None)) => {}
-            EffectOutcome::Success(EffectResponse::Receive(Some(value))) => {
-                frame.accept(EffectKind::Receive, message.label, &value)?;
-                frame.release(tag, word);
-                (tag, word) = store(frame.ext, value);
-            }
-            other => return Err(refused(EffectKind::Receive, other)),
+        let mut aside = Aside::default();
+        let reply = frame.ask_receive(host, role, comm, (tag, word), &mut aside);
+        if reply.says != Says::Keep {
+            (tag, word) = frame.replace_received(message, reply.outcome(&mut aside))?;
         }
     }
     let woken = Edge::of(frame.edges, comm.edge).pop(frame.ext);
     frame.wake(woken);
     frame.write(comm.reg, tag, word);
     frame.advance(role, comm.next);
-    frame.pc = comm.pc;
     frame.received += 1;
     frame.event(EventKind::Received, comm.edge, message.label);
     if comm.offered() {
         frame.event(EventKind::Chose, comm.edge, message.label);
     }
-    Ok(Outcome::Ran)
+    Ok(Outcome::Ran(comm.pc))
 }

@@ -5,7 +5,7 @@
 //! are and received as they come. A choice has no such answer, so a protocol with choices needs a handler that wants
 //! [`EffectKind::Choose`].
 
-use crate::ext::{Ext, ValueRef, view};
+use crate::ext::{Ext, Payload, ValueRef, view};
 use crate::image::CodeImage;
 use crate::op::Comm;
 use crate::outcome::EffectOutcome;
@@ -120,7 +120,7 @@ pub enum EffectRequestBody<'a> {
         /// The label.
         label: LabelId,
         /// What the program would send.
-        payload: ValueRef<'a>,
+        payload: Payload<'a>,
     },
     /// A message has come.
     Receive {
@@ -129,7 +129,7 @@ pub enum EffectRequestBody<'a> {
         /// The label.
         label: LabelId,
         /// What came.
-        payload: ValueRef<'a>,
+        payload: Payload<'a>,
     },
     /// Which label to send.
     Choose {
@@ -143,7 +143,7 @@ pub enum EffectRequestBody<'a> {
         /// Its row in the image's effect table.
         effect: EffectRow,
         /// Its argument.
-        argument: ValueRef<'a>,
+        argument: Payload<'a>,
     },
 }
 

@@ -4,6 +4,7 @@ use crate::outcome::EffectOutcome;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use motet_types::{CoroutineId, EdgeId, RoleId, SessionId, ValType, Value};
 
 /// Tags of register and message words. Those of owned values stand last; their word is a place in [`Owned`].
@@ -83,14 +84,21 @@ impl Ext {
     }
 }
 
+/// A value that fits a word, as a tagged one.
+#[inline(always)]
+pub(crate) fn plain(value: &Value) -> Option<(u8, u64)> {
+    match value {
+        Value::Unit => Some((TAG_UNIT, 0)),
+        Value::Nat(n) => Some((TAG_NAT, *n)),
+        Value::Bool(b) => Some((TAG_BOOL, u64::from(*b))),
+        _ => None,
+    }
+}
+
 /// Makes a value a tagged word, owned when it must be.
 pub(crate) fn store(ext: &mut Option<Box<Ext>>, value: Value) -> (u8, u64) {
-    match value {
-        Value::Unit => (TAG_UNIT, 0),
-        Value::Nat(n) => (TAG_NAT, n),
-        Value::Bool(b) => (TAG_BOOL, u64::from(b)),
-        value => (value.val_type() as u8, ext.get_or_insert_default().owned.put(value)),
-    }
+    let word = plain(&value);
+    word.unwrap_or_else(|| (value.val_type() as u8, ext.get_or_insert_default().owned.put(value)))
 }
 
 /// A value as a host sees it: borrowed.
@@ -142,13 +150,58 @@ impl<'a> From<&'a Value> for ValueRef<'a> {
     }
 }
 
-#[inline(always)]
-pub(crate) fn view(ext: Option<&Ext>, session: SessionId, tag: u8, word: u64) -> ValueRef<'_> {
-    match tag {
-        TAG_UNIT => ValueRef::Unit,
-        TAG_NAT => ValueRef::Nat(word),
-        TAG_BOOL => ValueRef::Bool(word != 0),
-        TAG_ENDPOINT => ValueRef::Endpoint { session, role: RoleId(word as u16) },
-        _ => ext.map_or(ValueRef::Unit, |ext| ext.owned.get(word).into()),
+/// A value that a request carries, borrowed. It is looked at only when the host asks: four plain words cost less to hand
+/// over than a [`ValueRef`] that nobody reads.
+#[derive(Clone, Copy)]
+pub struct Payload<'a> {
+    session: SessionId,
+    word: u64,
+    owned: Option<&'a Value>,
+    tag: u8,
+}
+
+impl<'a> Payload<'a> {
+    #[inline(always)]
+    pub(crate) fn new(ext: Option<&'a Ext>, session: SessionId, tag: u8, word: u64) -> Self {
+        let owned = if tag < FIRST_OWNED_TAG { None } else { ext.map(|ext| ext.owned.get(word)) };
+        Self { session, word, owned, tag }
     }
+
+    /// The value, borrowed.
+    pub fn get(self) -> ValueRef<'a> {
+        match self.tag {
+            TAG_UNIT => ValueRef::Unit,
+            TAG_NAT => ValueRef::Nat(self.word),
+            TAG_BOOL => ValueRef::Bool(self.word != 0),
+            TAG_ENDPOINT => ValueRef::Endpoint { session: self.session, role: RoleId(self.word as u16) },
+            _ => self.owned.map_or(ValueRef::Unit, ValueRef::from),
+        }
+    }
+
+    /// The value by value.
+    pub fn to_value(self) -> Value {
+        self.get().to_value()
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+impl<'a> From<&'a Value> for Payload<'a> {
+    fn from(value: &'a Value) -> Self {
+        let (session, word) = match value {
+            Value::Nat(n) => (SessionId(0), *n),
+            Value::Bool(b) => (SessionId(0), u64::from(*b)),
+            Value::Endpoint { session, role } => (*session, u64::from(role.0)),
+            _ => (SessionId(0), 0),
+        };
+        Self { session, word, owned: Some(value), tag: value.val_type() as u8 }
+    }
+}
+
+pub(crate) fn view(ext: Option<&Ext>, session: SessionId, tag: u8, word: u64) -> ValueRef<'_> {
+    Payload::new(ext, session, tag, word).get()
 }

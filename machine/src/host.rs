@@ -1,11 +1,12 @@
 //! Asking the host from inside a burst: `Decide`, `Invoke`, and the questions of sends and receives.
 
-use crate::effect::{Asked, EffectCoordinate, EffectHandler, EffectRequest, EffectRequestBody, Labels, Registers};
-use crate::ext::{store, view};
+use crate::effect::{Asked, EffectCoordinate, EffectRequest, EffectRequestBody, Labels, Registers};
+use crate::ext::{Payload, store, view};
 use crate::frame::{Frame, Outcome, Step};
-use crate::op::Arms;
+use crate::op::{Arms, Comm};
 use crate::outbox::Ask;
 use crate::outcome::{EffectOutcome, EffectResponse};
+use crate::reply::{Aside, Reply, Respondent, Says};
 use crate::session::Gate;
 use crate::tape::encode_effect;
 use alloc::boxed::Box;
@@ -17,7 +18,7 @@ use motet_types::{
 };
 
 /// A question to the host, before it borrows from the session.
-pub(crate) enum Question {
+enum Question {
     Send { partner: RoleId, label: LabelId, tag: u8, word: u64 },
     Receive { partner: RoleId, label: LabelId, tag: u8, word: u64 },
     Choose { partner: RoleId, arms: Arms },
@@ -43,34 +44,35 @@ pub(crate) fn refused(kind: EffectKind, outcome: EffectOutcome) -> Box<Fault> {
     }
 }
 
+#[cold]
+fn exhausted(aside: &mut Aside) -> Reply {
+    let outcome = EffectOutcome::failure(EffectFailureKind::ContractViolation, "it has asked 2^32 times");
+    Reply::new(outcome, aside)
+}
+
 impl Frame<'_> {
     fn coordinate(&self) -> EffectCoordinate {
         EffectCoordinate { session: self.session, coroutine: CoroutineId(self.coroutine), counter: self.counter }
     }
 
-    /// Asks, counts, and records the answer. Inlined, because question and answer are larger than registers.
+    /// Asks, counts, and records the answer. Inlined, because the question is larger than registers.
     #[inline(always)]
-    pub(crate) fn ask<H: EffectHandler + ?Sized>(
-        &mut self,
-        host: &H,
-        role: RoleId,
-        question: Question,
-    ) -> EffectOutcome {
+    fn ask<H: Respondent + ?Sized>(&mut self, host: &H, role: RoleId, question: Question, aside: &mut Aside) -> Reply {
         let coordinate = self.coordinate();
         let ext = self.ext.as_deref();
         let session = self.session;
         let body = match question {
             Question::Send { partner, label, tag, word } => {
-                EffectRequestBody::SendDecision { partner, label, payload: view(ext, session, tag, word) }
+                EffectRequestBody::SendDecision { partner, label, payload: Payload::new(ext, session, tag, word) }
             }
             Question::Receive { partner, label, tag, word } => {
-                EffectRequestBody::Receive { partner, label, payload: view(ext, session, tag, word) }
+                EffectRequestBody::Receive { partner, label, payload: Payload::new(ext, session, tag, word) }
             }
             Question::Choose { partner, arms } => {
                 EffectRequestBody::Choose { partner, labels: Labels { rows: self.image.arms(arms) } }
             }
             Question::Invoke { effect, tag, word } => {
-                EffectRequestBody::InvokeStep { effect, argument: view(ext, session, tag, word) }
+                EffectRequestBody::InvokeStep { effect, argument: Payload::new(ext, session, tag, word) }
             }
         };
         let asked = Asked {
@@ -88,18 +90,51 @@ impl Frame<'_> {
             run: &self.context.run,
         };
         // Ids must not repeat: a coroutine that has asked that often may not ask again.
-        let outcome = match self.counter {
-            u32::MAX => EffectOutcome::failure(EffectFailureKind::ContractViolation, "it has asked 2^32 times"),
-            _ => host.handle_effect(EffectRequest(&asked)).bounded(),
+        let reply = match self.counter {
+            u32::MAX => exhausted(aside),
+            _ => host.respond(EffectRequest(&asked), aside),
         };
         let recorded = self.context.record.then(|| (asked.kind(), asked.subject()));
         if !planted(Planted::StepCounterStays) {
             self.counter = self.counter.saturating_add(1);
         }
-        if let Some((kind, subject)) = recorded {
-            encode_effect(&mut self.out.inputs, coordinate, kind, subject, &outcome);
+        match recorded {
+            None => reply,
+            Some((kind, subject)) => {
+                let outcome = reply.outcome(aside);
+                encode_effect(&mut self.out.inputs, coordinate, kind, subject, &outcome);
+                Reply::new(outcome, aside)
+            }
         }
-        outcome
+    }
+
+    /// Asks about a send. It and [`Frame::ask_receive`] stand apart, so that the step of a host that does not want to be
+    /// asked has its registers to itself.
+    #[inline(always)]
+    pub(crate) fn ask_send<H: Respondent + ?Sized>(
+        &mut self,
+        host: &H,
+        role: RoleId,
+        comm: &Comm,
+        (tag, word): (u8, u64),
+        aside: &mut Aside,
+    ) -> Reply {
+        let partner = self.receiver(comm.edge);
+        self.ask(host, role, Question::Send { partner, label: comm.label, tag, word }, aside)
+    }
+
+    /// Asks about a message that has come.
+    #[inline(always)]
+    pub(crate) fn ask_receive<H: Respondent + ?Sized>(
+        &mut self,
+        host: &H,
+        role: RoleId,
+        comm: &Comm,
+        (tag, word): (u8, u64),
+        aside: &mut Aside,
+    ) -> Reply {
+        let partner = self.sender(comm.edge);
+        self.ask(host, role, Question::Receive { partner, label: comm.label, tag, word }, aside)
     }
 
     /// Whether a host's value may stand where the label's payload does.
@@ -121,8 +156,9 @@ impl Frame<'_> {
     }
 }
 
+#[inline(never)]
 /// Asks which label to send; the code goes on at that label's arm. The label itself is sent by the `Offer` there.
-pub(crate) fn decide<H: EffectHandler + ?Sized>(
+pub(crate) fn decide<H: Respondent + ?Sized>(
     frame: &mut Frame<'_>,
     host: &H,
     arms: Arms,
@@ -133,9 +169,11 @@ pub(crate) fn decide<H: EffectHandler + ?Sized>(
     let kind = EffectKind::Choose;
     let at = if frame.context.wants.contains(kind) {
         let partner = frame.receiver(edge);
-        match frame.ask(host, role, Question::Choose { partner, arms }) {
-            EffectOutcome::Success(EffectResponse::Choose(at)) => at,
-            other => return Err(refused(kind, other)),
+        let mut aside = Aside::default();
+        let reply = frame.ask(host, role, Question::Choose { partner, arms }, &mut aside);
+        match reply.says {
+            Says::Choose => reply.word as usize,
+            _ => return Err(refused(kind, reply.outcome(&mut aside))),
         }
     } else {
         // The machine does not decide for a role. A runtime refuses to run such an image without a host for it.
@@ -143,16 +181,14 @@ pub(crate) fn decide<H: EffectHandler + ?Sized>(
         return Err(Box::new(Fault::Invoke { effect: kind.name(), kind: EffectFailureKind::Unavailable, message }));
     };
     match frame.image.arms(arms).get(at) {
-        Some(arm) => {
-            frame.pc = arm.pc;
-            Ok(Outcome::Ran)
-        }
+        Some(arm) => Ok(Outcome::Ran(arm.pc)),
         None => Err(broken(kind, format!("label number {at} was chosen where there are {}", arms.count))),
     }
 }
 
+#[inline(never)]
 /// Performs a host effect: inside the burst, or, when it may block, outside the wave.
-pub(crate) fn invoke<H: EffectHandler + ?Sized>(
+pub(crate) fn invoke<H: Respondent + ?Sized>(
     frame: &mut Frame<'_>,
     host: &H,
     arg: u16,
@@ -184,7 +220,8 @@ pub(crate) fn invoke<H: EffectHandler + ?Sized>(
             }
         }
     } else if frame.context.wants.contains(kind) {
-        frame.ask(host, role, Question::Invoke { effect, tag, word })
+        let mut aside = Aside::default();
+        frame.ask(host, role, Question::Invoke { effect, tag, word }, &mut aside).outcome(&mut aside)
     } else {
         // Only an effect that answers nothing has an answer of the machine's own.
         EffectOutcome::accept(kind)
@@ -196,7 +233,6 @@ pub(crate) fn invoke<H: EffectHandler + ?Sized>(
     frame.has_sort(kind, SortId(part.answer), &value, &part.operation)?;
     let (tag, word) = store(frame.ext, value);
     frame.write(dst, tag, word);
-    frame.pc = pc;
     frame.event(EventKind::Invoked, EdgeId(0), LabelId(effect.0));
-    Ok(Outcome::Ran)
+    Ok(Outcome::Ran(pc))
 }

@@ -25,6 +25,7 @@ mod outbox;
 mod outcome;
 mod park;
 mod proof;
+mod reply;
 mod restore;
 mod root;
 mod seal;
@@ -45,13 +46,14 @@ pub use effect::{
     Asked, EffectCoordinate, EffectHandler, EffectId, EffectRequest, EffectRequestBody, Labels, NoHost, Registers,
     RunId,
 };
-pub use ext::ValueRef;
+pub use ext::{Payload, ValueRef};
 pub use image::CodeImage;
 pub use machine::{ImageId, LaneSelection, OpenError, ProtocolMachine, Tally};
 pub use outbox::{Ask, FaultReport};
 pub use outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
 pub use park::ParkError;
 pub use proof::{ProofError, ProveError, SessionProof};
+pub use reply::{Aside, Reply, Respondent};
 pub use restore::RestoreError;
 pub use seal::{SealError, seal, unseal};
 pub use session::Gate;

@@ -5,29 +5,30 @@
 //! before it asks, so that nobody is asked twice about one message.
 
 use crate::comm::{choose, receive, send};
-use crate::effect::EffectHandler;
-use crate::ext::store;
+use crate::ext::{plain, store};
 use crate::frame::{Frame, Outcome, Step};
 use crate::host::{decide, invoke};
 use crate::op::Op;
+use crate::reply::Respondent;
 use alloc::boxed::Box;
 use motet_types::{CoroutineId, Event, EventKind, Fault, Pc};
 
 /// Executes one instruction.
 #[inline(always)]
-pub(crate) fn step<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H) -> Step {
+pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, pc: u32) -> Step {
     let image = frame.image;
-    let Some(op) = image.ops.get(frame.pc as usize) else {
-        return Err(Box::new(Fault::PcOutOfBounds { pc: Pc(frame.pc) }));
+    let Some(op) = image.ops.get(pc as usize) else {
+        return Err(Box::new(Fault::PcOutOfBounds { pc: Pc(pc) }));
     };
-    frame.pc = match op {
+    Ok(Outcome::Ran(match op {
         Op::Send(comm) => return send(frame, host, comm),
         Op::Receive(comm) => return receive(frame, host, comm),
         Op::Choose { arms, state, edge } => return choose(frame, host, *arms, *state, *edge),
         Op::Decide { arms, state, edge } => return decide(frame, host, *arms, *state, *edge),
         Op::Invoke { arg, dst, effect, pc } => return invoke(frame, host, *arg, *dst, *effect, *pc),
         Op::Set { dst, constant, pc } => {
-            let (tag, word) = store(frame.ext, image.constants[*constant as usize].clone());
+            let constant = &image.constants[*constant as usize];
+            let (tag, word) = plain(constant).unwrap_or_else(|| store(frame.ext, constant.clone()));
             frame.write(*dst, tag, word);
             *pc
         }
@@ -43,15 +44,11 @@ pub(crate) fn step<H: EffectHandler + ?Sized>(frame: &mut Frame<'_>, host: &H) -
             let arm = usize::try_from(word).ok().and_then(|at| image.arms(*arms).get(at));
             arm.map_or(*pc, |arm| arm.pc)
         }
-        Op::Yield { pc } => {
-            frame.pc = *pc;
-            return Ok(Outcome::Yielded);
-        }
+        Op::Yield { pc } => return Ok(Outcome::Yielded(*pc)),
         Op::Halt { state } => return halt(frame, *state),
         // No path leads here.
         Op::Unreachable => return Err(Box::new(Fault::Action)),
-    };
-    Ok(Outcome::Ran)
+    }))
 }
 
 /// Ends the coroutine; its type is at its end, as it was verified to be.

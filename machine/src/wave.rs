@@ -10,10 +10,10 @@
 //! [`ProtocolMachine::commit`]: crate::ProtocolMachine::commit
 
 use crate::burst::{BurstReport, burst};
-use crate::effect::EffectHandler;
 use crate::frame::BurstContext;
 use crate::image::CodeImage;
 use crate::outbox::Outbox;
+use crate::reply::Respondent;
 use crate::session::Session;
 use crate::trace::{ARENA_BYTES, arena_digest};
 use alloc::boxed::Box;
@@ -156,7 +156,7 @@ impl CertifiedWave {
     }
 
     /// Runs the whole wave here and now, chunk by chunk.
-    pub fn run<H: EffectHandler + ?Sized>(self, host: &H) -> FinishedWave {
+    pub fn run<H: Respondent + ?Sized>(self, host: &H) -> FinishedWave {
         let Self { certificate, mut chunks } = self;
         chunks.iter_mut().for_each(|chunk| chunk.0.run(host));
         FinishedWave { certificate, chunks }
@@ -164,7 +164,7 @@ impl CertifiedWave {
 
     /// Runs the wave until so many steps have been taken, in pick order; what is left of it takes none. For looking at a
     /// run in the middle of a wave.
-    pub fn run_at_most<H: EffectHandler + ?Sized>(self, host: &H, mut steps: u64) -> FinishedWave {
+    pub fn run_at_most<H: Respondent + ?Sized>(self, host: &H, mut steps: u64) -> FinishedWave {
         let Self { certificate, mut chunks } = self;
         chunks.iter_mut().for_each(|chunk| chunk.0.run_at_most(host, &mut steps));
         FinishedWave { certificate, chunks }
@@ -243,12 +243,12 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    fn run<H: EffectHandler + ?Sized>(&mut self, host: &H) {
+    fn run<H: Respondent + ?Sized>(&mut self, host: &H) {
         let mut unlimited = u64::MAX;
         self.run_at_most(host, &mut unlimited);
     }
 
-    fn run_at_most<H: EffectHandler + ?Sized>(&mut self, host: &H, steps: &mut u64) {
+    fn run_at_most<H: Respondent + ?Sized>(&mut self, host: &H, steps: &mut u64) {
         if self.context.trace {
             self.outbox.begin_chunk(self.islands.len(), Some(self.context.lag), self.context.tick);
         }
@@ -284,7 +284,7 @@ impl WaveChunk {
     }
 
     /// Runs one burst of each island, in pick order. `lane` says which worker does: it is only observed.
-    pub fn run<H: EffectHandler + ?Sized>(mut self, host: &H, lane: usize) -> FinishedChunk {
+    pub fn run<H: Respondent + ?Sized>(mut self, host: &H, lane: usize) -> FinishedChunk {
         self.0.lane = u8::try_from(lane).unwrap_or(u8::MAX);
         self.0.run(host);
         FinishedChunk(self)

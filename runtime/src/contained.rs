@@ -1,7 +1,7 @@
 //! Containing a host: a panic in a handler ends the session that asked, not the runtime.
 
 use crate::sync;
-use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, FinishedChunk, WaveChunk};
+use motet_machine::{Aside, EffectHandler, EffectOutcome, EffectRequest, FinishedChunk, Reply, Respondent, WaveChunk};
 use motet_types::{EffectFailureKind, EffectKinds};
 use std::any::Any;
 use std::mem;
@@ -10,24 +10,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// A handler whose panics are answers.
 pub(crate) struct Contained<'a, H: ?Sized>(pub(crate) &'a H);
 
-impl<H: EffectHandler + ?Sized> EffectHandler for Contained<'_, H> {
-    fn identity(&self) -> &str {
-        self.0.identity()
-    }
-
+impl<H: EffectHandler + ?Sized> Respondent for Contained<'_, H> {
     #[inline(always)]
     fn wants(&self) -> EffectKinds {
         self.0.wants()
     }
 
     #[inline(always)]
-    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        // The request only borrows what the step does not change before it has the answer. The answer is written in
-        // place: it is larger than registers, and copying it would cost more than the call.
-        let mut outcome = EffectOutcome::Blocked;
-        match catch_unwind(AssertUnwindSafe(|| outcome = self.0.handle_effect(request))) {
-            Ok(()) => outcome,
-            Err(panic) => panicked(panic),
+    fn respond(&self, request: EffectRequest<'_>, aside: &mut Aside) -> Reply {
+        // The request only borrows what the step does not change before it has the answer.
+        match catch_unwind(AssertUnwindSafe(|| Reply::new(self.0.handle_effect(request), aside))) {
+            Ok(reply) => reply,
+            Err(panic) => Reply::new(panicked(panic), aside),
         }
     }
 }

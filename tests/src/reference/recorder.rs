@@ -40,7 +40,7 @@ fn body_json(request: &EffectRequest<'_>) -> Json {
             put("partner", image.role_name(partner).into());
             put("label", image.label_name(label).into());
             put("sort", sort_json(image.sorts(), image.label_sort(label)));
-            put("payload", value_json(image, payload));
+            put("payload", value_json(image, payload.get()));
         }
         EffectRequestBody::Choose { partner, labels } => {
             put("kind", "choose".into());
@@ -53,7 +53,7 @@ fn body_json(request: &EffectRequest<'_>) -> Json {
                 put("interface", part.interface.as_str().into());
                 put("operation", part.operation.as_str().into());
             }
-            put("argument", value_json(image, argument));
+            put("argument", value_json(image, argument.get()));
         }
     }
     body
