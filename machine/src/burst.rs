@@ -73,6 +73,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         owner: 0,
         gate: 0,
         ready: head[HEAD_READY],
+        pc: 0,
         counter: 0,
         tags_at: 0,
         regs_at: 0,
@@ -99,7 +100,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         let position = frame.coros[start + CORO_PC];
         frame.coros[start + CORO_GATE] = Gate::Open.pack();
         (frame.coroutine, frame.owner) = (next, u64::from(next) << 32);
-        let mut pc = position as u32;
+        frame.pc = position as u32;
         frame.counter = (position >> 32) as u32;
         frame.tags_at = start + CORO_TAGS;
         frame.regs_at = frame.tags_at + place.tag_words as usize;
@@ -107,14 +108,14 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         let after = || ((usize::from(next) + 1) % layout.places.len()) as u16;
         loop {
             if fuel == 0 {
-                frame.coros[start + CORO_PC] = frame.position(pc);
+                frame.coros[start + CORO_PC] = frame.position();
                 break 'burst BurstEnd::Ready;
             }
             fuel -= 1;
-            match step(&mut frame, host, pc) {
-                Ok(Outcome::Ran(next)) => pc = next,
+            match step(&mut frame, host) {
+                Ok(Outcome::Ran) => {}
                 Ok(Outcome::Blocked) => {
-                    frame.coros[start + CORO_PC] = frame.position(pc);
+                    frame.coros[start + CORO_PC] = frame.position();
                     frame.coros[start + CORO_GATE] = frame.gate;
                     if frame.gate == Gate::NextBurst.pack() {
                         // It stays ready: its turn comes again after the others'.
@@ -125,21 +126,21 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
                     }
                     break;
                 }
-                Ok(Outcome::Yielded(next)) => {
-                    frame.coros[start + CORO_PC] = frame.position(next);
+                Ok(Outcome::Yielded) => {
+                    frame.coros[start + CORO_PC] = frame.position();
                     current = after();
                     break;
                 }
                 Ok(Outcome::Done) => {
-                    frame.coros[start + CORO_PC] = frame.position(pc);
+                    frame.coros[start + CORO_PC] = frame.position();
                     frame.coros[start + CORO_GATE] = Gate::Halted.pack();
                     frame.rest();
                     live -= 1;
                     break;
                 }
                 Err(fault) => {
-                    frame.coros[start + CORO_PC] = frame.position(pc);
-                    fail(&mut frame, Pc(pc), *fault);
+                    frame.coros[start + CORO_PC] = frame.position();
+                    fail(&mut frame, *fault);
                     break 'burst BurstEnd::Ended(Terminal::Faulted);
                 }
             }
@@ -172,8 +173,8 @@ fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
 
 /// Records a fault. The session ends with it; nothing of the instruction has happened.
 #[cold]
-fn fail(frame: &mut Frame<'_>, pc: Pc, fault: Fault) {
-    let (coroutine, role) = (CoroutineId(frame.coroutine), RoleId(frame.coroutine));
+fn fail(frame: &mut Frame<'_>, fault: Fault) {
+    let (coroutine, role, pc) = (CoroutineId(frame.coroutine), RoleId(frame.coroutine), Pc(frame.pc));
     if frame.context.trace {
         let class = fault.class() as u8;
         frame.out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));

@@ -48,7 +48,8 @@ impl Frame<'_> {
         }
         self.out.dropped += 1;
         // The others first: a sender whose messages go nowhere would never let its receiver run.
-        Ok(Outcome::Yielded(comm.pc))
+        self.pc = comm.pc;
+        Ok(Outcome::Yielded)
     }
 
     /// The value that the host sends instead.
@@ -147,12 +148,13 @@ pub(crate) fn send<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm
     if !planted(Planted::StepSendKeepsState) {
         frame.advance(role, comm.next);
     }
+    frame.pc = comm.pc;
     frame.event(EventKind::Sent, edge, label);
     if comm.offered() {
         frame.event(EventKind::Offered, edge, label);
     }
     // As with a message that is dropped, the receiver must have its turn.
-    Ok(if overwrote { Outcome::Yielded(comm.pc) } else { Outcome::Ran(comm.pc) })
+    Ok(if overwrote { Outcome::Yielded } else { Outcome::Ran })
 }
 
 /// `Receive`: the one label that may come.
@@ -220,10 +222,11 @@ fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, c
     frame.wake(woken);
     frame.write(comm.reg, tag, word);
     frame.advance(role, comm.next);
+    frame.pc = comm.pc;
     frame.received += 1;
     frame.event(EventKind::Received, comm.edge, message.label);
     if comm.offered() {
         frame.event(EventKind::Chose, comm.edge, message.label);
     }
-    Ok(Outcome::Ran(comm.pc))
+    Ok(Outcome::Ran)
 }

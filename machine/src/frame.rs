@@ -30,16 +30,16 @@ pub(crate) struct BurstContext {
 }
 
 /// The verdict of a step. The burst acts on it; the step never switches coroutines itself. It fits a register: the gate
-/// of a coroutine that blocks stands in the frame. Positions go from step to step by value, and so in a register too.
+/// of a coroutine that blocks stands in the frame.
 #[must_use]
 #[derive(Clone, Copy)]
 pub(crate) enum Outcome {
-    /// Go on here.
-    Ran(u32),
+    /// Go on.
+    Ran,
     /// Wait at the frame's gate; the instruction will run again.
     Blocked,
-    /// Go on here, after the others.
-    Yielded(u32),
+    /// Go on, after the others.
+    Yielded,
     /// The coroutine has ended.
     Done,
 }
@@ -56,6 +56,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) gate: u64,
     /// The first word of the ready bitmap, which is nearly always all of it. It goes back to the session with the burst.
     pub(crate) ready: u64,
+    pub(crate) pc: u32,
     pub(crate) counter: u32,
     /// Where the coroutine's tags and registers start in `coros`, and how many registers it has.
     pub(crate) tags_at: usize,
@@ -74,9 +75,8 @@ pub(crate) type Step = Result<Outcome, Box<Fault>>;
 
 impl Frame<'_> {
     /// Position and effect counter, as the coroutine keeps them.
-    #[inline(always)]
-    pub(crate) fn position(&self, pc: u32) -> u64 {
-        u64::from(pc) | u64::from(self.counter) << 32
+    pub(crate) fn position(&self) -> u64 {
+        u64::from(self.pc) | u64::from(self.counter) << 32
     }
 
     #[inline(always)]

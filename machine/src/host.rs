@@ -181,7 +181,10 @@ pub(crate) fn decide<H: Respondent + ?Sized>(
         return Err(Box::new(Fault::Invoke { effect: kind.name(), kind: EffectFailureKind::Unavailable, message }));
     };
     match frame.image.arms(arms).get(at) {
-        Some(arm) => Ok(Outcome::Ran(arm.pc)),
+        Some(arm) => {
+            frame.pc = arm.pc;
+            Ok(Outcome::Ran)
+        }
         None => Err(broken(kind, format!("label number {at} was chosen where there are {}", arms.count))),
     }
 }
@@ -234,5 +237,6 @@ pub(crate) fn invoke<H: Respondent + ?Sized>(
     let (tag, word) = store(frame.ext, value);
     frame.write(dst, tag, word);
     frame.event(EventKind::Invoked, EdgeId(0), LabelId(effect.0));
-    Ok(Outcome::Ran(pc))
+    frame.pc = pc;
+    Ok(Outcome::Ran)
 }

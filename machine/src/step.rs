@@ -15,12 +15,12 @@ use motet_types::{CoroutineId, Event, EventKind, Fault, Pc};
 
 /// Executes one instruction.
 #[inline(always)]
-pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, pc: u32) -> Step {
+pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> Step {
     let image = frame.image;
-    let Some(op) = image.ops.get(pc as usize) else {
-        return Err(Box::new(Fault::PcOutOfBounds { pc: Pc(pc) }));
+    let Some(op) = image.ops.get(frame.pc as usize) else {
+        return Err(Box::new(Fault::PcOutOfBounds { pc: Pc(frame.pc) }));
     };
-    Ok(Outcome::Ran(match op {
+    frame.pc = match op {
         Op::Send(comm) => return send(frame, host, comm),
         Op::Receive(comm) => return receive(frame, host, comm),
         Op::Choose { arms, state, edge } => return choose(frame, host, *arms, *state, *edge),
@@ -44,11 +44,15 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, pc: 
             let arm = usize::try_from(word).ok().and_then(|at| image.arms(*arms).get(at));
             arm.map_or(*pc, |arm| arm.pc)
         }
-        Op::Yield { pc } => return Ok(Outcome::Yielded(*pc)),
+        Op::Yield { pc } => {
+            frame.pc = *pc;
+            return Ok(Outcome::Yielded);
+        }
         Op::Halt { state } => return halt(frame, *state),
         // No path leads here.
         Op::Unreachable => return Err(Box::new(Fault::Action)),
-    }))
+    };
+    Ok(Outcome::Ran)
 }
 
 /// Ends the coroutine; its type is at its end, as it was verified to be.
