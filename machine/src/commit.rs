@@ -35,8 +35,10 @@ pub struct CommitReport {
 impl CommitReport {
     fn clear(&mut self) {
         self.ready.clear();
-        self.asks.clear();
-        self.faults.clear();
+        if !self.asks.is_empty() || !self.faults.is_empty() {
+            self.asks.clear();
+            self.faults.clear();
+        }
         self.inputs.clear();
         self.lanes.clear();
         (self.steps, self.moved) = (0, 0);
@@ -98,11 +100,13 @@ impl ProtocolMachine {
                     }
                 }
             }
-            report.asks.append(&mut chunk.outbox.asks);
-            report.faults.append(&mut chunk.outbox.faults);
-            report.inputs.append(&mut chunk.outbox.inputs);
-            self.tally.dropped += chunk.outbox.dropped;
-            chunk.outbox.clear();
+            if chunk.outbox.has_more() {
+                report.asks.append(&mut chunk.outbox.asks);
+                report.faults.append(&mut chunk.outbox.faults);
+                report.inputs.append(&mut chunk.outbox.inputs);
+                self.tally.dropped += core::mem::take(&mut chunk.outbox.dropped);
+            }
+            chunk.outbox.events.clear();
         }
         self.spare.chunks.extend(chunks.drain(..).map(|chunk| chunk.0));
         self.spare.waves.push(chunks);

@@ -55,12 +55,9 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn clear(&mut self) {
-        self.events.clear();
-        self.inputs.clear();
-        self.asks.clear();
-        self.faults.clear();
-        self.dropped = 0;
+    /// Whether there is more than events: nearly never, so it is asked once.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.inputs.is_empty() || !self.asks.is_empty() || !self.faults.is_empty() || self.dropped > 0
     }
 
     /// `lag` says how many waves were out when this chunk's was certified; none for what happens between waves.

@@ -129,6 +129,8 @@ pub struct Runtime<E> {
     report: CommitReport,
     /// The most steps that each wave that is out may take, oldest first.
     reserved: VecDeque<u64>,
+    /// Their sum.
+    reserved_steps: u64,
     pub(crate) tape: Option<Tape>,
     poisoned: Option<LostChunk>,
     /// The runtime's part of the snapshot that is being made.
@@ -200,6 +202,7 @@ impl<E> Runtime<E> {
             contention: Contention::default(),
             report: CommitReport::default(),
             reserved: VecDeque::new(),
+            reserved_steps: 0,
             tape,
             poisoned: None,
             copying: None,
@@ -222,6 +225,7 @@ impl<E> Runtime<E> {
             contention: self.contention,
             report: self.report,
             reserved: self.reserved,
+            reserved_steps: self.reserved_steps,
             tape: self.tape,
             poisoned: self.poisoned,
             copying: self.copying,
@@ -353,7 +357,7 @@ impl<E> Runtime<E> {
         let left = match self.limit {
             u64::MAX => u64::MAX,
             // What is out may take all that it was given.
-            limit => limit.saturating_sub(self.machine.tally().steps + self.reserved.iter().sum::<u64>()),
+            limit => limit.saturating_sub(self.machine.tally().steps + self.reserved_steps),
         };
         let left = if planted(Planted::PlannerIgnoresLimit) { u64::MAX } else { left };
         let plan = self.planner.plan(&self.machine, &self.schedule, left)?;
@@ -364,7 +368,9 @@ impl<E> Runtime<E> {
         };
         let width = wave.certificate().picks.len();
         self.contention.wave_width(width);
-        self.reserved.push_back(fuel * width as u64);
+        let reserved = fuel * width as u64;
+        self.reserved.push_back(reserved);
+        self.reserved_steps += reserved;
         Some(wave)
     }
 
@@ -376,15 +382,17 @@ impl<E> Runtime<E> {
         let finished = finished.inspect_err(|lost| self.poisoned = Some(*lost))?;
         let report = &mut self.report;
         self.machine.commit(finished, report);
-        self.reserved.pop_front();
+        self.reserved_steps -= self.reserved.pop_front().unwrap_or_default();
         if let Some(tape) = &mut self.tape {
             tape.effects(report.wave, &report.inputs);
         }
         let since = self.machine.planner_step();
         report.ready.iter().for_each(|pick| self.planner.ready(*pick, since));
         self.planner.recycle(std::mem::take(&mut report.picks));
-        self.to_ask.append(&mut report.asks);
-        self.faults.append(&mut report.faults);
+        if !report.asks.is_empty() || !report.faults.is_empty() {
+            self.to_ask.append(&mut report.asks);
+            self.faults.append(&mut report.faults);
+        }
         self.contention.committed(report);
         Ok(report.steps)
     }
