@@ -102,7 +102,7 @@ pub fn request_json(request: &EffectRequest<'_>) -> Json {
             put("partner", image.role_name(partner).into());
             put("label", image.label_name(label).into());
             put("sort", image.sorts().display(image.label_sort(label)).to_string().into());
-            put("payload", label_value(label, payload));
+            put("payload", label_value(label, payload.get()));
         }
         EffectRequestBody::Choose { partner, labels } => {
             put("partner", image.role_name(partner).into());

@@ -19,6 +19,7 @@ mod rounds;
 mod schedule;
 mod seeded;
 mod snapshot;
+mod status;
 mod sync;
 mod tape;
 mod threads;
@@ -37,10 +38,11 @@ pub use envelope::{
 pub use executor::{Executor, ExecutorMetrics, Inline, Observed, Seeded};
 pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
 pub use replay::{Divergence, ReplayError, Replayed, replay};
-pub use rounds::{GuestRuntime, RunStatus, Runtime, RuntimeError, ThreadedGuestRuntime, Turn};
+pub use rounds::{GuestRuntime, Runtime, ThreadedGuestRuntime};
 pub use schedule::{PriorityPolicy, Schedule, ScheduleError, SchedulerPolicy};
 pub use seeded::{ChoiceError, SeededHost};
 pub use snapshot::{CHECKPOINT_MAGIC, CHECKPOINT_VERSION, ResumeError, RuntimeSnapshot};
+pub use status::{RunStatus, RuntimeError, Turn};
 pub use tape::{Input, Tape, TapeError, read_inputs};
 pub use threads::{Threads, WorkersError};
 

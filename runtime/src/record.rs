@@ -9,8 +9,9 @@
 //! A frame's digest covers the digest before it, so a frame that was changed, left out, added or moved is found and
 //! named by its offset. Frames: header (1), image (2), inputs (3), events (4), end (5).
 
-use crate::rounds::{RunStatus, Runtime};
+use crate::rounds::Runtime;
 use crate::schedule::{PriorityPolicy, Schedule, SchedulerPolicy};
+use crate::status::RunStatus;
 use crate::tape::{Input, read_inputs};
 use motet_machine::{CodeImage, ProtocolMachineConfig, Tally, VerifyError};
 use motet_types::{Digest, Digester, EffectKind, EffectKinds, Planted, Reader, SessionId, planted};

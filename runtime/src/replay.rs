@@ -1,7 +1,8 @@
 //! Replay: the same rounds again, with the recorded answers. It stops at the first divergence and names it.
 
 use crate::record::{RecordEnd, RunRecord};
-use crate::rounds::{GuestRuntime, RunStatus, RuntimeError, Turn};
+use crate::rounds::GuestRuntime;
+use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::Input;
 use motet_machine::{
     CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, ProtocolMachineConfig, RecordedEffect,

@@ -18,8 +18,9 @@
 
 use crate::planner::Planner;
 use crate::record::{decode_schedule, encode_schedule};
-use crate::rounds::{Runtime, RuntimeError};
+use crate::rounds::Runtime;
 use crate::schedule::Schedule;
+use crate::status::RuntimeError;
 use motet_machine::{
     Ask, CodeImage, EffectCoordinate, ImageId, Pick, ProtocolMachine, ProtocolMachineConfig, RestoreError, SealError,
     Snapshot, SnapshotRefusal, seal, unseal,

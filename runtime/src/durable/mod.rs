@@ -26,8 +26,9 @@ pub use plan::DurableRecoveryPlan;
 pub use recover::{RecoverError, replay_log};
 
 use crate::executor::{Executor, Inline};
-use crate::rounds::{RunStatus, Runtime, RuntimeError, Turn};
+use crate::rounds::Runtime;
 use crate::schedule::Schedule;
+use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::{Input, read_inputs};
 use checkpoint::Checkpointing;
 use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, Kept, NOTE, PIECE, RUN};
