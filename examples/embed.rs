@@ -37,7 +37,7 @@ impl EffectHandler for Stock {
                 println!("{} received {} {payload:?}", request.role_name(), request.image.label_name(label));
                 EffectResponse::Receive(None)
             }
-            EffectRequestBody::InvokeStep { .. } => EffectResponse::InvokeStep(Value::Unit),
+            _ => return EffectOutcome::accept(request.kind()),
         })
     }
 }

@@ -7,7 +7,7 @@
 use crate::schema::HOST_SCHEMA_VERSION;
 use crate::value_json::{ValueError, plain_json, shortened, value_from_json, value_json};
 use motet_machine::{
-    EffectFailure, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, Registers, SendDecision,
+    EffectFailure, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, Registers, SendDecision, ValueRef,
 };
 use motet_types::{
     EffectFailureKind, EffectInterfaceMetadata, EffectKind, LabelId, Reg, RetryShape, SortId, TimeoutPolicy, Value,
@@ -116,6 +116,12 @@ pub fn request_json(request: &EffectRequest<'_>) -> Json {
                 put("answer_sort", image.sorts().display(SortId(part.answer)).to_string().into());
             }
         }
+        EffectRequestBody::Acquire { layer } => put("layer", layer.0.into()),
+        EffectRequestBody::Release { layer, evidence, resource } => {
+            put("layer", layer.0.into());
+            put("evidence", granted_json(evidence.get()));
+            put("resource", resource.to_string().into());
+        }
     }
     put("state", state_json(request, request.state));
     let at = request.coordinate;
@@ -179,6 +185,8 @@ struct ResponseLine {
     label: Option<String>,
     #[serde(default, deserialize_with = "present")]
     answer: Option<Json>,
+    #[serde(default, deserialize_with = "present")]
+    evidence: Option<Json>,
 }
 
 #[derive(Deserialize)]
@@ -246,6 +254,31 @@ pub fn outcome_from_json(request: &EffectRequest<'_>, text: &str) -> Result<Effe
     })
 }
 
+/// Evidence has no sort: it is text or nothing, and anything else that a host in the process grants is shown as text.
+fn granted_json(evidence: ValueRef<'_>) -> Json {
+    match evidence {
+        ValueRef::Unit => Json::Null,
+        ValueRef::Nat(n) => n.into(),
+        ValueRef::Bool(b) => b.into(),
+        ValueRef::Str(text) => text.into(),
+        other => format!("{other:?}").into(),
+    }
+}
+
+/// Evidence as a host in another process grants it: nothing, a truth value, a natural number or text.
+fn granted_from(evidence: Option<Json>) -> Result<Value, OutcomeError> {
+    match evidence {
+        None | Some(Json::Null) => Ok(Value::Unit),
+        Some(Json::Bool(b)) => Ok(Value::Bool(b)),
+        Some(Json::String(text)) => Ok(Value::Str(text)),
+        Some(Json::Number(n)) if n.is_u64() => Ok(Value::Nat(n.as_u64().unwrap_or_default())),
+        Some(other) => {
+            let needed = "null, a truth value, a natural number below 2^64, or text";
+            Err(field("response.evidence", &other.to_string(), needed))
+        }
+    }
+}
+
 fn response_from(request: &EffectRequest<'_>, line: ResponseLine) -> Result<EffectResponse, OutcomeError> {
     let kind = request.kind();
     if line.kind != body_kind(kind) {
@@ -263,6 +296,9 @@ fn response_from(request: &EffectRequest<'_>, line: ResponseLine) -> Result<Effe
     }
     if kind != EffectKind::InvokeStep {
         unwanted(&line.answer, "response.answer", "only `invoke_step` has one")?;
+    }
+    if kind != EffectKind::Acquire {
+        unwanted(&line.evidence, "response.evidence", "only `acquire` has one")?;
     }
     let payload = |label: LabelId| -> Result<Option<Value>, OutcomeError> {
         let read = |json| value_from_json(image.sorts(), image.label_sort(label), json, "response.payload");
@@ -300,5 +336,7 @@ fn response_from(request: &EffectRequest<'_>, line: ResponseLine) -> Result<Effe
                 line.answer.ok_or_else(|| OutcomeError::Missing { field: "response.answer", needed: needed() })?;
             EffectResponse::InvokeStep(value_from_json(image.sorts(), sort, &answer, "response.answer")?)
         }
+        EffectRequestBody::Acquire { .. } => EffectResponse::Acquire(granted_from(line.evidence)?),
+        EffectRequestBody::Release { .. } => EffectResponse::Release,
     })
 }

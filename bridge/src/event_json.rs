@@ -2,7 +2,7 @@
 
 use motet_machine::{CodeImage, TraceEvent};
 use motet_semantic::LEAN_BRIDGE_SCHEMA_VERSION;
-use motet_types::{EdgeId, EffectRow, EventKind, FaultClass, RoleId, Terminal};
+use motet_types::{EdgeId, EffectRow, EventKind, FaultClass, LayerId, RoleId, Terminal};
 use serde_json::{Value as Json, json};
 
 /// Sender and receiver of an edge, by name; `?` where the image has no such edge.
@@ -41,6 +41,10 @@ pub fn event_json(image: &CodeImage, event: &TraceEvent) -> Json {
             put("role", role);
             let effect = image.effects().get(EffectRow(what.label.0).index());
             put("label", &effect.map_or_else(|| "?".into(), |row| format!("{}.{}", row.interface, row.operation)));
+        }
+        EventKind::Acquired | EventKind::Released => {
+            put("role", role);
+            put("label", &LayerId(what.label.0).to_string());
         }
         EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => {}
         _ => put("role", role),

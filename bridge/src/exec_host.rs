@@ -103,6 +103,8 @@ fn words(request: &EffectRequest<'_>) -> String {
             Some(part) => format!("{}.{} of {role}", part.interface, part.operation),
             None => format!("an operation of {role}"),
         },
+        EffectRequestBody::Acquire { layer } => format!("the guard {layer} for {role}"),
+        EffectRequestBody::Release { layer, .. } => format!("the release of the guard {layer} by {role}"),
     };
     format!("{what} in session {session}")
 }
@@ -122,8 +124,14 @@ impl EffectHandler for ExecHost {
     }
 
     fn wants(&self) -> EffectKinds {
-        let kinds =
-            EffectKinds::NONE.with(EffectKind::SendDecision).with(EffectKind::Choose).with(EffectKind::InvokeStep);
+        let asked = [
+            EffectKind::SendDecision,
+            EffectKind::Choose,
+            EffectKind::InvokeStep,
+            EffectKind::Acquire,
+            EffectKind::Release,
+        ];
+        let kinds = asked.into_iter().fold(EffectKinds::NONE, EffectKinds::with);
         if self.options.receives { kinds.with(EffectKind::Receive) } else { kinds }
     }
 

@@ -53,7 +53,7 @@ fn operand_text(image: &CodeImage, kind: Operand, value: u32) -> Option<String> 
             let rows: Vec<String> = rows.iter().map(|row| Pc(row.target).to_string()).collect();
             format!("[{}]", rows.join(", "))
         }
-        Operand::Read | Operand::Write | Operand::Endpoint | Operand::Number => return None,
+        Operand::Read | Operand::Write | Operand::Endpoint | Operand::Layer | Operand::Number => return None,
     })
 }
 

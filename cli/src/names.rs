@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use motet_bridge::edge_names;
 use motet_machine::CodeImage;
 use motet_runtime::{Input, RunRecord};
-use motet_types::{EffectRow, Event, EventKind, FaultClass, RoleId, SessionId, Terminal};
+use motet_types::{EffectRow, Event, EventKind, FaultClass, LayerId, RoleId, SessionId, Terminal};
 use std::sync::Arc;
 
 /// The images of a record's sessions. Sessions are numbered in the order in which they were opened.
@@ -65,6 +65,7 @@ pub(crate) fn words(image: &CodeImage, event: Event) -> Words {
             let effect = image.effects().get(EffectRow(event.label.0).index());
             (role(), effect.map_or_else(|| "?".into(), |row| format!("{}.{}", row.interface, row.operation)))
         }
+        EventKind::Acquired | EventKind::Released => (role(), LayerId(event.label.0).to_string()),
         EventKind::Opened | EventKind::Closed => (String::new(), String::new()),
         _ => (role(), String::new()),
     };

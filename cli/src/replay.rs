@@ -134,6 +134,7 @@ fn places(runtime: &GuestRuntime) -> Vec<(u64, String, String)> {
                 Gate::Message(at) => format!("waits for a message on {}", edge(at)),
                 Gate::Room(at) => format!("waits for room on {}", edge(at)),
                 Gate::Answer => String::from("waits for the host's answer"),
+                Gate::Guard(layer) => format!("waits for the guard {layer}"),
                 Gate::NextBurst => String::from("waits for its next turn"),
                 Gate::Halted => String::from("has ended"),
             };

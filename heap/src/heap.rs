@@ -298,6 +298,35 @@ impl Heap {
         }
     }
 
+    /// What a commit would answer, without one: at hand when nothing has changed since the last.
+    pub fn commitment(&self) -> Commitment {
+        match (self.live.settled_root(), self.spent.settled_root()) {
+            (Some(resources), Some(nullifiers)) => Commitment {
+                resources: *resources,
+                live: self.live.len(),
+                nullifiers: *nullifiers,
+                spent: self.spent.len(),
+            },
+            _ => self.clone().commit(),
+        }
+    }
+
+    /// The commitment, computed from the contents alone, with no digest that the heap keeps: what
+    /// [`Heap::commit`] must answer too.
+    pub fn recomputed(&self) -> Commitment {
+        let live = self.live.iter().map(|(key, held)| Leaf { key: *key, value: Held::new(&held.stored) });
+        let spent = self.spent.iter().map(|(key, _)| Leaf { key: *key, value: Nullifier });
+        let (mut again, live, spent) = (Heap::new(), live.collect(), spent.collect());
+        again.live.insert(live);
+        again.spent.insert(spent);
+        again.commit()
+    }
+
+    /// Whether it holds nothing and never did.
+    pub fn is_untouched(&self) -> bool {
+        self.live.len() == 0 && self.spent.len() == 0
+    }
+
     /// Commits and gives the root.
     pub fn root(&mut self) -> [u8; 32] {
         self.commit().root()

@@ -82,8 +82,13 @@ impl IdSource {
     pub(crate) fn next(&mut self, contents: &Digest) -> Result<ResourceId, HeapError> {
         let counter = self.counter;
         self.counter = counter.checked_add(1).ok_or(HeapError::CounterExhausted)?;
+        Ok(self.at(counter, contents))
+    }
+
+    /// The id that this source makes with `counter`.
+    pub(crate) fn at(&self, counter: u64, contents: &Digest) -> ResourceId {
         let mut preimage = Vec::with_capacity(self.path.len() + 44);
         put_id(&mut preimage, &self.path, counter, contents);
-        Ok(ResourceId(hash(&ID, &preimage)))
+        ResourceId(hash(&ID, &preimage))
     }
 }

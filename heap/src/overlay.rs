@@ -72,6 +72,23 @@ impl Overlay {
         }
     }
 
+    /// Allocates a resource as number `counter` of its path, for a session that counts by itself; the id is final. One
+    /// that is there already, or ever was, here or in the base, is refused.
+    ///
+    /// Whoever counts by themselves does so for the whole path: [`Overlay::alloc`] knows nothing of these numbers.
+    pub fn alloc_as(&mut self, base: &Heap, counter: u64, resource: &Resource) -> Result<ResourceId, HeapError> {
+        let held = Held::new(&resource.encode()?);
+        let id = self.ids.at(counter, &held.contents);
+        base.fresh(&id)?;
+        match self.changes.entry(id) {
+            Entry::Occupied(_) => Err(HeapError::AlreadyExists(id)),
+            Entry::Vacant(entry) => {
+                entry.insert(Change::Allocated(held));
+                Ok(id)
+            }
+        }
+    }
+
     /// Allocates all of them or none. The ids of a refused request stay used.
     pub fn alloc_many(&mut self, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
         let mut made = Vec::with_capacity(resources.len());

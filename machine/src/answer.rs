@@ -2,13 +2,13 @@
 
 use crate::effect::{Asked, EffectCoordinate, EffectRequest, EffectRequestBody, Registers};
 use crate::machine::{Place, ProtocolMachine};
-use crate::outbox::Ask;
+use crate::outbox::{Ask, Wanted};
 use crate::outcome::EffectOutcome;
 use crate::reply::{Aside, Respondent};
 use crate::wave::{IslandId, Pick};
 use alloc::sync::Arc;
 use core::mem;
-use motet_types::{Planted, planted};
+use motet_types::{EffectFailureKind, Planted, planted};
 
 /// Why an answer is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,14 +26,25 @@ pub enum AnswerError {
 
 impl ProtocolMachine {
     /// Asks the host about an effect that may block. The caller acts on the outcome: an answer goes to
-    /// [`ProtocolMachine::answer`].
+    /// [`ProtocolMachine::answer`]. A guard of a layer that the configuration does not have is refused without asking.
     pub fn ask<H: Respondent + ?Sized>(&self, ask: &Ask, host: &H) -> Option<EffectOutcome> {
         let (_, image) = self.live(ask.coordinate.session)?;
+        let body = match &ask.wanted {
+            Wanted::Answer { effect, argument } => {
+                EffectRequestBody::InvokeStep { effect: *effect, argument: argument.into() }
+            }
+            Wanted::Guard(layer) => {
+                if let Some(why) = self.config.unguarded(*layer).filter(|_| !planted(Planted::GuardAnyConfig)) {
+                    return Some(EffectOutcome::failure(EffectFailureKind::Unavailable, why));
+                }
+                EffectRequestBody::Acquire { layer: *layer }
+            }
+        };
         let asked = Asked {
             coordinate: ask.coordinate,
             role: ask.role,
             tick: self.tick,
-            body: EffectRequestBody::InvokeStep { effect: ask.effect, argument: (&ask.argument).into() },
+            body,
             state: Registers { session: ask.coordinate.session, tags: &[], words: &[], ext: None },
             image,
             run: &self.config.run_id,

@@ -9,6 +9,7 @@ use crate::edge::BufferMode;
 use crate::frame::BurstContext;
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::Outbox;
+use crate::resources::Resources;
 use crate::trace::{MAX_FUEL, MAX_LAG};
 use crate::wave::{CertifiedWave, Chunk, Island, Refusal, Refused, WaveChunk, WavePlan};
 use alloc::boxed::Box;
@@ -87,10 +88,15 @@ impl ProtocolMachine {
             record: self.config.record,
         };
         self.copy_picks(&claim.picks);
+        // Runs without resources pay for nothing.
+        let touched = !self.heap.is_untouched();
         let mut chunks = self.spare.waves.pop().unwrap_or_default();
         for (index, picks) in claim.picks.chunks(size as usize).enumerate() {
             let mut chunk = self.spare.chunk(&self.images, context);
             (chunk.wave, chunk.index) = (claim.wave, index);
+            if touched {
+                chunk.outbox.resources = Some(Resources::over(&self.heap));
+            }
             for pick in picks {
                 let session = mem::take(&mut self.slots[pick.island.0 as usize].session);
                 chunk.islands.push(Island { slot: pick.island.0, session });

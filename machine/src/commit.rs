@@ -7,6 +7,7 @@ use crate::trace::BurstEnd;
 use crate::wave::{FinishedWave, IslandId, Pick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use motet_heap::Overlay;
 use motet_types::{CoroutineId, Planted, SessionId, Terminal, planted};
 
 /// What a commit made known. It is filled again at every commit, so that its buffers are used again.
@@ -60,6 +61,7 @@ impl ProtocolMachine {
         report.clear();
         report.wave = certificate.wave;
         let (mut bursts, mut steps, mut messages) = (0, 0, 0);
+        let mut overlays = Vec::new();
         if planted(Planted::CommitReversesTrace) {
             chunks.reverse();
         }
@@ -105,8 +107,13 @@ impl ProtocolMachine {
                 report.faults.append(&mut chunk.outbox.faults);
                 report.inputs.append(&mut chunk.outbox.inputs);
                 self.tally.dropped += core::mem::take(&mut chunk.outbox.dropped);
+                let resources = chunk.outbox.resources.take();
+                overlays.extend(resources.into_iter().flat_map(|resources| resources.into_overlays()));
             }
             chunk.outbox.events.clear();
+        }
+        if !overlays.is_empty() {
+            self.fold(overlays);
         }
         self.spare.chunks.extend(chunks.drain(..).map(|chunk| chunk.0));
         self.spare.waves.push(chunks);
@@ -127,6 +134,20 @@ impl ProtocolMachine {
         self.tally.waves += 1;
         self.tick.0 += u64::from(!planted(Planted::CommitTickStays));
         self.out -= 1;
+    }
+
+    /// Folds what sessions did to the heap into it, in pick order.
+    ///
+    /// # Panics
+    /// When two sessions have touched one resource: each makes and consumes only its own, so only a bug can do that, and
+    /// going on would lose a resource or consume it twice.
+    fn fold(&mut self, mut overlays: Vec<Overlay>) {
+        if planted(Planted::CommitForgetsOverlay) {
+            overlays.pop();
+        }
+        let folded = self.heap.fold_all(&mut overlays.iter_mut().collect::<Vec<_>>());
+        let broken = folded.into_iter().find_map(Result::err);
+        assert!(broken.is_none(), "sessions touch their own resources only: {broken:?}");
     }
 
     fn end(&mut self, session: SessionId, terminal: Terminal) {

@@ -3,7 +3,18 @@
 use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode};
 use crate::effect::RunId;
 use crate::trace::TraceMode;
-use motet_types::{Digester, Reader};
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use motet_types::{Digester, LayerId, Reader};
+
+/// A guard layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardLayer {
+    /// Its number, as `Acquire` and `Release` name it.
+    pub id: LayerId,
+    /// Whether guards of this layer can be acquired.
+    pub active: bool,
+}
 
 /// A machine's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +38,9 @@ pub struct ProtocolMachineConfig {
     pub digest_waves: u32,
     /// Whether commits say which lane ran which burst.
     pub observe_lanes: bool,
+    /// The guard layers, each once. Without any, every layer is the host's to grant or refuse; with some, no other can be
+    /// acquired.
+    pub guard_layers: Vec<GuardLayer>,
 }
 
 impl Default for ProtocolMachineConfig {
@@ -41,6 +55,7 @@ impl Default for ProtocolMachineConfig {
             run_id: RunId::default(),
             digest_waves: 0,
             observe_lanes: false,
+            guard_layers: Vec::new(),
         }
     }
 }
@@ -59,6 +74,9 @@ pub enum ConfigError {
         /// The first size.
         capacity: u16,
     },
+    /// A guard layer that stands twice, or more of them than there are numbers.
+    #[error("{0} stands twice among the guard layers")]
+    LayerTwice(LayerId),
     /// A limit of zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -85,6 +103,21 @@ impl ProtocolMachineConfig {
         into.size(self.max_payload_bytes);
         into.bytes(&self.run_id.0);
         into.u32(self.digest_waves);
+        into.u32(self.guard_layers.len() as u32);
+        for layer in &self.guard_layers {
+            into.u16(layer.id.0);
+            into.u8(u8::from(layer.active));
+        }
+    }
+
+    /// Why a guard of the layer cannot be acquired, if it cannot.
+    pub(crate) fn unguarded(&self, layer: LayerId) -> Option<&'static str> {
+        match self.guard_layers.iter().find(|known| known.id == layer) {
+            Some(known) if known.active => None,
+            Some(_) => Some("the guard layer is not active"),
+            None if self.guard_layers.is_empty() => None,
+            None => Some("the configuration has no such guard layer"),
+        }
     }
 
     /// Reads what [`ProtocolMachineConfig::encode`] wrote; all of the trace is kept, and no answer recorded.
@@ -102,7 +135,7 @@ impl ProtocolMachineConfig {
             (3, max) => BackpressurePolicy::Resize { max },
             _ => return None,
         };
-        Some(Self {
+        let mut config = Self {
             buffer: BufferConfig { mode, capacity, policy },
             max_registers: from.u16()?,
             max_sessions: from.u32()?,
@@ -112,7 +145,13 @@ impl ProtocolMachineConfig {
             trace: TraceMode::Full,
             record: false,
             observe_lanes: false,
-        })
+            guard_layers: Vec::new(),
+        };
+        for _ in 0..from.u32()? {
+            let (id, active) = (LayerId(from.u16()?), from.u8().filter(|active| *active <= 1)? == 1);
+            config.guard_layers.push(GuardLayer { id, active });
+        }
+        Some(config)
     }
 
     /// Checks the configuration.
@@ -124,6 +163,10 @@ impl ProtocolMachineConfig {
             && max < self.buffer.capacity
         {
             return Err(ConfigError::Shrinks { max, capacity: self.buffer.capacity });
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.guard_layers.iter().find(|layer| !seen.insert(layer.id)) {
+            return Err(ConfigError::LayerTwice(twice.id));
         }
         if self.max_registers == 0 {
             return Err(ConfigError::Zero("max_registers"));

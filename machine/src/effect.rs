@@ -12,7 +12,7 @@ use crate::outcome::EffectOutcome;
 use core::fmt;
 use motet_types::{
     CoroutineId, Digest, Digester, EffectInterfaceMetadata, EffectKind, EffectKinds, EffectPart, EffectRow,
-    INVOKE_MAY_BLOCK, LabelId, Reg, RoleId, SessionId, Tick,
+    INVOKE_MAY_BLOCK, LabelId, LayerId, Reg, RoleId, SessionId, Tick, Totality,
 };
 
 /// What tells two deployments apart: the host's, or a fresh one that the log keeps.
@@ -145,6 +145,20 @@ pub enum EffectRequestBody<'a> {
         /// Its argument.
         argument: Payload<'a>,
     },
+    /// A guard is wanted.
+    Acquire {
+        /// Which.
+        layer: LayerId,
+    },
+    /// A guard is given back.
+    Release {
+        /// Which.
+        layer: LayerId,
+        /// What the host had granted it with.
+        evidence: Payload<'a>,
+        /// The heap resource that the evidence is; it will be consumed.
+        resource: &'a Digest,
+    },
 }
 
 /// What a request says, borrowed from the session that asks.
@@ -186,6 +200,8 @@ impl Asked<'_> {
             EffectRequestBody::Receive { .. } => EffectKind::Receive,
             EffectRequestBody::Choose { .. } => EffectKind::Choose,
             EffectRequestBody::InvokeStep { .. } => EffectKind::InvokeStep,
+            EffectRequestBody::Acquire { .. } => EffectKind::Acquire,
+            EffectRequestBody::Release { .. } => EffectKind::Release,
         }
     }
 
@@ -215,8 +231,13 @@ impl Asked<'_> {
         }
     }
 
-    /// What the request is about, as a number that a recording keeps: partner and label, or the effect's row. A
-    /// replay that asks about something else has diverged.
+    /// Whether the host may block, or answer later: such an effect is asked outside the wave.
+    pub fn may_block(&self) -> bool {
+        self.metadata().totality == Totality::MayBlock
+    }
+
+    /// What the request is about, as a number that a recording keeps: partner and label, the effect's row, or the
+    /// guard's layer. A replay that asks about something else has diverged.
     pub fn subject(&self) -> u32 {
         let pair = |partner: RoleId, label: LabelId| u32::from(partner.0) << 16 | u32::from(label.0);
         match self.body {
@@ -224,6 +245,7 @@ impl Asked<'_> {
             | EffectRequestBody::Receive { partner, label, .. } => pair(partner, label),
             EffectRequestBody::Choose { partner, labels } => pair(partner, labels.get(0).unwrap_or_default()),
             EffectRequestBody::InvokeStep { effect, .. } => u32::from(effect.0),
+            EffectRequestBody::Acquire { layer } | EffectRequestBody::Release { layer, .. } => u32::from(layer.0),
         }
     }
 }

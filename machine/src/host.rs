@@ -4,7 +4,7 @@ use crate::effect::{Asked, EffectCoordinate, EffectRequest, EffectRequestBody, L
 use crate::ext::{Payload, store, view};
 use crate::frame::{Frame, Outcome, Step};
 use crate::op::{Arms, Comm};
-use crate::outbox::Ask;
+use crate::outbox::{Ask, Wanted};
 use crate::outcome::{EffectOutcome, EffectResponse};
 use crate::reply::{Aside, Reply, Respondent, Says};
 use crate::session::Gate;
@@ -13,16 +13,17 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use motet_types::{
-    CoroutineId, EdgeId, EffectFailureKind, EffectKind, EffectRow, EventKind, Fault, LabelId, Planted, RoleId, SortId,
-    Value, planted,
+    CoroutineId, Digest, EdgeId, EffectFailureKind, EffectKind, EffectRow, EventKind, Fault, LabelId, LayerId, Planted,
+    RoleId, SortId, Value, planted,
 };
 
 /// A question to the host, before it borrows from the session.
-enum Question {
+pub(crate) enum Question<'a> {
     Send { partner: RoleId, label: LabelId, tag: u8, word: u64 },
     Receive { partner: RoleId, label: LabelId, tag: u8, word: u64 },
     Choose { partner: RoleId, arms: Arms },
     Invoke { effect: EffectRow, tag: u8, word: u64 },
+    Release { layer: LayerId, evidence: &'a Value, resource: &'a Digest },
 }
 
 /// A host that broke its contract.
@@ -57,7 +58,13 @@ impl Frame<'_> {
 
     /// Asks, counts, and records the answer. Inlined, because the question is larger than registers.
     #[inline(always)]
-    fn ask<H: Respondent + ?Sized>(&mut self, host: &H, role: RoleId, question: Question, aside: &mut Aside) -> Reply {
+    pub(crate) fn ask<H: Respondent + ?Sized>(
+        &mut self,
+        host: &H,
+        role: RoleId,
+        question: Question<'_>,
+        aside: &mut Aside,
+    ) -> Reply {
         let coordinate = self.coordinate();
         let ext = self.ext.as_deref();
         let session = self.session;
@@ -73,6 +80,9 @@ impl Frame<'_> {
             }
             Question::Invoke { effect, tag, word } => {
                 EffectRequestBody::InvokeStep { effect, argument: Payload::new(ext, session, tag, word) }
+            }
+            Question::Release { layer, evidence, resource } => {
+                EffectRequestBody::Release { layer, evidence: evidence.into(), resource }
             }
         };
         let asked = Asked {
@@ -135,6 +145,21 @@ impl Frame<'_> {
     ) -> Reply {
         let partner = self.sender(comm.edge);
         self.ask(host, role, Question::Receive { partner, label: comm.label, tag, word }, aside)
+    }
+
+    /// The answer to the effect that the coroutine waited for, once.
+    pub(crate) fn late_answer(&mut self) -> Option<EffectOutcome> {
+        let answers = &mut self.ext.as_mut()?.answers;
+        let at = answers.iter().position(|(of, _)| of.0 == self.coroutine)?;
+        Some(answers.swap_remove(at).1)
+    }
+
+    /// Has an effect asked outside the wave, and waits for it; none when the coroutine has asked too often.
+    pub(crate) fn defer(&mut self, wanted: Wanted, gate: Gate) -> Option<Step> {
+        let coordinate = self.coordinate();
+        self.counter = self.counter.checked_add(1)?;
+        self.out.asks.push(Ask { coordinate, role: RoleId(self.coroutine), wanted });
+        Some(self.block(gate))
     }
 
     /// Whether a host's value may stand where the label's payload does.
@@ -204,22 +229,12 @@ pub(crate) fn invoke<H: Respondent + ?Sized>(
     let (tag, word) = frame.read(arg);
     let role = RoleId(frame.coroutine);
     let outcome = if part.may_block {
-        let coroutine = CoroutineId(frame.coroutine);
-        let answer = frame.ext.as_mut().and_then(|ext| {
-            let at = ext.answers.iter().position(|(of, _)| *of == coroutine)?;
-            Some(ext.answers.swap_remove(at).1)
-        });
-        match answer {
+        match frame.late_answer() {
             Some(outcome) => outcome,
             None => {
-                let coordinate = frame.coordinate();
-                if frame.counter == u32::MAX {
-                    return Err(broken(kind, String::from("it has asked 2^32 times")));
-                }
-                frame.counter += 1;
                 let argument = view(frame.ext.as_deref(), frame.session, tag, word).to_value();
-                frame.out.asks.push(Ask { coordinate, role, effect, argument });
-                return frame.block(Gate::Answer);
+                let asked = frame.defer(Wanted::Answer { effect, argument }, Gate::Answer);
+                return asked.unwrap_or_else(|| Err(broken(kind, String::from("it has asked 2^32 times"))));
             }
         }
     } else if frame.context.wants.contains(kind) {

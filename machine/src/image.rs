@@ -3,8 +3,10 @@
 use crate::layout::Layout;
 use crate::op::{Arms, Comm, Op};
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use motet_types::{
-    Action, Digest, EdgeId, EdgePart, EffectPart, ImageParts, Instr, LabelId, Pc, RoleId, SortId, SortTable, Value,
+    Action, Digest, EdgeId, EdgePart, EffectPart, ImageParts, Instr, LabelId, LayerId, Pc, RoleId, SortId, SortTable,
+    Value,
 };
 
 /// A verified protocol image: immutable, content-addressed, ready to run.
@@ -84,6 +86,15 @@ impl CodeImage {
             let decides = |word: &u64| matches!(Instr::decode(*word), Ok(Instr::Decide { .. }));
             code.iter().any(decides).then_some(RoleId(at as u16))
         })
+    }
+
+    /// The guard layers that some role acquires.
+    pub fn guards(&self) -> BTreeSet<LayerId> {
+        let acquired = |op: &Op| match op {
+            Op::Acquire { layer, .. } => Some(*layer),
+            _ => None,
+        };
+        self.ops.iter().filter_map(acquired).collect()
     }
 
     /// Labels that the role may ever have to choose between.

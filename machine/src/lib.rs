@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod acquire;
 mod answer;
 mod burst;
 mod certify;
@@ -16,6 +17,7 @@ mod edge;
 mod effect;
 mod ext;
 mod frame;
+mod heap_proof;
 mod host;
 mod image;
 mod layout;
@@ -26,6 +28,7 @@ mod outcome;
 mod park;
 mod proof;
 mod reply;
+mod resources;
 mod restore;
 mod root;
 mod seal;
@@ -40,16 +43,17 @@ mod wave;
 
 pub use answer::AnswerError;
 pub use commit::CommitReport;
-pub use config::{ConfigError, ProtocolMachineConfig};
+pub use config::{ConfigError, GuardLayer, ProtocolMachineConfig};
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};
 pub use effect::{
     Asked, EffectCoordinate, EffectHandler, EffectId, EffectRequest, EffectRequestBody, Labels, NoHost, Registers,
     RunId,
 };
 pub use ext::{Payload, ValueRef};
+pub use heap_proof::ResourceProof;
 pub use image::CodeImage;
 pub use machine::{ImageId, LaneSelection, OpenError, ProtocolMachine, Tally};
-pub use outbox::{Ask, FaultReport};
+pub use outbox::{Ask, FaultReport, Wanted};
 pub use outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
 pub use park::ParkError;
 pub use proof::{ProofError, ProveError, SessionProof};

@@ -20,6 +20,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use motet_heap::Heap;
 use motet_types::{CoroutineId, Digest, Event, EventKind, SessionId, Tick};
 
 /// A loaded image's place in its machine.
@@ -119,6 +120,8 @@ pub struct ProtocolMachine {
     pub(crate) index: Sparse<u32>,
     pub(crate) parked: BTreeMap<u64, Parked>,
     pub(crate) digests: Digests,
+    /// Guards' evidence, and whatever else sessions have made.
+    pub(crate) heap: Heap,
     /// The snapshot that is being made.
     pub(crate) copying: Option<Box<Copying>>,
     pub(crate) tally: Tally,
@@ -147,6 +150,7 @@ impl ProtocolMachine {
             index: Sparse::new(GONE),
             parked: BTreeMap::new(),
             digests: Digests::default(),
+            heap: Heap::new(),
             copying: None,
             tally: Tally::default(),
             tick: Tick(0),
@@ -327,6 +331,11 @@ impl ProtocolMachine {
     /// Live sessions, in order of their ids, those that are parked included.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
         self.index.iter().map(|(id, _)| SessionId(id))
+    }
+
+    /// The heap: resources that sessions have made, and what was consumed. It has what committed waves did.
+    pub const fn heap(&self) -> &Heap {
+        &self.heap
     }
 
     /// The digest of the whole trace so far; none when the trace is off.

@@ -11,7 +11,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
-use motet_types::{Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, SortId, SortTable, StatePart, ValType};
+use motet_types::{
+    Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, LayerId, SortId, SortTable, StatePart, ValType,
+};
 
 /// The payload is a product, whose components must be checked too.
 const COMPOUND: u8 = 1;
@@ -81,6 +83,16 @@ pub(crate) enum Op {
         arg: u16,
         dst: u16,
         effect: EffectRow,
+        pc: u32,
+    },
+    Acquire {
+        dst: u16,
+        layer: LayerId,
+        pc: u32,
+    },
+    Release {
+        evidence: u16,
+        layer: LayerId,
         pc: u32,
     },
     Set {
@@ -251,6 +263,8 @@ impl Build<'_> {
                 Op::Decide { arms: self.choice(state, table), state, edge }
             }
             Instr::Invoke { arg, dst, effect } => Op::Invoke { arg, dst, effect: EffectRow(effect as u16), pc: next },
+            Instr::Acquire { dst, layer } => Op::Acquire { dst, layer: LayerId(layer as u16), pc: next },
+            Instr::Release { evidence, layer } => Op::Release { evidence, layer: LayerId(layer as u16), pc: next },
             Instr::Set { dst, constant } => Op::Set { dst, constant, pc: next },
             Instr::Move { dst, src } => Op::Move { dst, src, pc: next },
             Instr::Jump { target } => Op::Jump { pc: self.thread(target) },

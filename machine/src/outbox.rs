@@ -1,9 +1,11 @@
 //! What the bursts of one chunk leave behind: events, inputs, asks, faults. One arena a chunk, recycled.
 
 use crate::effect::EffectCoordinate;
+use crate::resources::Resources;
 use crate::trace::BurstEnd;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use motet_types::{CoroutineId, EffectRow, Event, Fault, Pc, RoleId, SessionId, Tick, Value};
+use motet_types::{CoroutineId, EffectRow, Event, Fault, LayerId, Pc, RoleId, SessionId, Tick, Value};
 
 /// An effect that may block, waiting to be asked outside the wave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +14,22 @@ pub struct Ask {
     pub coordinate: EffectCoordinate,
     /// The asking role.
     pub role: RoleId,
-    /// Its row in the image's effect table.
-    pub effect: EffectRow,
-    /// Its argument.
-    pub argument: Value,
+    /// What it asks for.
+    pub wanted: Wanted,
+}
+
+/// What an effect that may block asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A host operation.
+    Answer {
+        /// Its row in the image's effect table.
+        effect: EffectRow,
+        /// Its argument.
+        argument: Value,
+    },
+    /// A guard.
+    Guard(LayerId),
 }
 
 /// A fault and where it happened.
@@ -52,12 +66,15 @@ pub(crate) struct Outbox {
     pub(crate) asks: Vec<Ask>,
     pub(crate) faults: Vec<FaultReport>,
     pub(crate) dropped: u64,
+    /// The heap as the chunk's sessions see it, and what they did to it; none where no resource ever was.
+    pub(crate) resources: Option<Box<Resources>>,
 }
 
 impl Outbox {
     /// Whether there is more than events: nearly never, so it is asked once.
     pub(crate) fn has_more(&self) -> bool {
-        !self.inputs.is_empty() || !self.asks.is_empty() || !self.faults.is_empty() || self.dropped > 0
+        let told = !self.inputs.is_empty() || !self.asks.is_empty() || !self.faults.is_empty();
+        told || self.dropped > 0 || self.resources.is_some()
     }
 
     /// `lag` says how many waves were out when this chunk's was certified; none for what happens between waves.

@@ -27,6 +27,11 @@ pub enum EffectResponse {
     Choose(usize),
     /// To `InvokeStep`: the answer, of the sort that the effect declares.
     InvokeStep(Value),
+    /// To `Acquire`: the guard is granted with this evidence. The machine keeps it as a heap resource and gives it back at
+    /// the release.
+    Acquire(Value),
+    /// To `Release`: the guard is taken back.
+    Release,
 }
 
 /// A failure, as the host reports it.
@@ -60,7 +65,8 @@ impl EffectOutcome {
             EffectOutcome::Success(
                 EffectResponse::SendDecision(SendDecision::Replace(value))
                 | EffectResponse::Receive(Some(value))
-                | EffectResponse::InvokeStep(value),
+                | EffectResponse::InvokeStep(value)
+                | EffectResponse::Acquire(value),
             ) if value.is_deeper_than(MAX_VALUE_DEPTH) => {
                 Self::failure(EffectFailureKind::ContractViolation, "a product nested too deep")
             }
@@ -68,12 +74,14 @@ impl EffectOutcome {
         }
     }
 
-    /// The plain answer: deliver, accept, the first label, unit.
+    /// The plain answer: deliver, accept, the first label, unit, granted with unit, taken back.
     pub fn accept(kind: EffectKind) -> Self {
         EffectOutcome::Success(match kind {
             EffectKind::SendDecision => EffectResponse::SendDecision(SendDecision::Deliver),
             EffectKind::Receive => EffectResponse::Receive(None),
             EffectKind::Choose => EffectResponse::Choose(0),
+            EffectKind::Acquire => EffectResponse::Acquire(Value::Unit),
+            EffectKind::Release => EffectResponse::Release,
             _ => EffectResponse::InvokeStep(Value::Unit),
         })
     }

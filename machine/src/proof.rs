@@ -12,12 +12,13 @@ use alloc::vec::Vec;
 use motet_types::{Digest, Digester, Planted, Reader, SessionId, planted};
 
 /// The version of a proof's bytes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A session's state and its way up to the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionProof {
     counters: Counters,
+    heap: Digest,
     image: Digest,
     state: Vec<u8>,
     path: Vec<[[u8; 32]; ARITY - 1]>,
@@ -46,6 +47,9 @@ pub enum ProofError {
     /// The proof is of another session.
     #[error("the proof is of {0}")]
     Session(SessionId),
+    /// The heap's part does not show what it is to show.
+    #[error("the heap's part of the proof: {0}")]
+    Heap(#[from] motet_heap::verify::VerifyError),
     /// The proof leads to another root.
     #[error("the proof leads to the root {0}")]
     Root(Digest),
@@ -73,17 +77,18 @@ impl SessionProof {
             });
             digest = node(&below);
         }
-        match self.counters.root(&digest) {
+        match self.counters.root(&digest, &self.heap.0) {
             found if found == root => Ok((self.image, state)),
             found => Err(ProofError::Root(found)),
         }
     }
 
-    /// The proof as bytes: version, counters, image, state behind its length, and the path.
+    /// The proof as bytes: version, counters, the heap's root, image, state behind its length, and the path.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut into = Vec::with_capacity(self.state.len() + self.path.len() * 96 + 128);
+        let mut into = Vec::with_capacity(self.state.len() + self.path.len() * 96 + 160);
         into.u8(VERSION);
         self.counters.encode(&mut into);
+        into.bytes(&self.heap.0);
         into.bytes(&self.image.0);
         into.size(self.state.len());
         into.bytes(&self.state);
@@ -103,6 +108,7 @@ fn read(bytes: &[u8]) -> Option<SessionProof> {
         return None;
     }
     let counters = Counters::decode(&mut from)?;
+    let heap = Digest(from.take(32)?.try_into().ok()?);
     let image = Digest(from.take(32)?.try_into().ok()?);
     let len = usize::try_from(from.u64()?).ok()?;
     let state = from.take(len)?.to_vec();
@@ -114,7 +120,7 @@ fn read(bytes: &[u8]) -> Option<SessionProof> {
         }
         path.push(others);
     }
-    (from.remaining() == 0).then_some(SessionProof { counters, image, state, path })
+    (from.remaining() == 0).then_some(SessionProof { counters, heap, image, state, path })
 }
 
 impl ProtocolMachine {
@@ -130,6 +136,7 @@ impl ProtocolMachine {
         encode_session(&mut bytes, state, image);
         let (counters, image) = (self.counters(), image.digest());
         let path = self.digests.tree.as_ref().map(|tree| tree.path(session.0)).unwrap_or_default();
-        Ok(SessionProof { counters, image, state: bytes, path })
+        let heap = Digest(self.heap.commitment().root());
+        Ok(SessionProof { counters, heap, image, state: bytes, path })
     }
 }

@@ -5,7 +5,7 @@ use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
 use crate::machine::{Place, ProtocolMachine, Tally};
-use crate::outbox::Ask;
+use crate::outbox::{Ask, Wanted};
 use crate::park::Parked;
 use crate::root::Counters;
 use crate::seal::{SealError, unseal};
@@ -18,7 +18,8 @@ use crate::verify::{Typing, VerifyError};
 use crate::wave::{Boundary, IslandId, Pick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use motet_types::{CoroutineId, Digest, EffectRow, Reader, RoleId, SessionId, SortId};
+use motet_heap::ArchiveError;
+use motet_types::{CoroutineId, Digest, EffectRow, LayerId, Reader, RoleId, SessionId, SortId};
 
 /// Why a snapshot is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,14 @@ pub enum RestoreError {
         /// What is wrong with it.
         error: StateError,
     },
+    /// The heap is none, or damaged.
+    #[error("at byte {offset} of the snapshot's body: {error}")]
+    Heap {
+        /// Where its archive starts.
+        offset: usize,
+        /// What is wrong with it.
+        error: ArchiveError<&'static str>,
+    },
     /// Everything makes sense, but it is not the state that was copied.
     #[error("the sessions have the root {found}; the snapshot says {expected}")]
     Root {
@@ -88,6 +97,7 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("limit of sessions", config.max_sessions == found.max_sessions),
         ("limit of payloads", config.max_payload_bytes == found.max_payload_bytes),
         ("run id", config.run_id == found.run_id),
+        ("set of guard layers", config.guard_layers == found.guard_layers),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
     ];
     same.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
@@ -139,6 +149,7 @@ impl ProtocolMachine {
         if count.checked_add(ended) != Some(counters.opened) || count > u64::from(restore.machine.config.max_sessions) {
             return Err(restore.content("there are other sessions than the counters say"));
         }
+        restore.heap()?;
         let machine = restore.machine;
         match machine.recomputed_root() {
             found if found == expected => Ok(machine),
@@ -275,17 +286,38 @@ impl<'b> Restore<'_, 'b> {
         }
     }
 
+    /// The heap, which is to have the roots that it says; whose it is, the state root says.
+    fn heap(&mut self) -> Result<(), RestoreError> {
+        let offset = self.from.offset();
+        let heap = motet_heap::Snapshot::read_from(|into| {
+            let bytes = self.from.take(into.len()).ok_or("it is cut short")?;
+            into.copy_from_slice(bytes);
+            Ok(())
+        });
+        self.machine.heap = heap.map_err(|error| RestoreError::Heap { offset, error })?.into();
+        Ok(())
+    }
+
     /// An effect that a parked session waits for. Whether it does is seen when the session is resumed.
     fn ask(&mut self, session: SessionId, image: &CodeImage) -> Result<Ask, RestoreError> {
         let ask = self.need(|from| {
             let coroutine = CoroutineId(from.u16()?);
             let coordinate = EffectCoordinate { session, coroutine, counter: from.u32()? };
-            let effect = EffectRow(from.u16()?);
-            Some(Ask { coordinate, role: RoleId(coroutine.0), effect, argument: decode_value(from, 0)? })
+            let wanted = match from.u8()? {
+                0 => Wanted::Answer { effect: EffectRow(from.u16()?), argument: decode_value(from, 0)? },
+                1 => Wanted::Guard(LayerId(from.u16()?)),
+                _ => return None,
+            };
+            Some(Ask { coordinate, role: RoleId(coroutine.0), wanted })
         })?;
-        let part = image.effects().get(ask.effect.index()).filter(|part| part.may_block);
-        let sorted = part.is_some_and(|part| ask.argument.has_sort(image.sorts(), SortId(part.argument)));
-        if !sorted || ask.role.index() >= image.role_count() {
+        let has = match &ask.wanted {
+            Wanted::Answer { effect, argument } => {
+                let part = image.effects().get(effect.index()).filter(|part| part.may_block);
+                part.is_some_and(|part| argument.has_sort(image.sorts(), SortId(part.argument)))
+            }
+            Wanted::Guard(layer) => image.guards().contains(layer),
+        };
+        if !has || ask.role.index() >= image.role_count() {
             return Err(self.content("a parked session waits for an effect that its image does not have"));
         }
         Ok(ask)

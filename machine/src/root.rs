@@ -1,7 +1,7 @@
-//! The state root: one digest of sessions, messages in flight and counters.
+//! The state root: one digest of sessions, messages in flight, resources and counters.
 //!
-//! Sessions are the leaves of a tree (`state/tree.rs`); the root is the digest of its top and the counters. Nothing is
-//! hashed before somebody asks. From then on the machine remembers which sessions have changed, and asking again
+//! Sessions are the leaves of a tree (`state/tree.rs`); the root is the digest of its top, the heap's root and the counters.
+//! Nothing is hashed before somebody asks. From then on the machine remembers which sessions have changed, and asking again
 //! hashes those, and what stands above them in the tree.
 
 use crate::machine::{Place, ProtocolMachine, Slot};
@@ -46,12 +46,15 @@ impl Counters {
         })
     }
 
-    /// The root over these counters and a state tree with this top.
-    pub(crate) fn root(&self, top: &[u8; 32]) -> Digest {
-        let mut bytes = Vec::with_capacity(16 + Self::BYTES + 32);
-        bytes.bytes(b"motet.state.2\0\0\0");
+    /// The root over these counters, a state tree with this top, and a heap with this root.
+    pub(crate) fn root(&self, top: &[u8; 32], heap: &[u8; 32]) -> Digest {
+        let mut bytes = Vec::with_capacity(16 + Self::BYTES + 64);
+        bytes.bytes(b"motet.state.3\0\0\0");
         self.encode(&mut bytes);
         bytes.bytes(top);
+        if !planted(Planted::RootSkipsHeap) {
+            bytes.bytes(heap);
+        }
         Digest(*blake3::hash(&bytes).as_bytes())
     }
 }
@@ -143,9 +146,9 @@ impl ProtocolMachine {
         self.sessions().map(|session| session.0).filter_map(leaf_of).collect()
     }
 
-    /// The state root, computed from the sessions alone: what [`ProtocolMachine::settle_root`] must answer too.
+    /// The state root, computed from sessions and resources alone: what [`ProtocolMachine::settle_root`] must answer too.
     pub fn recomputed_root(&self) -> Digest {
-        self.counters().root(&combine(&self.leaves(), self.tally.opened))
+        self.counters().root(&combine(&self.leaves(), self.tally.opened), &self.heap.recomputed().root())
     }
 
     /// The state root. Equal in equal runs; where sessions are stored and when roots were asked for does not matter.
@@ -154,16 +157,19 @@ impl ProtocolMachine {
     /// session is hashed.
     pub fn state_root(&self) -> Digest {
         match self.digests.settled() {
-            Some(tree) if tree.opened() == self.tally.opened => self.counters().root(&tree.top()),
+            Some(tree) if tree.opened() == self.tally.opened => {
+                self.counters().root(&tree.top(), &self.heap.commitment().root())
+            }
             _ => self.recomputed_root(),
         }
     }
 
-    /// The state root, at the cost of the sessions that have changed since it was last asked for: each is encoded and
-    /// hashed once, and so is what stands above it. The first call hashes every session, and from then on the machine
+    /// The state root, at the cost of the sessions and resources that have changed since it was last asked for: each is
+    /// encoded and hashed once, and so is what stands above it. The first call hashes every session, and from then on the machine
     /// remembers changes. Call it between waves: a session that is out has no state to hash.
     pub fn settle_root(&mut self) -> Digest {
         let opened = self.tally.opened;
+        self.heap.commit();
         match self.digests.tree.take() {
             None => {
                 let mut tree = StateTree::new();

@@ -7,7 +7,7 @@ use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_ID, HEAD_REA
 use crate::outcome::EffectOutcome;
 use alloc::boxed::Box;
 use alloc::vec;
-use motet_types::{CoroutineId, EdgeId, SessionId};
+use motet_types::{CoroutineId, EdgeId, LayerId, SessionId};
 
 /// What a coroutine waits for, and so what wakes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Gate {
     Room(EdgeId),
     /// The host's answer to its outstanding effect.
     Answer,
+    /// The host's grant of a guard: until then it is denied.
+    Guard(LayerId),
     /// Its next turn, after the session's other coroutines: the host deferred a send.
     NextBurst,
     /// It has ended.
@@ -35,6 +37,7 @@ impl Gate {
             Gate::Answer => 3,
             Gate::NextBurst => 4,
             Gate::Halted => 5,
+            Gate::Guard(layer) => 6 | (layer.0 as u64) << 8,
         }
     }
 
@@ -46,6 +49,7 @@ impl Gate {
             2 => Gate::Room(edge),
             3 => Gate::Answer,
             4 => Gate::NextBurst,
+            6 => Gate::Guard(LayerId(edge.0)),
             _ => Gate::Halted,
         }
     }

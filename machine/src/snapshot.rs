@@ -12,11 +12,13 @@
 //!           u32 images, each its digest
 //!           u64 sessions, in order of their ids, each: u64 id | u32 image | u8 kind
 //!             kind 0  u32 length, the session
-//!             kind 1  parked: leaf | u16 effects that it waits for, each: u16 coroutine | u32 counter | u16 effect | value
+//!             kind 1  parked: leaf | u16 effects that it waits for, each: u16 coroutine | u32 counter | u8 kind |
+//!                     0: u16 effect | value, 1: u16 guard layer
+//!           the heap's archive
 //! ```
 
 use crate::machine::{ProtocolMachine, Slot};
-use crate::outbox::Ask;
+use crate::outbox::{Ask, Wanted};
 use crate::park::Parked;
 use crate::root::{Counters, Digests};
 use crate::seal::seal;
@@ -26,12 +28,13 @@ use crate::wave::{Boundary, Pick};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use motet_heap::Heap;
 use motet_types::{Digest, Digester, Planted, SessionId, planted};
 
 /// The first bytes of a sealed snapshot.
 pub const SNAPSHOT_MAGIC: &[u8; 8] = b"MOTETSNP";
 /// The version that is written and read.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// Copies fill pieces of about this many bytes, so that no copy moves the ones before it.
 const PIECE: usize = 1 << 20;
@@ -77,6 +80,7 @@ pub struct Snapshot {
     bursts: u64,
     boundary: Boundary,
     images: Vec<Digest>,
+    heap: Heap,
     entries: Vec<Entry>,
     pieces: Vec<Vec<u8>>,
 }
@@ -147,6 +151,8 @@ impl ProtocolMachine {
             bursts: self.tally.bursts,
             boundary: self.boundary,
             images: self.images.iter().map(|image| image.digest()).collect(),
+            // It shares everything with the machine's until that goes on.
+            heap: self.heap.clone(),
             entries: Vec::with_capacity(self.live_sessions()),
             pieces: Vec::new(),
         };
@@ -193,7 +199,11 @@ impl ProtocolMachine {
         if slots || parked {
             return None;
         }
-        Some(self.copying.take()?.snapshot)
+        let mut snapshot = self.copying.take()?.snapshot;
+        if planted(Planted::SnapshotHeapLate) {
+            snapshot.heap = self.heap.clone();
+        }
+        Some(snapshot)
     }
 
     /// Gives a snapshot up that has begun.
@@ -251,10 +261,10 @@ impl Snapshot {
 
     /// The state root of the machine when the snapshot began. Sessions whose leaves were not known then are hashed.
     pub fn state_root(&self) -> Digest {
-        self.root_of(&self.ordered())
+        self.root_of(&self.ordered(), &self.heap.commitment().root())
     }
 
-    fn root_of(&self, entries: &[&Entry]) -> Digest {
+    fn root_of(&self, entries: &[&Entry], heap: &[u8; 32]) -> Digest {
         let leaf_of = |entry: &&Entry| match &entry.copied {
             Copied::Live { leaf: Some(known), .. } | Copied::Parked { leaf: known, .. } => (entry.id, *known),
             Copied::Live { piece, start, len, leaf: None } => {
@@ -262,7 +272,7 @@ impl Snapshot {
             }
         };
         let leaves: Vec<(u64, Digest)> = entries.iter().map(leaf_of).collect();
-        self.counters.root(&combine(&leaves, self.counters.opened))
+        self.counters.root(&combine(&leaves, self.counters.opened), heap)
     }
 
     /// How many sessions it has, those that are parked included.
@@ -298,7 +308,9 @@ impl Snapshot {
         self.counters.encode(into);
         [self.waves, self.bursts, self.boundary.wave].into_iter().for_each(|count| into.u64(count));
         into.bytes(&self.boundary.state.0);
-        into.bytes(&self.root_of(&entries).0);
+        // Committed here, and not in the machine, which goes on meanwhile.
+        let heap = self.heap.clone().snapshot();
+        into.bytes(&self.root_of(&entries, &heap.root()).0);
         into.u32(self.images.len() as u32);
         self.images.iter().for_each(|digest| into.bytes(&digest.0));
         into.size(entries.len());
@@ -318,11 +330,27 @@ impl Snapshot {
                     for ask in asks {
                         into.u16(ask.coordinate.coroutine.0);
                         into.u32(ask.coordinate.counter);
-                        into.u16(ask.effect.0);
-                        ask.argument.digest(into);
+                        match &ask.wanted {
+                            Wanted::Answer { effect, argument } => {
+                                into.u8(0);
+                                into.u16(effect.0);
+                                argument.digest(into);
+                            }
+                            Wanted::Guard(layer) => {
+                                into.u8(1);
+                                into.u16(layer.0);
+                            }
+                        }
                     }
                 }
             }
+        }
+        let written: Result<(), core::convert::Infallible> = heap.write_to(|bytes| {
+            into.bytes(bytes);
+            Ok(())
+        });
+        match written {
+            Ok(()) => {}
         }
     }
 }

@@ -80,6 +80,11 @@ pub(crate) fn encode_outcome(into: &mut impl Digester, outcome: &EffectOutcome) 
                 into.u8(8);
                 value.digest(into);
             }
+            EffectResponse::Acquire(value) => {
+                into.u8(12);
+                value.digest(into);
+            }
+            EffectResponse::Release => into.u8(13),
         },
         EffectOutcome::Blocked => into.u8(9),
         EffectOutcome::Pending => into.u8(10),
@@ -107,6 +112,8 @@ pub(crate) fn decode_outcome(from: &mut Reader<'_>) -> Option<EffectOutcome> {
             let kind = *EffectFailureKind::ALL.get(usize::from(from.u8()?))?;
             return Some(EffectOutcome::Failure(EffectFailure { kind, message: from.str()?.into() }));
         }
+        12 => EffectResponse::Acquire(decode_value(from, 0)?),
+        13 => EffectResponse::Release,
         _ => return None,
     };
     Some(EffectOutcome::Success(response))

@@ -13,6 +13,7 @@ mod durable;
 mod envelope;
 mod executor;
 mod planner;
+mod prove;
 mod record;
 mod replay;
 mod rounds;

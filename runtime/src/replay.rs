@@ -9,8 +9,8 @@ use motet_machine::{
     TraceEvent, TraceMode, TraceReader,
 };
 use motet_types::{
-    CoroutineId, Digest, EdgeId, EffectFailureKind, EffectKind, EffectKinds, EffectRow, EventKind, LabelId, Planted,
-    RoleId, SessionId, planted,
+    CoroutineId, Digest, EdgeId, EffectFailureKind, EffectKind, EffectKinds, EffectRow, EventKind, LabelId, LayerId,
+    Planted, RoleId, SessionId, planted,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -118,6 +118,8 @@ fn question(image: &CodeImage, kind: EffectKind, subject: u32) -> String {
         EffectKind::SendDecision => format!("a send of {label} to {partner}"),
         EffectKind::Receive => format!("a receive of {label} from {partner}"),
         EffectKind::Choose => format!("a choice of {label} or another label for {partner}"),
+        EffectKind::Acquire => format!("the guard {}", LayerId(subject as u16)),
+        EffectKind::Release => format!("a release of the guard {}", LayerId(subject as u16)),
         _ => match image.effects().get(EffectRow(subject as u16).index()) {
             Some(effect) => format!("an invocation of {}.{}", effect.interface, effect.operation),
             None => format!("an effect of kind {}", kind.name()),
@@ -135,7 +137,7 @@ impl EffectHandler for ReplayHost {
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        if request.operation().is_some_and(|operation| operation.may_block) {
+        if request.may_block() {
             // Answers to these stand on the tape by themselves, where they came in.
             return EffectOutcome::Pending;
         }
@@ -163,7 +165,9 @@ impl EffectHandler for ReplayHost {
                     EffectRequestBody::Receive { partner, .. } => {
                         Some(format!("{} -> {}", image.role_name(partner), request.role_name()))
                     }
-                    EffectRequestBody::InvokeStep { .. } => None,
+                    EffectRequestBody::InvokeStep { .. }
+                    | EffectRequestBody::Acquire { .. }
+                    | EffectRequestBody::Release { .. } => None,
                 };
                 let mut diverged = self.diverged.lock().unwrap_or_else(PoisonError::into_inner);
                 diverged.get_or_insert(Box::new(Divergence {
@@ -363,6 +367,9 @@ fn words(image: Option<&CodeImage>, event: Option<TraceEvent>) -> String {
         EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose => {
             let label = image.map_or("?", |image| image.label_name(event.event.label));
             format!("{} {label} ({})", kind.name(), event.tick)
+        }
+        EventKind::Acquired | EventKind::Released => {
+            format!("{} {} ({})", kind.name(), LayerId(event.event.label.0), event.tick)
         }
         _ => format!("{} ({})", kind.name(), event.tick),
     }

@@ -15,8 +15,8 @@ use crate::tape::{Input, Tape};
 use crate::threads::Threads;
 use motet_machine::{
     Ask, CertifiedWave, CodeImage, CommitReport, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, FaultReport,
-    FinishedWave, ImageId, LaneSelection, LostChunk, ParkError, ProtocolMachine, ProtocolMachineConfig, ProveError,
-    Refused, SessionProof, WaveCertificate, WavePlan,
+    FinishedWave, ImageId, LaneSelection, LostChunk, ParkError, ProtocolMachine, ProtocolMachineConfig, Refused,
+    WaveCertificate, WavePlan,
 };
 use motet_types::{Digest, EffectKind, EffectKinds, Planted, SessionId, SortId, ValType, planted};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -206,6 +206,11 @@ impl<E> Runtime<E> {
             {
                 let effect = format!("{}.{}", effect.interface, effect.operation);
                 return Err(RuntimeError::NobodyAnswers { effect });
+            }
+            if !now.1.contains(EffectKind::Acquire)
+                && let Some(layer) = image.guards().first().copied()
+            {
+                return Err(RuntimeError::NobodyGuards { layer });
             }
         }
         // A handler that was refused has not begun the run.
@@ -503,11 +508,6 @@ impl<E> Runtime<E> {
     /// [`ProtocolMachine::settle_root`].
     pub fn settle_root(&mut self) -> Digest {
         self.machine.settle_root()
-    }
-
-    /// Proves a session's state under the root that [`Runtime::settle_root`] answers now.
-    pub fn prove_session(&mut self, session: SessionId) -> Result<SessionProof, ProveError> {
-        self.machine.prove_session(session)
     }
 
     /// Takes a session that waits for the host out of memory; see [`ProtocolMachine::park`].

@@ -101,7 +101,8 @@ impl EffectHandler for SeededHost {
     }
 
     fn wants(&self) -> EffectKinds {
-        EffectKinds::NONE.with(EffectKind::SendDecision).with(EffectKind::Choose).with(EffectKind::InvokeStep)
+        let kinds = [EffectKind::SendDecision, EffectKind::Choose, EffectKind::InvokeStep, EffectKind::Acquire];
+        kinds.into_iter().fold(EffectKinds::NONE, EffectKinds::with)
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
@@ -126,6 +127,8 @@ impl EffectHandler for SeededHost {
                 None => return EffectOutcome::failure(EffectFailureKind::InvalidInput, "no such operation"),
             },
             EffectRequestBody::Receive { .. } => EffectResponse::Receive(None),
+            EffectRequestBody::Acquire { .. } => EffectResponse::Acquire(Value::Nat(word)),
+            EffectRequestBody::Release { .. } => EffectResponse::Release,
         })
     }
 }

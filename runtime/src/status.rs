@@ -3,6 +3,7 @@
 use crate::schedule::ScheduleError;
 use crate::threads::WorkersError;
 use motet_machine::{AnswerError, ConfigError, EffectId, LostChunk, OpenError};
+use motet_types::LayerId;
 
 /// Why a runtime could not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +36,12 @@ pub enum RuntimeError {
     NobodyAnswers {
         /// Interface and operation.
         effect: String,
+    },
+    /// A role acquires a guard, and the host does not want to be asked.
+    #[error("the protocol acquires the guard {layer}, and the host grants none; let its handler want `Acquire`")]
+    NobodyGuards {
+        /// The guard's layer.
+        layer: LayerId,
     },
     /// Another handler than the one the run began with.
     #[error("the run began with the handler `{began}` and cannot go on with `{now}`")]

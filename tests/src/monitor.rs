@@ -266,7 +266,7 @@ impl Account<'_, '_> {
                 effect.outcome,
                 EffectOutcome::Success(EffectResponse::SendDecision(SendDecision::Defer | SendDecision::Drop))
             );
-            if unmade || matches!(effect.kind, EffectKind::Choose | EffectKind::InvokeStep) {
+            if unmade || matches!(effect.kind, EffectKind::Choose | EffectKind::InvokeStep | EffectKind::Release) {
                 continue;
             }
             ensure!(effect.kind == kind, "a {} where a {} happened", effect.kind.name(), kind.name());
@@ -328,6 +328,7 @@ impl Account<'_, '_> {
                 EventKind::Halted => ensure!(halted.insert(role), "{role} ended twice"),
                 EventKind::SessionTerminal => terminal = Terminal::from_code(event.detail),
                 EventKind::Opened | EventKind::Invoked | EventKind::Faulted | EventKind::FailureBranchEntered => {}
+                EventKind::Acquired | EventKind::Released => {}
                 other => return Err(format!("an event that nothing here causes: {}", other.name())),
             }
         }

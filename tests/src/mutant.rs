@@ -26,7 +26,9 @@ pub fn instr(dice: &mut Dice, parts: &ImageParts, role: usize) -> Instr {
         let one_more = usize::from(dice.one_in(20));
         dice.below(count + one_more) as u32
     };
-    match dice.below(13) {
+    match dice.below(15) {
+        13 => Instr::Acquire { dst: reg(dice), layer: row(dice, 3) },
+        14 => Instr::Release { evidence: reg(dice), layer: row(dice, 3) },
         0 => Instr::Send { chan: chan(dice), val: reg(dice) },
         1 => Instr::Receive { chan: chan(dice), dst: reg(dice) },
         2 => Instr::Offer { chan: chan(dice), val: reg(dice), label: row(dice, parts.labels.len()) },
@@ -80,12 +82,29 @@ fn remove(parts: &mut ImageParts, at: usize) {
     }
 }
 
+/// Puts a guard in front of an instruction: a role acquires it and, as a rule, gives it back at once. Both stand in the
+/// role's code and do no harm to its types.
+pub fn guard(dice: &mut Dice, parts: &mut ImageParts) {
+    if !parts.sorts.contains(&Sort::String) {
+        parts.sorts.push(Sort::String);
+    }
+    let at = dice.below(parts.code.len());
+    let role = role_at(parts, at);
+    let (dst, layer) = (parts.roles[role].registers, dice.below(3) as u32);
+    parts.roles[role].registers += 1;
+    if !dice.one_in(3) {
+        insert(parts, at, Instr::Release { evidence: dst, layer });
+    }
+    insert(parts, at, Instr::Acquire { dst, layer });
+}
+
 /// Something that does no harm to a program's types, most of the time.
 pub fn harmless(dice: &mut Dice, parts: &mut ImageParts) {
     let at = dice.below(parts.code.len());
     let role = role_at(parts, at);
     let fresh = parts.roles[role].registers;
-    let instr = match dice.below(6) {
+    let instr = match dice.below(7) {
+        6 if fresh < 64 => return guard(dice, parts),
         0 => Instr::Yield {},
         1 if fresh < 64 => {
             parts.roles[role].registers += 1;

@@ -1,7 +1,7 @@
 //! A world outside the machine: it does what effects that may block ask of it, remembers by their ids what it has done,
 //! and outlives every crash.
 
-use motet_machine::{EffectHandler, EffectId, EffectOutcome, EffectRequest, EffectRequestBody};
+use motet_machine::{EffectHandler, EffectId, EffectOutcome, EffectRequest, EffectResponse};
 use motet_types::{EffectKind, EffectKinds, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,15 @@ pub struct Deed {
     pub asked: u32,
     /// What came of it.
     pub outcome: u64,
+    /// Whether it was a guard that was granted.
+    pub guard: bool,
+}
+
+impl Deed {
+    fn answer(&self) -> EffectOutcome {
+        let outcome = Value::Nat(self.outcome);
+        if self.guard { EffectOutcome::Success(EffectResponse::Acquire(outcome)) } else { done(outcome) }
+    }
 }
 
 /// The world. Clones are the same one.
@@ -56,7 +65,8 @@ impl World {
 
     /// What an effect that was asked for came to.
     pub fn answer(&self, id: EffectId) -> EffectOutcome {
-        done(Value::Nat(outcome(id)))
+        let deeds = self.deeds();
+        deeds.get(&id).copied().unwrap_or(Deed { asked: 0, outcome: outcome(id), guard: false }).answer()
     }
 }
 
@@ -66,19 +76,22 @@ impl EffectHandler for World {
     }
 
     fn wants(&self) -> EffectKinds {
-        EffectKinds::NONE.with(EffectKind::InvokeStep).with(EffectKind::Receive)
+        EffectKinds::NONE.with(EffectKind::InvokeStep).with(EffectKind::Receive).with(EffectKind::Acquire)
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        let EffectRequestBody::InvokeStep { .. } = request.body else { return accept(&request) };
+        let guard = request.kind() == EffectKind::Acquire;
+        if !guard && request.kind() != EffectKind::InvokeStep {
+            return accept(&request);
+        }
         let id = request.effect_id();
         let mut deeds = self.deeds.lock().unwrap_or_else(PoisonError::into_inner);
-        let deed = deeds.entry(id).or_insert(Deed { asked: 0, outcome: outcome(id) });
+        let deed = deeds.entry(id).or_insert(Deed { asked: 0, outcome: outcome(id), guard });
         deed.asked += 1;
         match self.later {
-            0 => done(Value::Nat(deed.outcome)),
+            0 => deed.answer(),
             later if deed.outcome.is_multiple_of(later) => EffectOutcome::Pending,
-            _ => done(Value::Nat(deed.outcome)),
+            _ => deed.answer(),
         }
     }
 }

@@ -4,6 +4,9 @@ motet_tests::promises! {
     buffers: order_is_kept, block_waits_for_room, error_faults_when_full, resize_grows,
         drop_leaves_out_what_types_cannot_tell, latest_value_overwrites, host_drops_advance_nothing,
         wakes_go_by_edge, room_goes_by_edge, owned_payloads_arrive, owned_payloads_are_let_go, numbers_arrive;
+    guards: evidence_is_consumed_once, evidence_is_of_its_session_and_layer, ids_of_evidence_are_derived,
+        hosts_grant_and_refuse, layers_are_configured, guards_need_a_host, guarded_code_is_verified;
+    heaps: runs_agree_on_the_heap, snapshots_have_the_heap, resources_are_proved;
     hosts: choices_are_on_offer, host_values_have_their_sort, effect_ids_tell_effects_apart, requests_tell_the_truth;
     invoking: immediate_answers_are_used, pending_answers_come_later, blocked_questions_are_asked_again,
         failures_are_faults, answered_sessions_are_planned_once, answers_for_the_dead_are_refused,

@@ -51,9 +51,9 @@ kinds! {
     Halted = 9 "halted";
     /// A host effect was performed; `label` is its row in the effect table.
     Invoked = 10 "invoked";
-    /// A guard was acquired.
+    /// A guard was acquired; `label` is its layer.
     Acquired = 11 "acquired";
-    /// A guard was released.
+    /// A guard was released; `label` is its layer.
     Released = 12 "released";
     /// An endpoint changed hands.
     Transferred = 13 "transferred";
@@ -129,7 +129,7 @@ pub struct Event {
     pub coroutine: CoroutineId,
     /// The edge of a communication.
     pub edge: EdgeId,
-    /// The label of a communication, or the effect of an `Invoked`.
+    /// The label of a communication, the effect of an `Invoked`, or the layer of an `Acquired` or `Released`.
     pub label: LabelId,
 }
 

@@ -1,6 +1,6 @@
 //! Faults: what a program or its host did wrong. A fault is an event; it ends its session and names a side.
 
-use crate::{EdgeId, LabelId, Pc, RoleId, ValType};
+use crate::{EdgeId, LabelId, LayerId, Pc, RoleId, ValType};
 use alloc::string::String;
 
 /// Stable fault classes and their codes.
@@ -17,7 +17,7 @@ pub enum FaultClass {
     Verification = 4,
     /// A host effect that failed or broke its contract.
     Invoke = 5,
-    /// A guard that could not be acquired.
+    /// A guard that could not be acquired or released.
     Acquire = 6,
     /// A transfer that was refused.
     Transfer = 7,
@@ -88,6 +88,23 @@ impl FaultClass {
     }
 }
 
+/// Why evidence does not release a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvidenceError {
+    /// The text is no resource's id.
+    #[error("it is no resource's id")]
+    Malformed,
+    /// The session has no such evidence: there is no such resource, or it is something else, or another session's.
+    #[error("it is no guard's evidence of this session")]
+    Foreign,
+    /// It was consumed before: a guard is given back once.
+    #[error("it was consumed before")]
+    Consumed,
+    /// It is the evidence of another layer's guard.
+    #[error("it is the evidence of {0}")]
+    OtherLayer(LayerId),
+}
+
 /// Whose doing a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -133,6 +150,24 @@ pub enum Fault {
         /// What the host said, or which rule it broke.
         message: String,
     },
+    /// A guard that the host did not grant, or did not take back.
+    #[error("the guard {layer} was refused: {kind:?}: {message}")]
+    Acquire {
+        /// The layer.
+        layer: LayerId,
+        /// The class of failure.
+        kind: crate::EffectFailureKind,
+        /// What the host said, or which rule was broken.
+        message: String,
+    },
+    /// Evidence that does not release the guard.
+    #[error("the evidence does not release the guard {layer}: {why}")]
+    Evidence {
+        /// The layer.
+        layer: LayerId,
+        /// Why.
+        why: EvidenceError,
+    },
     /// A register number that the coroutine does not have.
     #[error("there is no register {register}; the coroutine has {count}")]
     OutOfRegisters {
@@ -165,6 +200,7 @@ impl Fault {
             Fault::UnknownLabel { .. } => FaultClass::Label,
             Fault::ChannelClosed { .. } => FaultClass::Channel,
             Fault::Invoke { .. } => FaultClass::Invoke,
+            Fault::Acquire { .. } | Fault::Evidence { .. } => FaultClass::Acquire,
             Fault::OutOfRegisters { .. } => FaultClass::Register,
             Fault::PcOutOfBounds { .. } => FaultClass::Pc,
             Fault::BufferFull { .. } => FaultClass::Buffer,
@@ -174,7 +210,7 @@ impl Fault {
     /// Whose doing it is, when `role` was running.
     pub const fn blame(&self, role: RoleId) -> Side {
         match self {
-            Fault::Invoke { .. } => Side::Host,
+            Fault::Invoke { .. } | Fault::Acquire { .. } => Side::Host,
             _ => Side::Role(role),
         }
     }

@@ -44,6 +44,8 @@ ids! {
     SortId(u16), "sort";
     /// An effect's position in the image's effect table.
     EffectRow(u16), "effect";
+    /// A guard layer, as the machine's configuration numbers them.
+    LayerId(u16), "layer";
     /// An instruction's position in the image's code, over all roles.
     Pc(u32), "pc";
     /// A register of one coroutine.

@@ -26,6 +26,8 @@ pub enum Operand {
     Constant,
     /// A row of the effect table.
     Effect,
+    /// A guard layer, a number below 2^16.
+    Layer,
     /// A plain number.
     Number,
 }
@@ -233,10 +235,10 @@ instructions! {
         "Opens a session and writes its endpoints from `dst` on.";
     0x21 Close Session later (a session Endpoint)
         "Closes the session of the endpoint.";
-    0x30 Acquire Guard later (a dst Write, c layer Number)
-        "Asks for the guard `layer` and writes its evidence to `dst`.";
-    0x31 Release Guard later (a evidence Read, c layer Number)
-        "Gives the guard `layer` back and consumes its evidence.";
+    0x30 Acquire Guard now (a dst Write, c layer Layer)
+        "Asks the host for the guard `layer`, waits for it, and writes the id of its evidence, a heap resource, to `dst`.";
+    0x31 Release Guard now (a evidence Read, c layer Layer)
+        "Gives the guard `layer` back and consumes the evidence whose id `evidence` holds.";
     0x40 Fork Speculation later (a ghost Read)
         "Starts a speculation.";
     0x41 Join Speculation later ()

@@ -30,10 +30,12 @@ pub use effect::{
 };
 pub use encode::{Digester, Reader};
 pub use event::{Event, EventKind, Terminal};
-pub use fault::{Fault, FaultClass, Side};
+pub use fault::{EvidenceError, Fault, FaultClass, Side};
 pub use global::{BadNode, Branch, GlobalBuilder, GlobalNode, GlobalType, NodeId};
 pub use graph::global_parts;
-pub use id::{CoroutineId, Digest, EdgeId, EffectRow, LabelId, Pc, Reg, RoleId, SessionId, SortId, StateId, Tick};
+pub use id::{
+    CoroutineId, Digest, EdgeId, EffectRow, LabelId, LayerId, Pc, Reg, RoleId, SessionId, SortId, StateId, Tick,
+};
 pub use image::{
     Action, BranchPart, ConstantPart, EdgePart, EffectPart, GlobalPart, IMAGE_HEADER, IMAGE_MAGIC, IMAGE_VERSION,
     ImageBytesError, ImageParts, LabelPart, MAX_IMAGE_BYTES, RolePart, ScalarPart, StatePart, TableRow,

@@ -106,6 +106,28 @@ faults! {
     RestoreTrustsStanding = "restore.trusts_standing",
     /// A parked session's bytes are not held against its leaf.
     ParkTrustsBytes = "park.trusts_bytes",
+    /// The verifier takes anything for a guard's evidence.
+    VerifyEvidence = "verify.evidence",
+    /// The verifier lets a guard layer have more than 16 bits.
+    VerifyLayerRange = "verify.layer_range",
+    /// A release leaves the evidence where it was.
+    GuardReleaseKeeps = "guard.release_keeps",
+    /// Evidence of another session releases a guard.
+    GuardAnySession = "guard.any_session",
+    /// Evidence of another layer releases a guard.
+    GuardAnyLayer = "guard.any_layer",
+    /// A guard of a layer that the configuration does not have is asked for.
+    GuardAnyConfig = "guard.any_config",
+    /// Ids of evidence do not count what was asked before.
+    GuardCounterStays = "guard.counter_stays",
+    /// The commit forgets what the last session of a wave did to the heap.
+    CommitForgetsOverlay = "commit.forgets_overlay",
+    /// The state root leaves the heap out.
+    RootSkipsHeap = "root.skips_heap",
+    /// A proof of resources is not held against the state root.
+    ProofAnyState = "proof.any_state",
+    /// A snapshot has the heap as it is when it is taken, not when it was begun.
+    SnapshotHeapLate = "snapshot.heap_late",
     /// The planner picks an island twice.
     PlannerTwice = "planner.twice",
     /// The planner leaves an island out that nobody will plan again.

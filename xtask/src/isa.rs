@@ -25,6 +25,7 @@ const fn kind(operand: Operand) -> &'static str {
         Operand::Label => "row of the labels",
         Operand::Constant => "row of the constants",
         Operand::Effect => "row of the effects",
+        Operand::Layer => "guard layer, below 2^16",
         Operand::Number => "number",
     }
 }

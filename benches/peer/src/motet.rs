@@ -180,7 +180,7 @@ impl EffectHandler for Host {
                     }
                 }
             }
-            EffectRequestBody::InvokeStep { .. } => EffectResponse::InvokeStep(Value::Unit),
+            _ => return EffectOutcome::accept(request.kind()),
         })
     }
 }

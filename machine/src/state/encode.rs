@@ -67,7 +67,7 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
             (Gate::Message(_), true) => HAS_MESSAGE,
             (Gate::Room(_), false) => AWAITS_ROOM,
             (Gate::Room(_), true) => HAS_ROOM,
-            (Gate::Answer, _) => AWAITS_ANSWER,
+            (Gate::Answer | Gate::Guard(_), _) => AWAITS_ANSWER,
             (Gate::Halted, _) => HALTED,
         };
         into.u8(standing);

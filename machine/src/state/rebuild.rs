@@ -13,7 +13,7 @@ use crate::layout::{
     CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS, INLINE_SLOTS,
 };
 use crate::op::Op;
-use crate::outbox::Ask;
+use crate::outbox::{Ask, Wanted};
 use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Session, Status};
 use crate::state::decode::{CoroutineState, SessionState, Standing, StateError, StatePlace};
@@ -21,7 +21,7 @@ use crate::verify::Typing;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
-use motet_types::{Action, CoroutineId, EdgeId, Planted, Reg, RoleId, SessionId, Value, planted};
+use motet_types::{Action, CoroutineId, EdgeId, EffectRow, LayerId, Planted, Reg, RoleId, SessionId, Value, planted};
 
 fn ensure(ok: bool, place: StatePlace, what: &'static str) -> Result<(), StateError> {
     if ok { Ok(()) } else { Err(StateError { place, what }) }
@@ -34,10 +34,30 @@ fn op(image: &CodeImage, role: usize, coroutine: &CoroutineState) -> Option<Op> 
     image.ops.get(coroutine.pc.index()).copied().filter(|op| inside && !matches!(op, Op::Unreachable))
 }
 
-/// The effect and the argument's register, when the instruction invokes an effect that may block.
-fn deferred(image: &CodeImage, op: Op) -> Option<(motet_types::EffectRow, u16)> {
+/// An effect that may block, as its instruction asks for it.
+#[derive(Clone, Copy)]
+enum Deferred {
+    /// A host operation, with the register of its argument.
+    Effect(EffectRow, u16),
+    Guard(LayerId),
+}
+
+impl Deferred {
+    const fn gate(self) -> Gate {
+        match self {
+            Deferred::Effect(..) => Gate::Answer,
+            Deferred::Guard(layer) => Gate::Guard(layer),
+        }
+    }
+}
+
+/// The effect that the instruction asks for, when it is one that may block.
+fn deferred(image: &CodeImage, op: Op) -> Option<Deferred> {
     match op {
-        Op::Invoke { effect, arg, .. } if image.parts.effects[effect.index()].may_block => Some((effect, arg)),
+        Op::Invoke { effect, arg, .. } if image.parts.effects[effect.index()].may_block => {
+            Some(Deferred::Effect(effect, arg))
+        }
+        Op::Acquire { layer, .. } => Some(Deferred::Guard(layer)),
         _ => None,
     }
 }
@@ -70,8 +90,12 @@ fn gate(state: &SessionState, image: &CodeImage, role: usize, op: Op, holds: usi
             (Gate::Room(comm.edge), ok, "it waits for room that is there, or was woken by room that is not")
         }
         (Standing::AwaitsAnswer, op) => {
-            let asked = deferred(image, op).is_some() && coroutine.counter > 0;
-            (Gate::Answer, asked, "it waits for an answer but has asked nothing")
+            let asked = deferred(image, op).filter(|_| coroutine.counter > 0);
+            (
+                asked.map_or(Gate::Answer, Deferred::gate),
+                asked.is_some(),
+                "it waits for an answer but has asked nothing",
+            )
         }
         (Standing::Halted, Op::Halt { .. }) => (Gate::Halted, true, ""),
         _ => (Gate::Open, false, "it waits for something else than its instruction needs"),
@@ -141,13 +165,18 @@ pub(crate) fn rebuild(
         let gate = gate(&state, image, role, op, holds)?;
         let offsets = layout.places[role];
         ensure(coroutine.registers.len() == usize::from(offsets.registers), place, "it has other registers")?;
-        if gate == Gate::Answer
-            && let Some((effect, arg)) = deferred(image, op)
+        if coroutine.standing == Standing::AwaitsAnswer
+            && let Some(deferred) = deferred(image, op)
         {
             let coordinate =
                 EffectCoordinate { session: id, coroutine: CoroutineId(role as u16), counter: coroutine.counter - 1 };
-            let argument = coroutine.registers[usize::from(arg)].clone();
-            asks.push(Ask { coordinate, role: RoleId(role as u16), effect, argument });
+            let wanted = match deferred {
+                Deferred::Effect(effect, arg) => {
+                    Wanted::Answer { effect, argument: coroutine.registers[usize::from(arg)].clone() }
+                }
+                Deferred::Guard(layer) => Wanted::Guard(layer),
+            };
+            asks.push(Ask { coordinate, role: RoleId(role as u16), wanted });
         }
         if coroutine.standing.is_ready() {
             words[HEAD_READY + role / 64] |= 1 << (role % 64);

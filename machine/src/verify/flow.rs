@@ -201,6 +201,21 @@ impl Flow<'_> {
                 self.held(pc, &known, arg, SortId(effect.argument))?;
                 set(&mut known, dst, self.sorted(SortId(effect.answer)));
             }
+            Instr::Acquire { dst, .. } => {
+                let text = self.text().ok_or(VerifyError::Table {
+                    table: "sort",
+                    row: self.sorts.rows().len(),
+                    rule: "a role acquires a guard, and there is no sort `string` for its evidence",
+                })?;
+                set(&mut known, dst, Held::Sort(text));
+            }
+            Instr::Release { evidence, .. } => {
+                let held = known.registers[usize::from(evidence)];
+                let text = matches!(held, Held::Sort(sort) if self.sorts.get(sort) == Some(Sort::String));
+                if !text && !planted(Planted::VerifyEvidence) {
+                    return Err(self.holds(pc, evidence, held, String::from("string")));
+                }
+            }
             Instr::Set { dst, constant } => {
                 let sort = SortId(parts.constants[constant as usize].sort);
                 set(&mut known, dst, self.sorted(sort));
@@ -234,6 +249,12 @@ impl Flow<'_> {
             _ => return Err(VerifyError::NotExecutable { pc: Pc(pc), name: instr.row().name }),
         }
         self.go(pc, pc + 1, known, todo)
+    }
+
+    /// The sort of a guard's evidence.
+    fn text(&self) -> Option<SortId> {
+        let at = self.sorts.rows().iter().position(|sort| *sort == Sort::String)?;
+        u16::try_from(at).ok().map(SortId)
     }
 
     /// What a register holds that was given a value of the sort.

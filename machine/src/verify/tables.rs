@@ -232,6 +232,12 @@ fn code(parts: &ImageParts) -> Result<Vec<Instr>, VerifyError> {
                     Operand::Label => ("label", parts.labels.len()),
                     Operand::Constant => ("constant", parts.constants.len()),
                     Operand::Effect => ("effect", parts.effects.len()),
+                    Operand::Layer => {
+                        if value > u32::from(u16::MAX) && !planted(Planted::VerifyLayerRange) {
+                            return Err(VerifyError::Operand { pc, what: "guard layer", row: value });
+                        }
+                        continue;
+                    }
                     Operand::Number => continue,
                 };
                 if value as usize >= limit && !planted(Planted::VerifyOperandRange) {

@@ -21,7 +21,7 @@ use motet_machine::{Boundary, EffectCoordinate, EffectId, ProtocolMachineConfig,
 use motet_types::{CoroutineId, Digest, Digester, EffectKind, EffectKinds, Reader, SessionId};
 
 /// The version of these records.
-pub const JOURNAL_VERSION: u32 = 1;
+pub const JOURNAL_VERSION: u32 = 2;
 
 pub(crate) const RUN: u16 = 1;
 pub(crate) const IMAGE: u16 = 2;

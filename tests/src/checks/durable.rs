@@ -15,19 +15,26 @@ use std::sync::{Arc, Mutex};
 
 const SESSIONS: u64 = 5;
 const ASKS: u16 = 3;
+/// What each session asks of the world: answers and guards.
+const DEEDS: u64 = SESSIONS * ASKS as u64 * 2;
 
-/// `A` asks `Test.ask` three times, and sends each answer to `B`.
+/// `A` asks `Test.ask` three times, and sends each answer to `B`; each time it acquires a guard first, and but for the last
+/// one gives it back afterwards.
 pub fn asking() -> Draft {
     let mut draft = letters(ASKS);
     let effect = draft.effect("ask", NAT, NAT, true);
     let mut code = Vec::new();
-    for _ in 0..ASKS {
+    for at in 1..=ASKS {
+        code.push(Instr::Acquire { dst: 2, layer: 1 });
         code.push(Instr::Set { dst: 1, constant: 0 });
         code.push(Instr::Invoke { arg: 1, dst: 1, effect });
         code.push(Instr::Send { chan: 0, val: 1 });
+        if at < ASKS {
+            code.push(Instr::Release { evidence: 2, layer: 1 });
+        }
     }
     code.push(Instr::Halt {});
-    draft.recode(0, 2, &code);
+    draft.recode(0, 3, &code);
     draft
 }
 
@@ -105,8 +112,11 @@ fn ended(run: &DurableGuestRuntime, world: &World) -> Result<(), String> {
     ensure!(tally.closed == SESSIONS && tally.faulted == 0, "{tally:?}");
     ensure!(tally.messages == SESSIONS * u64::from(ASKS), "{tally:?}");
     let deeds = world.deeds();
-    ensure!(deeds.len() as u64 == SESSIONS * u64::from(ASKS), "{} effects were done", deeds.len());
-    ensure!(world.done() == SESSIONS * u64::from(ASKS), "{} deeds", world.done());
+    ensure!(deeds.len() as u64 == DEEDS, "{} effects were done", deeds.len());
+    ensure!(world.done() == DEEDS, "{} deeds", world.done());
+    let heap = run.runtime().machine().heap();
+    let (live, spent) = (SESSIONS, SESSIONS * u64::from(ASKS - 1));
+    ensure!((heap.live_count(), heap.consumed_count()) == (live, spent), "{heap:?}");
     Ok(())
 }
 
@@ -302,7 +312,7 @@ pub fn careless_worlds_do_things_twice() -> Result<(), String> {
         let mut world = point.world.apart();
         world.careless = true;
         go_on(&mut run, &world, |_| {})?;
-        twice += u64::from(world.done() > SESSIONS * u64::from(ASKS));
+        twice += u64::from(world.done() > DEEDS);
     }
     ensure!(twice > 0, "nothing was ever done twice");
     Ok(())

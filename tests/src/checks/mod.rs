@@ -6,6 +6,8 @@ pub mod compiling;
 pub mod cut_runs;
 pub mod durable;
 pub mod forgeries;
+pub mod guards;
+pub mod heaps;
 pub mod hosts;
 pub mod invoking;
 pub mod protocols;

@@ -230,6 +230,7 @@ impl Case {
             Some(Gate::Room(_)) => "send_wait",
             Some(Gate::Halted) => "done",
             Some(Gate::Answer) => "invoke_wait",
+            Some(Gate::Guard(_)) => "acquire_denied",
             None => "?",
         };
         let states: Vec<Json> = (0..self.sessions)

@@ -55,6 +55,15 @@ fn body_json(request: &EffectRequest<'_>) -> Json {
             }
             put("argument", value_json(image, argument.get()));
         }
+        EffectRequestBody::Acquire { layer } => {
+            put("kind", "acquire".into());
+            put("layer", layer.0.into());
+        }
+        EffectRequestBody::Release { layer, evidence, .. } => {
+            put("kind", "release".into());
+            put("layer", layer.0.into());
+            put("evidence", value_json(image, evidence.get()));
+        }
     }
     body
 }
@@ -81,6 +90,8 @@ fn outcome_json(request: &EffectRequest<'_>, outcome: &EffectOutcome) -> Json {
             EffectResponse::Receive(Some(with)) => json!({"kind": "receive", "payload": value(with.into())}),
             EffectResponse::Choose(at) => json!({"kind": "choose", "position": at}),
             EffectResponse::InvokeStep(with) => json!({"kind": "invoke_step", "answer": value(with.into())}),
+            EffectResponse::Acquire(with) => json!({"kind": "acquire", "evidence": value(with.into())}),
+            EffectResponse::Release => json!({"kind": "release"}),
         },
     };
     json!({"status": "success", "response": response})
