@@ -46,6 +46,10 @@ pub fn event_json(image: &CodeImage, event: &TraceEvent) -> Json {
             put("role", role);
             put("label", &LayerId(what.label.0).to_string());
         }
+        EventKind::Forked | EventKind::Joined | EventKind::Aborted => {
+            put("role", role);
+            json["ghost"] = what.ghost().into();
+        }
         EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => {}
         _ => put("role", role),
     }

@@ -66,6 +66,9 @@ pub(crate) fn words(image: &CodeImage, event: Event) -> Words {
             (role(), effect.map_or_else(|| "?".into(), |row| format!("{}.{}", row.interface, row.operation)))
         }
         EventKind::Acquired | EventKind::Released => (role(), LayerId(event.label.0).to_string()),
+        EventKind::Forked | EventKind::Joined | EventKind::Aborted => {
+            (role(), format!("speculation {}", event.ghost()))
+        }
         EventKind::Opened | EventKind::Closed => (String::new(), String::new()),
         _ => (role(), String::new()),
     };

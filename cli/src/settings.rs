@@ -84,6 +84,9 @@ pub(crate) struct Args {
     /// With --wal: make a checkpoint, and cut the log there, whenever so many records have been written; 0 makes none.
     #[arg(long, value_name = "N", default_value_t = 10_000, requires = "wal")]
     pub(crate) checkpoint_records: u64,
+    /// How deep speculations may be nested; 0 refuses images that speculate.
+    #[arg(long, value_name = "DEPTH", default_value_t = 0)]
+    speculation: u16,
     /// How many messages an edge holds.
     #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
     buffer: u64,
@@ -199,6 +202,7 @@ impl Settings {
         };
         let recorded = args.trace.is_some();
         let config = ProtocolMachineConfig {
+            speculation_depth: args.speculation,
             buffer: BufferConfig {
                 mode: BufferMode::Fifo,
                 capacity: small("buffer", args.buffer, u16::MAX.into())? as u16,
@@ -232,6 +236,7 @@ impl Settings {
                 "chunk": self.schedule.chunk, "window": self.schedule.window, "turn": self.schedule.turn},
             "buffer": {"mode": "fifo", "capacity": self.config.buffer.capacity, "policy": "block"},
             "max_registers": self.config.max_registers,
+            "speculation_depth": self.config.speculation_depth,
             "max_sessions": self.config.max_sessions,
             "max_payload_bytes": self.config.max_payload_bytes,
             "record": self.config.record,

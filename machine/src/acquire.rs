@@ -78,6 +78,7 @@ fn unwilling<T>(layer: LayerId, outcome: EffectOutcome) -> Result<T, Box<Fault>>
 /// Asks for a guard outside the wave; when it is granted, makes its evidence a resource and writes its id.
 #[cold]
 pub(crate) fn acquire(frame: &mut Frame<'_>, dst: u16, layer: LayerId, pc: u32) -> Step {
+    frame.outside_speculation()?;
     let Some(outcome) = frame.late_answer() else {
         return match frame.defer(Wanted::Guard(layer), Gate::Guard(layer)) {
             Some(step) => step,
@@ -119,6 +120,7 @@ pub(crate) fn release<H: Respondent + ?Sized>(
     layer: LayerId,
     pc: u32,
 ) -> Step {
+    frame.outside_speculation()?;
     let session = frame.session;
     let (id, granted) = evidence(frame, register, layer).map_err(|why| Box::new(Fault::Evidence { layer, why }))?;
     if frame.context.wants.contains(motet_types::EffectKind::Release) {

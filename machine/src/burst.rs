@@ -62,8 +62,6 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
     let (coros, edges) = rest.split_at_mut(layout.edges_at - layout.coros_at);
     let (edges, _) = edges.as_chunks_mut::<EDGE_WORDS>();
     let mut current = status.current();
-    let mut live = status.live();
-    let mut deferred = status.deferred();
     let mut fuel = context.fuel;
     let mut frame = Frame {
         image,
@@ -85,15 +83,20 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         ext,
         out,
         received: 0,
+        live: status.live(),
+        deferred: status.deferred(),
+        tracing: context.trace,
+        withheld_at: 0,
     };
+    frame.resume_speculation();
     let end = 'burst: loop {
         let Some(next) = next_ready(frame.ready, &frame.head[HEAD_READY + 1..], current) else {
-            break if live == 0 { BurstEnd::Ended(Terminal::Closed) } else { BurstEnd::Waiting };
+            break if frame.live == 0 { BurstEnd::Ended(Terminal::Closed) } else { BurstEnd::Waiting };
         };
         current = next;
         let place = layout.places[usize::from(next)];
         let start = place.start as usize;
-        if deferred && fuel < context.fuel && only_deferred(&frame, layout) {
+        if frame.deferred && fuel < context.fuel && only_deferred(&frame, layout) {
             // The next burst asks again, and in the same order, so that where bursts end changes nothing.
             break BurstEnd::Ready;
         }
@@ -119,7 +122,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
                     frame.coros[start + CORO_GATE] = frame.gate;
                     if frame.gate == Gate::NextBurst.pack() {
                         // It stays ready: its turn comes again after the others'.
-                        deferred = true;
+                        frame.deferred = true;
                         current = after();
                     } else {
                         frame.rest();
@@ -135,7 +138,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
                     frame.coros[start + CORO_PC] = frame.position();
                     frame.coros[start + CORO_GATE] = Gate::Halted.pack();
                     frame.rest();
-                    live -= 1;
+                    frame.live -= 1;
                     break;
                 }
                 Err(fault) => {
@@ -146,11 +149,12 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
             }
         }
     };
+    frame.rest_speculation();
     frame.head[HEAD_READY] = frame.ready;
     if planted(Planted::BurstForgetsCurrent) {
         current = 0;
     }
-    frame.head[HEAD_STATUS] = Status::new(current, live, deferred).0;
+    frame.head[HEAD_STATUS] = Status::new(current, frame.live, frame.deferred).0;
     let steps = context.fuel - fuel;
     if context.trace {
         if let BurstEnd::Ended(terminal) = end {
@@ -174,6 +178,7 @@ fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
 /// Records a fault. The session ends with it; nothing of the instruction has happened.
 #[cold]
 fn fail(frame: &mut Frame<'_>, fault: Fault) {
+    frame.drop_speculation();
     let (coroutine, role, pc) = (CoroutineId(frame.coroutine), RoleId(frame.coroutine), Pc(frame.pc));
     if frame.context.trace {
         let class = fault.class() as u8;

@@ -86,6 +86,7 @@ impl ProtocolMachine {
             fuel,
             trace: self.trace.is_on(),
             record: self.config.record,
+            speculation: self.config.speculation_depth,
         };
         self.copy_picks(&claim.picks);
         // Runs without resources pay for nothing.

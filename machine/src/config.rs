@@ -36,6 +36,8 @@ pub struct ProtocolMachineConfig {
     /// A state digest is taken at the end of a turn when this many waves have been committed since the last; 0 takes
     /// none but those that are asked for.
     pub digest_waves: u32,
+    /// How deep speculations may be nested; 0 refuses images that speculate.
+    pub speculation_depth: u16,
     /// Whether commits say which lane ran which burst.
     pub observe_lanes: bool,
     /// The guard layers, each once. Without any, every layer is the host's to grant or refuse; with some, no other can be
@@ -54,6 +56,7 @@ impl Default for ProtocolMachineConfig {
             record: false,
             run_id: RunId::default(),
             digest_waves: 0,
+            speculation_depth: 0,
             observe_lanes: false,
             guard_layers: Vec::new(),
         }
@@ -103,6 +106,7 @@ impl ProtocolMachineConfig {
         into.size(self.max_payload_bytes);
         into.bytes(&self.run_id.0);
         into.u32(self.digest_waves);
+        into.u16(self.speculation_depth);
         into.u32(self.guard_layers.len() as u32);
         for layer in &self.guard_layers {
             into.u16(layer.id.0);
@@ -142,6 +146,7 @@ impl ProtocolMachineConfig {
             max_payload_bytes: usize::try_from(from.u64()?).ok()?,
             run_id: RunId(from.take(16)?.try_into().ok()?),
             digest_waves: from.u32()?,
+            speculation_depth: from.u16()?,
             trace: TraceMode::Full,
             record: false,
             observe_lanes: false,

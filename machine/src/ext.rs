@@ -1,6 +1,7 @@
 //! Values beyond one word, and the optional box of a session that keeps them.
 
 use crate::outcome::EffectOutcome;
+use crate::speculation::Speculation;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -44,6 +45,10 @@ impl Owned {
         self.rows[word as usize].0 += 1;
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.iter().map(|(_, value)| 40 + value.wire_size()).sum()
+    }
+
     pub(crate) fn release(&mut self, word: u64) {
         let row = &mut self.rows[word as usize];
         row.0 -= 1;
@@ -62,14 +67,16 @@ pub(crate) struct Ext {
     pub(crate) overflow: Vec<(EdgeId, VecDeque<(u64, u64)>)>,
     /// Answers that have come for coroutines which have not run since.
     pub(crate) answers: Vec<(CoroutineId, EffectOutcome)>,
+    /// What the session may take back.
+    pub(crate) speculation: Option<Box<Speculation>>,
 }
 
 impl Ext {
     /// Bytes that it holds, itself included.
     pub(crate) fn bytes(&self) -> usize {
-        let rows: usize = self.owned.rows.iter().map(|(_, value)| 40 + value.wire_size()).sum();
         let spilled: usize = self.overflow.iter().map(|(_, queue)| 40 + 16 * queue.capacity()).sum();
-        size_of::<Self>() + rows + spilled
+        let speculation = self.speculation.as_ref().map_or(0, |speculation| speculation.bytes());
+        size_of::<Self>() + self.owned.bytes() + spilled + speculation
     }
 
     pub(crate) fn overflow(&mut self, edge: EdgeId) -> &mut VecDeque<(u64, u64)> {

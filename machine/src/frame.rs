@@ -27,6 +27,8 @@ pub(crate) struct BurstContext {
     pub(crate) fuel: u32,
     pub(crate) trace: bool,
     pub(crate) record: bool,
+    /// How deep speculations may be nested.
+    pub(crate) speculation: u16,
 }
 
 /// The verdict of a step. The burst acts on it; the step never switches coroutines itself. It fits a register: the gate
@@ -69,14 +71,29 @@ pub(crate) struct Frame<'a> {
     pub(crate) ext: &'a mut Option<Box<Ext>>,
     pub(crate) out: &'a mut Outbox,
     pub(crate) received: u32,
+    /// How many coroutines have not ended.
+    pub(crate) live: u16,
+    /// Whether the host has ever deferred a send.
+    pub(crate) deferred: bool,
+    /// Whether events are written down: for the trace, or because a speculation withholds them.
+    pub(crate) tracing: bool,
+    /// Where the withheld events begin in the outbox, in a speculation.
+    pub(crate) withheld_at: usize,
 }
 
 pub(crate) type Step = Result<Outcome, Box<Fault>>;
 
 impl Frame<'_> {
     /// Position and effect counter, as the coroutine keeps them.
+    #[inline(always)]
     pub(crate) fn position(&self) -> u64 {
-        u64::from(self.pc) | u64::from(self.counter) << 32
+        self.position_at(self.pc)
+    }
+
+    /// As [`Frame::position`], at another instruction.
+    #[inline(always)]
+    pub(crate) fn position_at(&self, pc: u32) -> u64 {
+        u64::from(pc) | u64::from(self.counter) << 32
     }
 
     #[inline(always)]
@@ -173,7 +190,7 @@ impl Frame<'_> {
 
     #[inline(always)]
     pub(crate) fn event(&mut self, kind: EventKind, edge: EdgeId, label: LabelId) {
-        if self.context.trace {
+        if self.tracing {
             self.out.event(Event::message(kind, CoroutineId(self.coroutine), edge, label));
         }
     }

@@ -149,9 +149,13 @@ impl Frame<'_> {
 
     /// The answer to the effect that the coroutine waited for, once.
     pub(crate) fn late_answer(&mut self) -> Option<EffectOutcome> {
-        let answers = &mut self.ext.as_mut()?.answers;
-        let at = answers.iter().position(|(of, _)| of.0 == self.coroutine)?;
-        Some(answers.swap_remove(at).1)
+        let ext = self.ext.as_mut()?;
+        let at = ext.answers.iter().position(|(of, _)| of.0 == self.coroutine)?;
+        let answer = ext.answers.swap_remove(at);
+        if let Some(innermost) = ext.speculation.as_mut().and_then(|open| open.levels.last_mut()) {
+            innermost.spent.push(answer.clone());
+        }
+        Some(answer.1)
     }
 
     /// Has an effect asked outside the wave, and waits for it; none when the coroutine has asked too often.
@@ -232,6 +236,7 @@ pub(crate) fn invoke<H: Respondent + ?Sized>(
         match frame.late_answer() {
             Some(outcome) => outcome,
             None => {
+                frame.outside_speculation()?;
                 let argument = view(frame.ext.as_deref(), frame.session, tag, word).to_value();
                 let asked = frame.defer(Wanted::Answer { effect, argument }, Gate::Answer);
                 return asked.unwrap_or_else(|| Err(broken(kind, String::from("it has asked 2^32 times"))));

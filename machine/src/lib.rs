@@ -34,6 +34,7 @@ mod root;
 mod seal;
 mod session;
 mod snapshot;
+mod speculation;
 mod state;
 mod step;
 mod tape;
@@ -62,7 +63,9 @@ pub use restore::RestoreError;
 pub use seal::{SealError, seal, unseal};
 pub use session::Gate;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, Snapshot, SnapshotRefusal};
-pub use state::decode::{CoroutineState, EdgeState, InFlight, SessionState, Standing, StateError, StatePlace};
+pub use state::decode::{
+    CoroutineState, EdgeState, InFlight, LevelState, SessionState, SpeculationState, Standing, StateError, StatePlace,
+};
 pub use tape::RecordedEffect;
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
 pub use verify::VerifyError;

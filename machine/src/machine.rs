@@ -8,6 +8,7 @@ use crate::certify::Spare;
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
+use crate::op::Op;
 use crate::outbox::{Ask, Outbox};
 use crate::park::Parked;
 use crate::root::Digests;
@@ -41,6 +42,9 @@ pub enum OpenError {
         /// What is allowed.
         limit: u16,
     },
+    /// The image speculates and the configuration does not allow it.
+    #[error("the image speculates; the configuration's `speculation_depth` is 0")]
+    Speculates,
     /// Images are loaded and sessions opened while every island is at home.
     #[error("{out} waves are out; images are loaded and sessions opened between turns")]
     WavesOut {
@@ -172,6 +176,9 @@ impl ProtocolMachine {
         let needed = image.parts().roles.iter().map(|role| role.registers).max().unwrap_or(0);
         if needed > self.config.max_registers {
             return Err(OpenError::Registers { needed, limit: self.config.max_registers });
+        }
+        if self.config.speculation_depth == 0 && image.ops.iter().any(|op| matches!(op, Op::Fork { .. })) {
+            return Err(OpenError::Speculates);
         }
         let known = self.images.iter().position(|known| known.digest() == image.digest());
         let at = known.unwrap_or_else(|| {

@@ -116,6 +116,16 @@ pub(crate) enum Op {
     Yield {
         pc: u32,
     },
+    Fork {
+        ghost: u16,
+        pc: u32,
+    },
+    Join {
+        pc: u32,
+    },
+    Abort {
+        pc: u32,
+    },
     Halt {
         state: u32,
     },
@@ -270,6 +280,9 @@ impl Build<'_> {
             Instr::Jump { target } => Op::Jump { pc: self.thread(target) },
             Instr::Branch { on, table } => Op::Branch { on, arms: self.branch(table), pc: next },
             Instr::Yield {} => Op::Yield { pc: next },
+            Instr::Fork { ghost } => Op::Fork { ghost, pc: next },
+            Instr::Join {} => Op::Join { pc: next },
+            Instr::Abort {} => Op::Abort { pc: next },
             Instr::Halt {} => Op::Halt { state },
             _ => Op::Unreachable,
         }

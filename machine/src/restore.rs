@@ -98,6 +98,7 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("limit of payloads", config.max_payload_bytes == found.max_payload_bytes),
         ("run id", config.run_id == found.run_id),
         ("set of guard layers", config.guard_layers == found.guard_layers),
+        ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
     ];
     same.into_iter().find(|(_, same)| !same).map(|(what, _)| what)

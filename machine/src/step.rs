@@ -11,6 +11,7 @@ use crate::frame::{Frame, Outcome, Step};
 use crate::host::{decide, invoke};
 use crate::op::Op;
 use crate::reply::Respondent;
+use crate::speculation::{abort, fork, join};
 use alloc::boxed::Box;
 use motet_types::{CoroutineId, Event, EventKind, Fault, Pc};
 
@@ -51,6 +52,9 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
             frame.pc = *pc;
             return Ok(Outcome::Yielded);
         }
+        Op::Fork { ghost, pc } => return fork(frame, *ghost, *pc),
+        Op::Join { pc } => return join(frame, *pc),
+        Op::Abort { pc } => return abort(frame, *pc),
         Op::Halt { state } => return halt(frame, *state),
         // No path leads here.
         Op::Unreachable => return Err(Box::new(Fault::Action)),
@@ -61,7 +65,7 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
 /// Ends the coroutine; its type is at its end, as it was verified to be.
 fn halt(frame: &mut Frame<'_>, state: u32) -> Step {
     frame.monitor(state)?;
-    if frame.context.trace {
+    if frame.tracing {
         frame.out.event(Event::plain(EventKind::Halted, CoroutineId(frame.coroutine), 0));
     }
     Ok(Outcome::Done)

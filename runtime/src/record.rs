@@ -328,7 +328,9 @@ pub(crate) fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
         _ => return None,
     };
     let (wave, fuel, chunk) = (from.u32()?, from.u32()?, from.u32()?);
-    Some(Schedule { policy, wave, fuel, chunk, window: from.u32()?, turn: from.u32()? })
+    let schedule = Schedule { policy, wave, fuel, chunk, window: from.u32()?, turn: from.u32()? };
+    // What no runtime would have run with has not been run.
+    schedule.validate().is_ok().then_some(schedule)
 }
 
 fn encode_tally(into: &mut Vec<u8>, tally: &Tally) {

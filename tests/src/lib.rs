@@ -23,6 +23,7 @@ pub mod mutant;
 pub mod reference;
 pub mod scribble;
 pub mod script;
+pub mod speculate;
 pub mod walk;
 pub mod witness;
 pub mod world;

@@ -16,6 +16,9 @@ motet_tests::promises! {
         plans_are_certified_as_they_are, cooperative_takes_turns, priorities_are_kept,
         aging_lets_nobody_wait_for_ever, messages_in_flight_go_first, random_orders_have_seeds, limits_are_exact,
         senseless_settings_are_refused, empty_protocols_end;
+    speculating: what_is_kept_is_done, what_is_undone_is_not, traces_change_no_root, undone_effects_keep_their_ids,
+        nesting_has_a_limit, nobody_outside_is_asked, one_coroutine_speculates, answers_are_not_undone,
+        speculations_begin_and_end, aborts_take_the_type_back, paths_meet_in_the_same_speculation;
     steps: messages_wake_their_receiver, labels_choose_the_way,
         faults_end_their_session_only, failed_steps_leave_nothing_behind, deferred_sends_change_nothing,
         deferral_does_not_depend_on_fuel, order_does_not_depend_on_fuel, control_instructions_do_as_they_say,

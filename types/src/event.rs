@@ -127,9 +127,10 @@ pub struct Event {
     pub detail: u8,
     /// The coroutine that did it.
     pub coroutine: CoroutineId,
-    /// The edge of a communication.
+    /// The edge of a communication, or the low half of a speculation's number.
     pub edge: EdgeId,
-    /// The label of a communication, the effect of an `Invoked`, or the layer of an `Acquired` or `Released`.
+    /// The label of a communication, the effect of an `Invoked`, the layer of an `Acquired` or `Released`, or the high
+    /// half of a speculation's number.
     pub label: LabelId,
 }
 
@@ -142,6 +143,16 @@ impl Event {
     /// An event of a communication.
     pub const fn message(kind: EventKind, coroutine: CoroutineId, edge: EdgeId, label: LabelId) -> Self {
         Self { kind, detail: 0, coroutine, edge, label }
+    }
+
+    /// An event of a speculation with its number.
+    pub const fn speculation(kind: EventKind, coroutine: CoroutineId, ghost: u32) -> Self {
+        Self::message(kind, coroutine, EdgeId(ghost as u16), LabelId((ghost >> 16) as u16))
+    }
+
+    /// The number of the speculation that the event is about.
+    pub const fn ghost(self) -> u32 {
+        self.edge.0 as u32 | (self.label.0 as u32) << 16
     }
 
     /// The event as a word: kind in bits 0..8, detail 8..16, coroutine 16..32, edge 32..48, label 48..64.

@@ -176,6 +176,12 @@ pub enum Fault {
         /// How many there are.
         count: u32,
     },
+    /// A speculation that may not begin or go on.
+    #[error("the speculation was refused: {reason}")]
+    Speculation {
+        /// Which rule it broke.
+        reason: &'static str,
+    },
     /// A position outside the role's code. A verified image cannot cause it.
     #[error("{pc} is outside the role's code")]
     PcOutOfBounds {
@@ -201,6 +207,7 @@ impl Fault {
             Fault::ChannelClosed { .. } => FaultClass::Channel,
             Fault::Invoke { .. } => FaultClass::Invoke,
             Fault::Acquire { .. } | Fault::Evidence { .. } => FaultClass::Acquire,
+            Fault::Speculation { .. } => FaultClass::Speculation,
             Fault::OutOfRegisters { .. } => FaultClass::Register,
             Fault::PcOutOfBounds { .. } => FaultClass::Pc,
             Fault::BufferFull { .. } => FaultClass::Buffer,

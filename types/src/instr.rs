@@ -239,12 +239,12 @@ instructions! {
         "Asks the host for the guard `layer`, waits for it, and writes the id of its evidence, a heap resource, to `dst`.";
     0x31 Release Guard now (a evidence Read, c layer Layer)
         "Gives the guard `layer` back and consumes the evidence whose id `evidence` holds.";
-    0x40 Fork Speculation later (a ghost Read)
-        "Starts a speculation.";
-    0x41 Join Speculation later ()
-        "Keeps what the speculation did.";
-    0x42 Abort Speculation later ()
-        "Undoes what the speculation did.";
+    0x40 Fork Speculation now (a ghost Read)
+        "Starts a speculation that carries the number in `ghost`: what the session does from here on can be undone.";
+    0x41 Join Speculation now ()
+        "Keeps what the innermost speculation did.";
+    0x42 Abort Speculation now ()
+        "Undoes what the session did since the innermost speculation began, and goes on at the next instruction.";
     0x50 Transfer Ownership later (a endpoint Endpoint, b target Read, c bundle Number)
         "Gives an endpoint, its tokens and its knowledge to another coroutine.";
     0x51 Tag Ownership later (a fact Read, b dst Write)

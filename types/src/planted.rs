@@ -40,6 +40,28 @@ faults! {
     VerifyFitFirstBranchOnly = "verify.fit_first_branch_only",
     /// The verifier lets a role act that others, who go on for ever, leave no turn.
     VerifyFitTurns = "verify.fit_turns",
+    /// Paths may meet that are in different speculations.
+    VerifyJoinForks = "verify.join_forks",
+    /// The verifier takes the type behind an `Abort` to be the one before it.
+    VerifyAbortKeeps = "verify.abort_keeps",
+    /// A coroutine may end in a speculation.
+    VerifyHaltForked = "verify.halt_forked",
+    /// `Abort` leaves the types as they are.
+    SpeculationKeepsType = "speculation.keeps_type",
+    /// `Abort` leaves the messages where they are.
+    SpeculationKeepsMessages = "speculation.keeps_messages",
+    /// Events of an undone speculation reach the trace.
+    SpeculationKeepsEvents = "speculation.keeps_events",
+    /// `Abort` takes effect counters back, so ids repeat.
+    SpeculationRollsCounters = "speculation.rolls_counters",
+    /// An answer that an undone speculation has used is gone.
+    SpeculationLosesAnswer = "speculation.loses_answer",
+    /// Speculations nest without a limit.
+    SpeculationTooDeep = "speculation.too_deep",
+    /// An effect that may block is asked for inside a speculation.
+    SpeculationAsks = "speculation.asks",
+    /// A speculation does not keep the values that do not fit a word.
+    SpeculationForgetsOwned = "speculation.forgets_owned",
     /// The verifier lets two paths meet in different states.
     VerifyJoinState = "verify.join_state",
     /// The verifier keeps the first path's registers where paths meet.

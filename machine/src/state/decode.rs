@@ -7,7 +7,7 @@ use crate::state::encode as code;
 use crate::tape::{decode_outcome, decode_value};
 use alloc::vec::Vec;
 use core::fmt;
-use motet_types::{CoroutineId, EdgeId, LabelId, Pc, Reader, Reg, SessionId, StateId, Value};
+use motet_types::{CoroutineId, EdgeId, Event, LabelId, Pc, Reader, Reg, SessionId, StateId, Value};
 
 /// Where a coroutine stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +87,32 @@ pub struct SessionState {
     pub coroutines: Vec<CoroutineState>,
     /// The edges, in the image's order.
     pub edges: Vec<EdgeState>,
+    /// What it may take back.
+    pub speculation: Option<SpeculationState>,
+}
+
+/// The open speculations of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpeculationState {
+    /// Whose they are.
+    pub coroutine: CoroutineId,
+    /// The events that are withheld.
+    pub withheld: Vec<Event>,
+    /// The speculations, the outermost first.
+    pub levels: Vec<LevelState>,
+}
+
+/// One speculation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LevelState {
+    /// The number that it carries.
+    pub ghost: u32,
+    /// How many events were withheld when it began.
+    pub events: u32,
+    /// The answers that have been used since.
+    pub spent: Vec<(CoroutineId, EffectOutcome)>,
+    /// The session as it was.
+    pub session: SessionState,
 }
 
 /// Where in a session's bytes something is wrong.
@@ -149,9 +175,31 @@ impl SessionState {
 }
 
 fn read(from: &mut Reader<'_>) -> Option<SessionState> {
-    if from.u8()? != code::VERSION {
-        return None;
+    let version = from.u8()?;
+    let mut session = (version == code::VERSION || version == code::SPECULATING).then(|| plain(from))??;
+    if version == code::SPECULATING {
+        session.speculation = Some(speculation(from)?);
     }
+    Some(session)
+}
+
+fn speculation(from: &mut Reader<'_>) -> Option<SpeculationState> {
+    let coroutine = CoroutineId(from.u16()?);
+    let events = from.u32()? as usize;
+    let mut withheld = Vec::with_capacity(events.min(from.remaining() / 8));
+    for _ in 0..events {
+        withheld.push(Event::unpack(from.u64()?)?);
+    }
+    let levels = list(from, |from| {
+        let (ghost, events) = (from.u32()?, from.u32()?);
+        let spent = list(from, |from| Some((CoroutineId(from.u16()?), decode_outcome(from)?)))?;
+        let session = (from.u8()? == code::VERSION).then(|| plain(from))??;
+        Some(LevelState { ghost, events, spent, session })
+    })?;
+    Some(SpeculationState { coroutine, withheld, levels })
+}
+
+fn plain(from: &mut Reader<'_>) -> Option<SessionState> {
     let id = SessionId(from.u64()?);
     let current = CoroutineId(from.u16()?);
     let deferred = flag(from.u8()?)?;
@@ -160,7 +208,7 @@ fn read(from: &mut Reader<'_>) -> Option<SessionState> {
         let sent = from.u64()?;
         Some(EdgeState { sent, messages: list(from, message)? })
     })?;
-    Some(SessionState { id, current, deferred, coroutines, edges })
+    Some(SessionState { id, current, deferred, coroutines, edges, speculation: None })
 }
 
 fn flag(byte: u8) -> Option<bool> {

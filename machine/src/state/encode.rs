@@ -8,6 +8,11 @@
 //!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
 //!                                  u16 registers, each a value
 //!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
+//!            in version 2, which only sessions that speculate have:
+//!            u16 speculating coroutine | u32 withheld events, 8 bytes each
+//!            u16 speculations, outermost first, each: u32 number | u32 events withheld before it
+//!                                  u16 answers used since, each: u16 coroutine | outcome
+//!                                  the session as it was, in version 1
 //! ```
 //!
 //! An effect that waits for its answer is not written down: coroutine, counter and the invoking instruction's
@@ -16,13 +21,17 @@
 use crate::edge::{Header, Message, slot};
 use crate::ext::{Ext, FIRST_OWNED_TAG, TAG_UNIT, view};
 use crate::image::CodeImage;
-use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_READY};
-use crate::session::{Gate, Session};
+use crate::layout::{
+    CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS,
+};
+use crate::session::{Gate, Session, Status};
 use crate::tape::encode_outcome;
 use motet_types::{Digest, Digester, Planted, SessionId, planted};
 
 /// The version of the encoding, its first byte.
 pub(crate) const VERSION: u8 = 1;
+/// The same of a session that speculates.
+pub(crate) const SPECULATING: u8 = 2;
 
 /// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
 pub(crate) const RUNS: u8 = 0;
@@ -45,10 +54,33 @@ fn value(into: &mut impl Digester, ext: Option<&Ext>, id: SessionId, tag: u8, wo
 
 /// Appends the session.
 pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image: &CodeImage) {
+    let ext = session.ext.as_deref();
+    let speculation = ext.and_then(|ext| ext.speculation.as_deref());
+    into.u8(if speculation.is_some() { SPECULATING } else { VERSION });
+    encode_words(into, &session.words, ext, image);
+    let Some(speculation) = speculation else { return };
+    into.u16(speculation.coroutine);
+    into.u32((speculation.withheld.len() / 8) as u32);
+    into.bytes(&speculation.withheld);
+    into.u16(speculation.levels.len() as u16);
+    for level in &speculation.levels {
+        into.u32(level.ghost);
+        into.u32((level.events / 8) as u32);
+        into.u16(level.spent.len() as u16);
+        for (coroutine, outcome) in &level.spent {
+            into.u16(coroutine.0);
+            encode_outcome(into, outcome);
+        }
+        into.u8(VERSION);
+        let ext = Ext { owned: level.owned.clone(), overflow: level.overflow.clone(), ..Ext::default() };
+        encode_words(into, &level.words, Some(&ext), image);
+    }
+}
+
+/// Appends what every session has.
+fn encode_words(into: &mut impl Digester, words: &[u64], ext: Option<&Ext>, image: &CodeImage) {
     let layout = &image.layout;
-    let (words, id, ext) = (&session.words, session.id(), session.ext.as_deref());
-    let status = session.status();
-    into.u8(VERSION);
+    let (id, status) = (SessionId(words[HEAD_ID]), Status(words[HEAD_STATUS]));
     into.u64(id.0);
     into.u16(status.current());
     into.u8(u8::from(status.deferred()));

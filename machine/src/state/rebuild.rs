@@ -16,7 +16,8 @@ use crate::op::Op;
 use crate::outbox::{Ask, Wanted};
 use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Session, Status};
-use crate::state::decode::{CoroutineState, SessionState, Standing, StateError, StatePlace};
+use crate::speculation::{Level, Speculation};
+use crate::state::decode::{CoroutineState, SessionState, SpeculationState, Standing, StateError, StatePlace};
 use crate::verify::Typing;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -132,6 +133,59 @@ fn word(
 
 /// A session and the effects that it waits to have answered.
 pub(crate) fn rebuild(
+    mut state: SessionState,
+    image: &CodeImage,
+    image_id: u32,
+    buffer: &BufferConfig,
+) -> Result<(Session, Vec<Ask>), StateError> {
+    let speculation = state.speculation.take();
+    let (mut session, asks) = rebuild_plain(state, image, image_id, buffer)?;
+    if let Some(state) = speculation {
+        let speculation = rebuild_speculation(state, session.id(), image, buffer)?;
+        session.ext.get_or_insert_default().speculation = Some(Box::new(speculation));
+    }
+    Ok((session, asks))
+}
+
+/// The speculations of a session. That their coroutine is where they are open is [`examine`]'s question.
+fn rebuild_speculation(
+    state: SpeculationState,
+    id: SessionId,
+    image: &CodeImage,
+    buffer: &BufferConfig,
+) -> Result<Speculation, StateError> {
+    let (place, roles) = (StatePlace::Session, image.parts.roles.len());
+    ensure(state.coroutine.index() < roles, place, "the speculating coroutine does not exist")?;
+    ensure(!state.levels.is_empty(), place, "it speculates without a speculation")?;
+    let mut withheld = Vec::with_capacity(8 * state.withheld.len());
+    state.withheld.iter().for_each(|event| withheld.extend_from_slice(&event.pack().to_le_bytes()));
+    let mut levels: Vec<Level> = Vec::with_capacity(state.levels.len());
+    for level in state.levels {
+        let events = 8 * level.events as usize;
+        let before = levels.last().map_or(0, |level| level.events);
+        ensure(
+            (before..=withheld.len()).contains(&events),
+            place,
+            "a speculation withholds other events than there are",
+        )?;
+        let known = level.spent.iter().all(|(coroutine, _)| coroutine.index() < roles);
+        ensure(known, place, "an answer was used by a coroutine that does not exist")?;
+        ensure(level.session.id == id, place, "a speculation keeps another session")?;
+        let (session, _) = rebuild_plain(level.session, image, 0, buffer)?;
+        let ext = session.ext.unwrap_or_default();
+        levels.push(Level {
+            ghost: level.ghost,
+            words: session.words,
+            owned: ext.owned,
+            overflow: ext.overflow,
+            spent: level.spent,
+            events,
+        });
+    }
+    Ok(Speculation { coroutine: state.coroutine.0, levels, withheld })
+}
+
+fn rebuild_plain(
     state: SessionState,
     image: &CodeImage,
     image_id: u32,
@@ -230,6 +284,38 @@ pub(crate) fn rebuild(
 /// Holds a session against what verification knows of its image: the state of every role's type, the contents of
 /// every register, and the label and payload of every message in flight. It has been, or will be, [`rebuild`] too.
 pub(crate) fn examine(
+    state: &SessionState,
+    image: &CodeImage,
+    typing: &Typing,
+    buffer: &BufferConfig,
+) -> Result<(), StateError> {
+    let levels = state.speculation.as_ref().map_or(&[][..], |speculation| &speculation.levels);
+    let speculating = state.speculation.as_ref().map(|speculation| speculation.coroutine);
+    let place = StatePlace::Session;
+    let unlike = "the speculations are not those that its code was verified with";
+    let sessions = levels.iter().map(|level| &level.session).chain([state]);
+    for (depth, session) in sessions.enumerate() {
+        examine_plain(session, image, typing, buffer)?;
+        for (at, coroutine) in session.coroutines.iter().enumerate() {
+            let open = typing.forks(coroutine.pc);
+            let own = speculating == Some(CoroutineId(at as u16));
+            // What a level keeps stands behind its `Fork`, so inside it; the session itself is inside them all.
+            let expected = if own { levels.len().min(depth + 1) } else { 0 };
+            ensure(open.len() == expected, place, unlike)?;
+            for (fork, level) in open.iter().zip(levels) {
+                let kept = level.session.coroutines.get(at).map(|coroutine| coroutine.pc.0);
+                let behind = match image.ops.get(*fork as usize) {
+                    Some(Op::Fork { pc, .. }) => Some(*pc),
+                    _ => None,
+                };
+                ensure(kept.is_some() && kept == behind, place, unlike)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn examine_plain(
     state: &SessionState,
     image: &CodeImage,
     typing: &Typing,

@@ -12,6 +12,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{Action, ImageParts, Instr, Pc, Planted, Reg, RolePart, Sort, SortId, SortTable, StatePart, planted};
 
+/// The deepest nesting of speculations that an image may have.
+const MAX_FORKS: usize = 64;
+
 /// What a register is known to hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
@@ -37,11 +40,41 @@ enum Decided {
     Mixed,
 }
 
+/// A speculation that has begun on the way, and what was known when it did: what will be known when it is undone.
+#[derive(Clone)]
+pub(super) struct Forked {
+    /// The instruction that began it.
+    pub(super) pc: u32,
+    state: u32,
+    decided: Decided,
+    registers: Vec<Held>,
+}
+
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) state: u32,
     decided: Decided,
     pub(super) registers: Vec<Held>,
+    /// The speculations that are open, the innermost last.
+    pub(super) forks: Vec<Forked>,
+}
+
+impl Known {
+    fn size(&self) -> usize {
+        1 + self.registers.len() + self.forks.iter().map(|fork| fork.registers.len()).sum::<usize>()
+    }
+}
+
+/// Registers about which two paths differ become unknown; whether any did.
+fn join(old: &mut [Held], new: Vec<Held>) -> bool {
+    let mut changed = false;
+    for (old, new) in old.iter_mut().zip(new) {
+        if *old != new && *old != Held::Unknown && !planted(Planted::VerifyJoinRegisters) {
+            *old = Held::Unknown;
+            changed = true;
+        }
+    }
+    changed
 }
 
 /// Checks every path; answers the state of the type at every instruction that a path reaches.
@@ -85,7 +118,8 @@ impl Flow<'_> {
         let mut registers = vec![Held::Unit; usize::from(self.role.registers)];
         registers[0] = Held::Own;
         let entry = self.role.code_start;
-        self.at.insert(entry, Known { state: self.role.initial, decided: Decided::Nothing, registers });
+        self.at
+            .insert(entry, Known { state: self.role.initial, decided: Decided::Nothing, registers, forks: Vec::new() });
         let mut todo = vec![entry];
         while let Some(pc) = todo.pop() {
             let known = self.at[&pc].clone();
@@ -100,7 +134,7 @@ impl Flow<'_> {
             return Err(VerifyError::Jump { pc: Pc(from), target, role: self.role.name.clone() });
         }
         // A visit looks at every register, and keeps or copies them all.
-        self.work.spend(1 + known.registers.len())?;
+        self.work.spend(known.size())?;
         let Some(old) = self.at.get_mut(&target) else {
             self.at.insert(target, known);
             todo.push(target);
@@ -115,11 +149,22 @@ impl Flow<'_> {
             old.decided = Decided::Mixed;
             changed = true;
         }
-        for (old, new) in old.registers.iter_mut().zip(known.registers) {
-            if *old != new && *old != Held::Unknown && !planted(Planted::VerifyJoinRegisters) {
-                *old = Held::Unknown;
+        let same = old.forks.iter().map(|fork| fork.pc).eq(known.forks.iter().map(|fork| fork.pc));
+        if !same && !planted(Planted::VerifyJoinForks) {
+            return Err(VerifyError::Speculation {
+                pc: Pc(target),
+                role: self.role.name.clone(),
+                what: "paths meet that are in different speculations",
+            });
+        }
+        changed |= join(&mut old.registers, known.registers);
+        for (old, new) in old.forks.iter_mut().zip(known.forks) {
+            // The same instruction began both, so the state of the type is one.
+            if old.decided != new.decided && old.decided != Decided::Mixed {
+                old.decided = Decided::Mixed;
                 changed = true;
             }
+            changed |= join(&mut old.registers, new.registers);
         }
         if changed {
             todo.push(target);
@@ -182,7 +227,7 @@ impl Flow<'_> {
                     return Err(self.not_allowed(pc, instr, state));
                 }
                 for (row, branch) in rows.iter().zip(&state.branches) {
-                    self.work.spend(1 + known.registers.len())?;
+                    self.work.spend(known.size())?;
                     let mut known = known.clone();
                     if chooses {
                         self.register(pc, row.dst)?;
@@ -226,22 +271,42 @@ impl Flow<'_> {
             }
             Instr::Jump { target } => return self.go(pc, target, known, todo),
             Instr::Branch { on, table } => {
-                let nat = match known.registers[usize::from(on)] {
-                    Held::Sort(sort) => self.sorts.get(sort) == Some(Sort::Nat),
-                    _ => false,
-                };
-                if !nat {
-                    return Err(self.holds(pc, on, known.registers[usize::from(on)], String::from("nat")));
-                }
+                self.nat(pc, &known, on)?;
                 for row in &parts.tables[table as usize] {
-                    self.work.spend(1 + known.registers.len())?;
+                    self.work.spend(known.size())?;
                     self.go(pc, row.target, known.clone(), todo)?;
                 }
             }
             Instr::Yield {} => {}
+            Instr::Fork { ghost } => {
+                self.nat(pc, &known, ghost)?;
+                if known.forks.len() >= MAX_FORKS {
+                    return Err(self.speculates(pc, "speculations are nested too deep"));
+                }
+                let (state, decided, registers) = (known.state, known.decided, known.registers.clone());
+                known.forks.push(Forked { pc, state, decided, registers });
+            }
+            Instr::Join {} => {
+                if known.forks.pop().is_none() {
+                    return Err(self.speculates(pc, "no speculation has begun here that could be kept"));
+                }
+            }
+            Instr::Abort {} => {
+                let Some(fork) = known.forks.pop() else {
+                    return Err(self.speculates(pc, "no speculation has begun here that could be undone"));
+                };
+                if !planted(Planted::VerifyAbortKeeps) {
+                    (known.state, known.decided, known.registers) = (fork.state, fork.decided, fork.registers);
+                }
+            }
             Instr::Halt {} => {
                 if state.action != Action::End && !planted(Planted::VerifyHaltEarly) {
                     return Err(self.not_allowed(pc, instr, state));
+                }
+                if !known.forks.is_empty() && !planted(Planted::VerifyHaltForked) {
+                    return Err(
+                        self.speculates(pc, "the coroutine ends in a speculation that is neither kept nor undone")
+                    );
                 }
                 return Ok(());
             }
@@ -255,6 +320,17 @@ impl Flow<'_> {
     fn text(&self) -> Option<SortId> {
         let at = self.sorts.rows().iter().position(|sort| *sort == Sort::String)?;
         u16::try_from(at).ok().map(SortId)
+    }
+
+    fn speculates(&self, pc: u32, what: &'static str) -> VerifyError {
+        VerifyError::Speculation { pc: Pc(pc), role: self.role.name.clone(), what }
+    }
+
+    fn nat(&self, pc: u32, known: &Known, register: u16) -> Result<(), VerifyError> {
+        match known.registers[usize::from(register)] {
+            Held::Sort(sort) if self.sorts.get(sort) == Some(Sort::Nat) => Ok(()),
+            held => Err(self.holds(pc, register, held, String::from("nat"))),
+        }
     }
 
     /// What a register holds that was given a value of the sort.

@@ -50,6 +50,16 @@ pub enum VerifyError {
         /// The mnemonic.
         name: &'static str,
     },
+    /// A speculation that is not begun, or neither kept nor undone.
+    #[error("{pc} of {role}: {what}")]
+    Speculation {
+        /// Where.
+        pc: Pc,
+        /// The role.
+        role: String,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A register that the role does not have.
     #[error("{pc}: {register} is out of range; {role} has {count} registers")]
     Register {

@@ -52,6 +52,11 @@ impl Typing {
         self.at(pc).map(|known| known.state)
     }
 
+    /// The instructions that began the speculations which are open at an instruction, the outermost first.
+    pub(crate) fn forks(&self, pc: Pc) -> Vec<u32> {
+        self.at(pc).map_or_else(Vec::new, |known| known.forks.iter().map(|fork| fork.pc).collect())
+    }
+
     /// Whether a register may hold the value at the instruction, in a coroutine of the role.
     pub(crate) fn admits(&self, image: &CodeImage, role: RoleId, pc: Pc, register: usize, value: &Value) -> bool {
         let sorts = &image.sorts;

@@ -15,6 +15,7 @@ pub mod records;
 pub mod scheduling;
 pub mod snapshots;
 pub mod soundness;
+pub mod speculating;
 pub mod steps;
 pub mod threads;
 pub mod verifier;

@@ -3,6 +3,7 @@
 use crate::dice::Dice;
 use crate::generate::{Size, protocol};
 use crate::lane::Lane;
+use crate::speculate::speculate;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
     AnswerError, BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectCoordinate, EffectHandler,
@@ -82,6 +83,9 @@ impl Case {
         let parts = compile_with(&global, EmitOptions { step_hooks }).map_err(|error| error.to_string())?;
         let mut parts = parts;
         parts.effects.iter_mut().for_each(|effect| effect.may_block = true);
+        if dice.one_in(4) {
+            speculate(&mut parts, &mut dice, None, 2);
+        }
         let image = CodeImage::verify(parts).map_err(|error| error.to_string())?;
         let mode = if seed.is_multiple_of(5) { BufferMode::LatestValue } else { BufferMode::Fifo };
         let policy = if seed % 4 == 1 { BackpressurePolicy::Drop } else { BackpressurePolicy::Block };
@@ -90,6 +94,7 @@ impl Case {
             buffer: BufferConfig { mode, capacity, policy },
             record: true,
             run_id: RunId([seed as u8; 16]),
+            speculation_depth: 2,
             digest_waves: [0, 3][seed as usize % 2],
             ..ProtocolMachineConfig::default()
         };

@@ -6,12 +6,13 @@ use super::scheduling::policies;
 use crate::dice::Dice;
 use crate::lane::Lane;
 use crate::script::done;
+use crate::speculate::speculate;
 use crate::walk::{Run, Setup};
 use crate::witness::{Mood, Moody, place};
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{BufferMode, CodeImage, EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest};
 use motet_runtime::{Executor, Inline, RunStatus, Runtime, RuntimeError, Schedule, Seeded, SeededHost, Threads, Turn};
-use motet_types::{EffectFailureKind, EffectKinds, GlobalType, Value};
+use motet_types::{EffectFailureKind, EffectKinds, EventKind, GlobalType, Value};
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -143,11 +144,16 @@ fn drive<E: Executor<Arc<Erratic>>>(mut runtime: Runtime<E>, manner: Manner) -> 
 }
 
 /// The image, with operations that may block behind every communication where the host answers late.
-fn image_of(global: &GlobalType, hooks: bool, answers: Answers) -> Result<Arc<CodeImage>, String> {
+fn image_of(global: &GlobalType, hooks: bool, answers: Answers, dice: &mut Dice) -> Result<Arc<CodeImage>, String> {
     let late = answers != Answers::AtOnce;
     let parts = compile_with(global, EmitOptions { step_hooks: hooks || late });
     let mut parts = parts.map_err(|error| format!("compile: {error}"))?;
     parts.effects.iter_mut().for_each(|effect| effect.may_block = late);
+    // How far a session came before it was taken back is a matter of time where answers come at any time.
+    if answers != Answers::AnyTime && dice.one_in(3) {
+        let count = 1 + dice.below(3);
+        speculate(&mut parts, dice, None, count);
+    }
     CodeImage::verify(parts).map(Arc::new).map_err(|error| format!("verify: {error}"))
 }
 
@@ -176,6 +182,7 @@ struct Seen {
     stolen: AtomicU64,
     messages: AtomicU64,
     late: AtomicU64,
+    speculations: AtomicU64,
     faulted: AtomicU64,
     limited: AtomicU64,
     whole: AtomicU64,
@@ -200,11 +207,12 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     };
     let panics = if dice.one_in(6) { 19 + dice.below(60) as u32 } else { 0 };
     let manner = Manner { seed, mood, panics, answers };
-    let image = image_of(&global, dice.one_in(4), answers)?;
+    let image = image_of(&global, dice.one_in(4), answers, &mut dice)?;
     let (capacity, policy) = patient(&mut dice);
     let sessions = 3 + dice.below(10);
     let base = Setup::default().sessions(sessions).limit(STEPS * sessions as u64);
-    let base = base.buffer(BufferMode::Fifo, capacity, policy);
+    let mut base = base.buffer(BufferMode::Fifo, capacity, policy);
+    base.config.speculation_depth = 2;
     let order = dice.word();
     let policy = dice.pick(&policies()).clone();
     let mut first: Option<Run> = None;
@@ -233,6 +241,8 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
                 .map_err(|why| format!("{manner:?}, {:?}: {why}", setup.schedule))?,
             None => {
                 add(&seen.messages, expected.tally.messages);
+                let forks = expected.trace()?.iter().filter(|event| event.event.kind == EventKind::Forked).count();
+                add(&seen.speculations, forks as u64);
                 add(&seen.faulted, expected.tally.faulted);
                 add(&seen.late, u64::from(answers != Answers::AtOnce));
                 add(&seen.limited, u64::from(expected.status == RunStatus::MaxSteps));
@@ -247,16 +257,18 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
 fn lane(lane: &Lane) -> Result<(), String> {
     let seen = Seen::default();
     lane.run(|seed| case(seed, &seen))?;
-    let [runs, shared, stolen, messages, late, faulted, limited, whole] =
-        [&seen.runs, &seen.shared, &seen.stolen, &seen.messages, &seen.late, &seen.faulted, &seen.limited, &seen.whole]
-            .map(|count| count.load(Ordering::Relaxed));
+    let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    let [runs, shared, stolen, messages] = [&seen.runs, &seen.shared, &seen.stolen, &seen.messages].map(count);
+    let [late, faulted, limited, whole] = [&seen.late, &seen.faulted, &seen.limited, &seen.whole].map(count);
+    let speculations = count(&seen.speculations);
     println!(
         "{runs} runs, each equal to the one on a single thread; {shared} chunks shared, {stolen} of them run by workers; \
          of the first run of each case {whole} completed, {limited} stopped at the limit, {late} with answers that come \
-         late, {faulted} sessions faulted, {messages} messages"
+         late, {faulted} sessions faulted, {messages} messages, {speculations} speculations"
     );
     if lane.cases() >= 60 {
-        let enough = shared > 0 && stolen > 0 && late > 0 && faulted > 0 && limited > 0 && whole > 0;
+        let enough =
+            speculations > 0 && shared > 0 && stolen > 0 && late > 0 && faulted > 0 && limited > 0 && whole > 0;
         ensure!(enough, "the lane saw too little");
     }
     Ok(())
