@@ -301,42 +301,43 @@ fn print_config() {
         ],
         expect![[r#"
             exit 0
-            {"buffer":{"capacity":64,"mode":"fifo","policy":"block"},"host":{"choose":[],"kind":"seeded","seed":0},"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"record":false,"schedule":{"chunk":64,"fuel":256,"policy":"priority","turn":128,"wave":3,"window":5},"sessions":1,"steps":null,"threads":1}
+            {"buffer":{"capacity":64,"mode":"fifo","policy":"block"},"host":{"choose":[],"kind":"seeded","seed":0},"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"record":false,"schedule":{"chunk":64,"fuel":256,"policy":"priority","turn":128,"wave":3,"window":5},"sessions":1,"speculation_depth":0,"steps":null,"threads":1}
         "#]],
     );
     says(
         &["run", "examples/ping_pong.tell", "--print-config", "--host", "exec:true"],
         expect![[r#"
-        exit 0
-        {
-          "buffer": {
-            "capacity": 64,
-            "mode": "fifo",
-            "policy": "block"
-          },
-          "host": {
-            "command": "true",
-            "deadline_ms": 30000,
-            "kind": "exec",
-            "receives": false
-          },
-          "max_payload_bytes": 65536,
-          "max_registers": 4096,
-          "max_sessions": 4294967295,
-          "record": false,
-          "schedule": {
-            "chunk": 64,
-            "fuel": 256,
-            "policy": "cooperative",
-            "turn": 128,
-            "wave": 256,
-            "window": 32
-          },
-          "sessions": 1,
-          "steps": null,
-          "threads": 1
-        }
-    "#]],
+            exit 0
+            {
+              "buffer": {
+                "capacity": 64,
+                "mode": "fifo",
+                "policy": "block"
+              },
+              "host": {
+                "command": "true",
+                "deadline_ms": 30000,
+                "kind": "exec",
+                "receives": false
+              },
+              "max_payload_bytes": 65536,
+              "max_registers": 4096,
+              "max_sessions": 4294967295,
+              "record": false,
+              "schedule": {
+                "chunk": 64,
+                "fuel": 256,
+                "policy": "cooperative",
+                "turn": 128,
+                "wave": 256,
+                "window": 32
+              },
+              "sessions": 1,
+              "speculation_depth": 0,
+              "steps": null,
+              "threads": 1
+            }
+        "#]],
     );
 }
 
