@@ -1,6 +1,8 @@
 //! Hashing under a domain. A domain is a BLAKE3 key, so two domains never agree on any input, and BLAKE3 binds the
 //! length of what it hashes. A node of 64 bytes costs one compression.
 
+use crate::counted;
+
 /// The key of one purpose. The text names the scheme's version and the purpose; it is padded to 32 bytes.
 pub(crate) type Domain = [u8; 32];
 
@@ -23,6 +25,7 @@ pub(crate) const BUCKET_MOST: usize = 8;
 pub(crate) const EMPTY: Digest = [0; 32];
 
 pub(crate) fn hash(domain: &Domain, bytes: &[u8]) -> Digest {
+    counted::alone(bytes.len());
     *blake3::keyed_hash(domain, bytes).as_bytes()
 }
 

@@ -3,6 +3,7 @@
 extern crate alloc;
 
 mod archive;
+mod counted;
 mod cursor;
 mod digest;
 mod error;
@@ -22,6 +23,8 @@ pub mod v1;
 pub mod verify;
 
 pub use archive::ArchiveError;
+#[cfg(feature = "counted")]
+pub use counted::COMPRESSIONS;
 pub use cursor::Malformed;
 pub use error::HeapError;
 pub use heap::{Commitment, Heap};

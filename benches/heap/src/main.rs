@@ -1,6 +1,7 @@
 //! Motet's heap beside `jmt`, `monotree` and `sparse-merkle-tree`, and beside the published predecessor's heap.
 //!
 //! ```text
+//! cargo run --release --manifest-path benches/heap/Cargo.toml -- bars [ROUNDS] [MOST BESIDE PEERS] [MOST ALONE]
 //! cargo run --release --manifest-path benches/heap/Cargo.toml -- maps [LIVE] [WAVE] [ROUNDS]
 //! cargo run --release --manifest-path benches/heap/Cargo.toml -- predecessor [MOST]
 //! ```
@@ -8,6 +9,7 @@
 //! Times are the thread's time on the processor where the system tells it. Peers take turns round by round, so that
 //! what else the machine does falls on all of them alike; a row is the median of its rounds.
 
+mod bars;
 mod maps;
 mod motet;
 mod peers;
@@ -46,9 +48,10 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, otherwise: usize| words.get(at).and_then(|word| word.parse().ok()).unwrap_or(otherwise);
     let done = match words.first().map(String::as_str) {
+        Some("bars") => bars::run(number(1, 15), number(2, 1_000_000), number(3, 10_000_000)),
         Some("maps") => maps::run(number(1, 100_000), number(2, 4_096), number(3, 5)),
         Some("predecessor") => predecessor::run(number(1, 100_000)),
-        _ => Err(anyhow::anyhow!("say `maps [LIVE] [WAVE] [ROUNDS]` or `predecessor [MOST]`")),
+        _ => Err(anyhow::anyhow!("say `bars`, `maps [LIVE] [WAVE] [ROUNDS]` or `predecessor [MOST]`")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -106,7 +106,10 @@ fn ours(operations: usize) -> Result<()> {
 /// Prints the table, up to so many operations.
 pub(crate) fn run(most: usize) -> Result<()> {
     println!("ns per operation, a commitment after every {WAVE}");
-    println!("{:>10} {:>14} {:>14} {:>14} {:>14}", "operations", "theirs, copied", "in place", "our version 1", "default");
+    println!(
+        "{:>10} {:>14} {:>14} {:>14} {:>14}",
+        "operations", "theirs, copied", "in place", "our version 1", "default"
+    );
     for operations in [100, 1_000, 10_000, 100_000].into_iter().filter(|operations| *operations <= most) {
         let copied = match operations <= MOST_COPIED {
             true => format!("{:.0}", time(operations, || copied(operations))?),

@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 
 use super::Stored;
 use super::bucket::{Bucket, MOST};
+#[cfg(feature = "wide")]
+use crate::counted;
 use crate::digest::{Digest, Domain, EMPTY};
 use crate::planted::planted;
 
@@ -32,6 +34,7 @@ fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]], out: &mut [Di
     const CHUNK_END: u8 = 2;
     const ROOT: u8 = 8;
     const KEYED_HASH: u8 = 16;
+    counted::together(inputs.len() * N / 64);
     Platform::detect().hash_many(
         &inputs[..inputs.len().min(LANES)],
         &words_from_le_bytes_32(domain),
