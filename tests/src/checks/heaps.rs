@@ -235,6 +235,15 @@ pub fn resources_are_proved() -> Result<(), String> {
     let there = [live, spent, absent].map(|id| shown.resource(&id.0).map(|found| found.is_some()));
     ensure!(there == [Ok(true), Ok(false), Ok(false)], "{there:?}");
     ensure!((shown.live_count(), shown.consumed_count()) == (20, 20), "{}", shown.live_count());
+    // With every session ended and every counter equal, other evidence is another state.
+    let generous = Script::new(&GUARDS, |request: &EffectRequest<'_>| match request.kind() {
+        EffectKind::Acquire => granted(Value::Nat(1)),
+        _ => accept(request),
+    });
+    let mut other = Setup::default().sessions(20).guest(&image)?;
+    other.run(&generous).map_err(text)?;
+    ensure!(other.machine().tally() == runtime.machine().tally(), "{:?}", other.machine().tally());
+    ensure!(other.settle_root() != root, "another heap has the same root");
     let elsewhere = proof.verify(empty).err();
     ensure!(matches!(elsewhere, Some(ProofError::Root(_))), "under another root: {elsewhere:?}");
     let bytes = proof.to_bytes();
