@@ -51,3 +51,4 @@ pub use waves::{WaveError, WaveSummary, verify_waves};
 
 pub use motet_log as log;
 pub use motet_machine as machine;
+pub use motet_semantic as semantic;

@@ -124,6 +124,8 @@ catches! {
     DurableTrustsState => durable::wrong_states_are_found,
     DurableStopsShort => durable::closed_runs_are_found_whole,
     DurableCarriesEnded => durable::crashes_lose_nothing,
+    DurableAgreesToAnything => agreements::agreements_survive,
+    DurableForgetsAgreements => agreements::gates_write_in_their_order,
     RecordUnchecked => records::changed_bytes_are_found,
     CheckAllowsLabelTwice => compiling::labels_stand_once,
     CheckAllowsSharedRole => compiling::parts_share_no_role,

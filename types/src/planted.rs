@@ -222,6 +222,10 @@ faults! {
     DurableStopsShort = "durable.stops_short",
     /// Recovery carries what had ended before the cut.
     DurableCarriesEnded = "durable.carries_ended",
+    /// Agreement records are written whatever the rules say.
+    DurableAgreesToAnything = "durable.agrees_to_anything",
+    /// Checkpoints do not keep agreement records.
+    DurableForgetsAgreements = "durable.forgets_agreements",
     /// The record's reader does not check frames.
     RecordUnchecked = "record.unchecked",
     /// A label may stand twice in one communication.

@@ -11,6 +11,7 @@
 //!       8 agreement an entry of the agreement vocabulary, as JSON
 //!       9 abandoned as 6: effects whose session has ended, so that nobody waits for their answer
 //!      10 note      bytes of the embedder's own
+//!      11 outcome   what an effect that gave evidence came to, as JSON
 //! ```
 
 use crate::record::{decode_schedule, encode_schedule};
@@ -18,6 +19,7 @@ use crate::schedule::Schedule;
 use crate::tape::{Input, read_inputs};
 use motet_log::Record;
 use motet_machine::{Boundary, EffectCoordinate, EffectId, ProtocolMachineConfig, TraceMode};
+use motet_semantic::{AgreementWalEntry, EvidenceOutcomeCacheEntry};
 use motet_types::{CoroutineId, Digest, Digester, EffectKind, EffectKinds, Reader, SessionId};
 
 /// The version of these records.
@@ -33,6 +35,7 @@ pub(crate) const DIGEST: u16 = 7;
 pub(crate) const AGREEMENT: u16 = 8;
 pub(crate) const ABANDONED: u16 = 9;
 pub(crate) const NOTE: u16 = 10;
+pub(crate) const OUTCOME: u16 = 11;
 
 /// An effect whose asking was written down before the host was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +75,10 @@ pub(crate) enum Entry {
     Asked(Vec<Intent>),
     Abandoned(Vec<Intent>),
     Digest(Boundary),
-    /// Kept as it is: an agreement entry, or a note.
-    Kept(Kept),
+    /// Bytes of the embedder's own.
+    Note(Vec<u8>),
+    Agreement(AgreementWalEntry),
+    Outcome(EvidenceOutcomeCacheEntry),
 }
 
 /// A record that this version cannot read, and where it stands.
@@ -230,9 +235,15 @@ impl EntryReader {
             DIGEST => from.u64().and_then(|wave| {
                 Some(Entry::Digest(Boundary { wave, state: Digest(from.take(32)?.try_into().ok()?) }))
             }),
-            AGREEMENT | NOTE => {
-                from.take(from.remaining()).map(|bytes| Entry::Kept(Kept { kind: *kind, bytes: bytes.to_vec() }))
-            }
+            NOTE => from.take(from.remaining()).map(|bytes| Entry::Note(bytes.to_vec())),
+            AGREEMENT => from
+                .take(from.remaining())
+                .and_then(|bytes| AgreementWalEntry::from_json(bytes).ok())
+                .map(Entry::Agreement),
+            OUTCOME => from
+                .take(from.remaining())
+                .and_then(|bytes| EvidenceOutcomeCacheEntry::from_json(bytes).ok())
+                .map(Entry::Outcome),
             kind => return Err(EntryError::UnknownRecord { lsn: *lsn, kind }),
         };
         self.pieces.clear();

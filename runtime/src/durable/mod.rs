@@ -7,11 +7,13 @@
 //!
 //! Its methods stand in families: start ([`Durable::create`], [`Durable::recover`]), run ([`Durable::load`],
 //! [`Durable::open`], [`Durable::turn`], [`Durable::run`], [`Durable::complete`]), keep ([`Durable::sync`],
-//! [`Durable::checkpoint`], [`Durable::close`]), observe ([`Durable::runtime`]).
+//! [`Durable::checkpoint`], [`Durable::close`]), agree ([`Durable::agree`], [`Durable::agree_through`]), observe
+//! ([`Durable::runtime`]).
 //!
 //! What is acknowledged: everything handed in before a call of [`Durable::sync`] that has returned. [`Durable::run`]
 //! syncs before it returns.
 
+mod agreement;
 mod checkpoint;
 mod cut;
 mod entry;
@@ -30,6 +32,7 @@ use crate::rounds::Runtime;
 use crate::schedule::Schedule;
 use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::{Input, read_inputs};
+use agreement::Agreements;
 use checkpoint::Checkpointing;
 use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, Kept, NOTE, PIECE, RUN};
 use motet_log::span::{CutHead, OpenSpans, SpanEdge};
@@ -37,6 +40,7 @@ use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
     CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, ProtocolMachineConfig,
 };
+use motet_semantic::{ArtifactBytesError, WalError};
 use motet_types::{Digester, Planted, SessionId, planted};
 use spans::Spans;
 use std::collections::BTreeSet;
@@ -69,6 +73,12 @@ pub enum DurableError {
     /// A cut could not be made.
     #[error(transparent)]
     Cut(#[from] motet_log::span::CutError),
+    /// An agreement record that may not stand where it would. Nothing was written.
+    #[error(transparent)]
+    Agreement(#[from] WalError),
+    /// An agreement record that cannot be written.
+    #[error(transparent)]
+    Artifact(ArtifactBytesError),
 }
 
 /// How a durable runtime keeps its log.
@@ -117,8 +127,9 @@ pub struct Durable<E> {
     waves: u64,
     spans: Spans,
     checkpointing: Checkpointing,
-    /// Notes and agreement entries, as they stand in the log.
+    /// Notes and agreement records, as they stand in the log.
     kept: Vec<Kept>,
+    agreements: Agreements,
 }
 
 /// The cooperative durable runtime.
@@ -150,8 +161,21 @@ impl<E> Durable<E> {
         let (digested, waves) = (runtime.machine().boundary().wave, runtime.machine().tally().waves);
         let records = last.as_ref().map_or(0, |last| last.certificate.cut.get());
         let checkpointing = Checkpointing::new(last, records);
-        let (intended, kept) = (BTreeSet::new(), Vec::new());
-        Self { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, kept }
+        let (intended, kept, agreements) = (BTreeSet::new(), Vec::new(), Agreements::default());
+        Self {
+            runtime,
+            log,
+            options,
+            images,
+            handler,
+            intended,
+            digested,
+            waves,
+            spans,
+            checkpointing,
+            kept,
+            agreements,
+        }
     }
 
     fn append(&mut self, kind: u16, bytes: &[u8], edges: &[SpanEdge]) -> Result<(), DurableError> {

@@ -3,6 +3,7 @@
 use super::entry::Intent;
 use motet_log::{Lsn, Report, Tail};
 use motet_machine::EffectId;
+use motet_semantic::{AgreementWalEntry, DurableRecoveryDecision, DurableRecoveryMetadata, EvidenceOutcomeCacheEntry};
 use motet_types::Digest;
 
 /// What recovery found, what was cut, and what happens now.
@@ -30,6 +31,14 @@ pub struct DurableRecoveryPlan {
     pub digests: u64,
     /// The state root after recovery.
     pub state_root: Digest,
+    /// What was found of agreements: ticks, and which operations go on and which have ended.
+    pub metadata: DurableRecoveryMetadata,
+    /// What is done with every operation that the log knows of, by id.
+    pub decisions: Vec<DurableRecoveryDecision>,
+    /// The agreement records behind the checkpoint.
+    pub wal_suffix: Vec<AgreementWalEntry>,
+    /// What effects that gave evidence came to, in the order in which it was written down.
+    pub evidence_cache: Vec<EvidenceOutcomeCacheEntry>,
 }
 
 impl DurableRecoveryPlan {

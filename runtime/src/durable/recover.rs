@@ -3,13 +3,14 @@
 //!
 //! It writes nothing: a crash during recovery leaves the log as it was, and recovery can begin again.
 
+use super::agreement::Found;
 use super::checkpoint::CheckpointBody;
-use super::entry::{Entry, EntryError, EntryReader, Intent, Kept};
+use super::entry::{AGREEMENT, Entry, EntryError, EntryReader, Intent, Kept, NOTE, OUTCOME};
 use super::spans::{self, Spans};
 use super::{Durable, DurableOptions, DurableRecoveryPlan};
 use crate::executor::Inline;
 use crate::replay::{Divergence, ReplayHost, give};
-use crate::rounds::GuestRuntime;
+use crate::rounds::{GuestRuntime, Runtime};
 use crate::schedule::Schedule;
 use crate::snapshot::ResumeError;
 use crate::status::{RuntimeError, Turn};
@@ -17,6 +18,7 @@ use crate::tape::Input;
 use motet_log::span::{BadHead, CutHead, SpanEdge};
 use motet_log::{Checkpoint, Log, LogError, Lsn, OpenError, Record, Recovered, Storage};
 use motet_machine::{Boundary, CodeImage, EffectCoordinate, ProtocolMachineConfig, RecordedEffect, VerifyError};
+use motet_semantic::{ArtifactBytesError, RecoverError as AgreementError};
 use motet_types::{Digest, EffectKinds, Planted, SessionId, planted};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -93,6 +95,12 @@ pub enum RecoverError {
         /// Where the run stopped.
         found: u64,
     },
+    /// An agreement record in a checkpoint that this version cannot read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactBytesError),
+    /// The agreement records in the log contradict each other or their rules.
+    #[error("agreements: {0}")]
+    Agreement(#[from] AgreementError),
     /// The position index of the log's open effects is refused.
     #[error(transparent)]
     Spans(#[from] motet_log::span::CutError),
@@ -113,6 +121,7 @@ struct Script {
     /// Every effect that the log says was asked, in the order of asking.
     order: Vec<EffectCoordinate>,
     kept: Vec<Kept>,
+    found: Found,
     inputs: u64,
     asked: u64,
 }
@@ -171,7 +180,15 @@ impl Script {
             }
             Entry::Abandoned(gone) => self.intents.retain(|at, _| gone.iter().all(|intent| intent.at != *at)),
             Entry::Digest(boundary) => self.digests.push_back(boundary),
-            Entry::Kept(kept) => self.kept.push(kept),
+            Entry::Note(bytes) => self.kept.push(Kept { kind: NOTE, bytes }),
+            Entry::Agreement(entry) => {
+                self.kept.push(Kept { kind: AGREEMENT, bytes: entry.to_json()? });
+                self.found.suffix.push(entry);
+            }
+            Entry::Outcome(entry) => {
+                self.kept.push(Kept { kind: OUTCOME, bytes: entry.to_json()? });
+                self.found.outcomes.push(entry);
+            }
         }
         Ok(())
     }
@@ -208,6 +225,7 @@ impl Rebuild {
         for (number, bytes) in (0..).zip(body.images) {
             rebuild.script.take(Entry::Image { number, bytes })?;
         }
+        rebuild.script.found.checkpointed(&body.kept)?;
         rebuild.script.kept = body.kept;
         let images = &rebuild.script.images;
         rebuild.runtime = Some(GuestRuntime::resume_from(body.config, Inline::default(), images, &body.snapshot)?);
@@ -220,6 +238,12 @@ impl Rebuild {
         let entry = self.reader.read(record)?;
         self.spans.push(record.lsn, record.kind, record.bytes.len(), &self.script.edges(entry.as_ref()))?;
         entry.map_or(Ok(()), |entry| self.script.take(entry))
+    }
+
+    /// Waves committed at the checkpoint, and its tick.
+    fn stands(&self) -> (u64, u64) {
+        let machine = self.runtime.as_ref().map(Runtime::machine);
+        machine.map_or((0, 0), |machine| (machine.tally().waves, machine.tick().0))
     }
 
     /// Takes the turns again. What was open and unanswered in the end is left in the script.
@@ -257,9 +281,10 @@ impl Durable<Inline> {
         for record in records {
             rebuild.record(&record?)?;
         }
-        let checkpoint_waves = rebuild.runtime.as_ref().map_or(0, |runtime| runtime.machine().tally().waves);
+        let (checkpoint_waves, tick) = rebuild.stands();
         let (mut runtime, again) = rebuild.run()?;
         let Rebuild { script, spans, last, .. } = rebuild;
+        let (agreement, agreements) = script.found.decide(tick)?;
         if !planted(Planted::DurableAsksNothingAgain) {
             runtime.ask_again(&script.order);
         }
@@ -276,10 +301,15 @@ impl Durable<Inline> {
             reasked: asked.collect(),
             digests: again.digests,
             state_root: runtime.state_root(),
+            metadata: agreement.metadata,
+            decisions: agreement.decisions,
+            wal_suffix: script.found.suffix,
+            evidence_cache: script.found.outcomes,
         };
         let mut durable = Self::over(runtime, log, options, spans, last);
         durable.intended = script.intents.into_keys().collect();
         durable.kept = script.kept;
+        durable.agreements = agreements;
         Ok((durable, plan))
     }
 }
@@ -287,10 +317,23 @@ impl Durable<Inline> {
 impl<E> Durable<E> {
     /// The same run, carried out by another executor.
     pub fn with_executor<F>(self, executor: F) -> Durable<F> {
-        let Durable { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, kept } =
-            self;
-        let runtime = runtime.with_other_executor(executor);
-        Durable { runtime, log, options, images, handler, intended, digested, waves, spans, checkpointing, kept }
+        let runtime = self.runtime.with_other_executor(executor);
+        let Durable { log, options, images, handler, intended, digested, waves, spans, checkpointing, .. } = self;
+        let (kept, agreements) = (self.kept, self.agreements);
+        Durable {
+            runtime,
+            log,
+            options,
+            images,
+            handler,
+            intended,
+            digested,
+            waves,
+            spans,
+            checkpointing,
+            kept,
+            agreements,
+        }
     }
 }
 
@@ -325,7 +368,8 @@ pub fn replay_log(
     for record in records {
         rebuild.record(&record?)?;
     }
-    let checkpoint_waves = rebuild.runtime.as_ref().map_or(0, |runtime| runtime.machine().tally().waves);
+    let (checkpoint_waves, tick) = rebuild.stands();
+    let (agreement, _) = rebuild.script.found.decide(tick)?;
     let (runtime, again) = rebuild.run_until(until)?;
     let plan = DurableRecoveryPlan {
         found,
@@ -339,6 +383,10 @@ pub fn replay_log(
         reasked: Vec::new(),
         digests: again.digests,
         state_root: runtime.state_root(),
+        metadata: agreement.metadata,
+        decisions: agreement.decisions,
+        wal_suffix: rebuild.script.found.suffix,
+        evidence_cache: rebuild.script.found.outcomes,
     };
     Ok((runtime, plan))
 }

@@ -26,6 +26,24 @@ pub struct EvidenceOutcomeCacheEntry {
     pub outcome: serde_json::Value,
 }
 
+impl EvidenceOutcomeCacheEntry {
+    /// The entry as JSON.
+    ///
+    /// # Errors
+    /// [`ArtifactBytesError::Shape`], which no entry gives rise to.
+    pub fn to_json(&self) -> Result<Vec<u8>, ArtifactBytesError> {
+        serde_json::to_vec(self).map_err(|error| ArtifactBytesError::Shape(error.to_string()))
+    }
+
+    /// Reads an entry strictly.
+    ///
+    /// # Errors
+    /// [`ArtifactBytesError::Shape`] for bytes that are no entry, or more than one.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ArtifactBytesError> {
+        serde_json::from_slice(bytes).map_err(|error| ArtifactBytesError::Shape(error.to_string()))
+    }
+}
+
 /// What an artifact holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]

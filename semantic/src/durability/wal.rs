@@ -1,11 +1,14 @@
 //! The write-ahead log of agreements: its records, and what may follow what.
 
+use super::{ArtifactBytesError, WalSyncRequest};
 use crate::objects::AgreementEvidence;
 use crate::planted::planted;
 use crate::rules::{AgreementEnd, AgreementLevel, FinalizationOutcome, Recovery, RecoveryError, RecoveryEvent};
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// One record.
@@ -73,6 +76,22 @@ pub enum WalIdentity {
 }
 
 impl AgreementWalEntry {
+    /// The record as JSON.
+    ///
+    /// # Errors
+    /// [`ArtifactBytesError::Shape`], which no record gives rise to.
+    pub fn to_json(&self) -> Result<Vec<u8>, ArtifactBytesError> {
+        serde_json::to_vec(self).map_err(|error| ArtifactBytesError::Shape(format!("{error}")))
+    }
+
+    /// Reads a record strictly.
+    ///
+    /// # Errors
+    /// [`ArtifactBytesError::Shape`] for bytes that are no record, or more than one.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ArtifactBytesError> {
+        serde_json::from_slice(bytes).map_err(|error| ArtifactBytesError::Shape(format!("{error}")))
+    }
+
     /// What the record is about.
     pub fn identity(&self) -> WalIdentity {
         match self {
@@ -195,15 +214,54 @@ impl WalIndex {
         self.facts.contains_key(identity)
     }
 
+    /// What [`WalIndex::admit`] would answer; nothing changes.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn judge(&self, entry: &AgreementWalEntry) -> Result<Admitted, WalError> {
+        Ok(self.next(entry)?.map_or(Admitted::Known, |_| Admitted::New))
+    }
+
     /// Takes the next record.
     ///
     /// # Errors
     /// A record that the rules do not permit here, or that contradicts an earlier one. Nothing has changed then.
     pub fn admit(&mut self, entry: &AgreementWalEntry) -> Result<Admitted, WalError> {
+        let Some((identity, state)) = self.next(entry)? else { return Ok(Admitted::Known) };
+        match self.operations.entry(entry.operation_id().into()) {
+            Entry::Vacant(place) => _ = place.insert(state),
+            Entry::Occupied(mut place) => _ = place.insert(state),
+        }
+        if !planted("wal-forgets-identity") {
+            self.facts.insert(identity, entry.fact());
+        }
+        Ok(Admitted::New)
+    }
+
+    /// The part of this index that decides what a request still needs: as good as the whole, and small.
+    pub fn about(&self, request: &WalSyncRequest) -> Self {
+        let operation_id = &request.operation_id;
+        let evidence = request.agreement_evidence.iter().map(|one| WalIdentity::Evidence(one.evidence_id.clone()));
+        let levels = AgreementLevel::ALL.iter().map(|level| WalIdentity::Escalation(operation_id.clone(), *level));
+        let coroutine = request.downstream_coroutine_id.clone();
+        let crossing = WalIdentity::Crossing(operation_id.clone(), coroutine, request.gate_level);
+        let ends = [WalIdentity::Finalization(operation_id.clone()), crossing];
+        let named = evidence.chain(levels).chain(ends);
+        let facts = named.filter_map(|identity| self.facts.get_key_value(&identity));
+        let others = request.agreement_evidence.iter().map(|one| &one.operation_id).chain([operation_id]);
+        let operations = others.filter_map(|one| self.operations.get_key_value(one));
+        Self {
+            facts: facts.map(|(identity, fact)| (identity.clone(), fact.clone())).collect(),
+            operations: operations.map(|(operation_id, state)| (operation_id.clone(), *state)).collect(),
+        }
+    }
+
+    /// The identity of a record and where its operation stands behind it; none for one that is known.
+    fn next(&self, entry: &AgreementWalEntry) -> Result<Option<(WalIdentity, Recovery)>, WalError> {
         let (identity, operation_id) = (entry.identity(), entry.operation_id());
         if let Some(known) = self.facts.get(&identity) {
             if *known == entry.fact() || planted("wal-hides-conflict") {
-                return Ok(Admitted::Known);
+                return Ok(None);
             }
             let what = match identity {
                 WalIdentity::Evidence(_) => "evidence",
@@ -231,14 +289,7 @@ impl WalIndex {
             let refused = |refusal| WalError::Refused { operation_id: operation_id.into(), refusal };
             state = state.apply(event).map_err(refused)?;
         }
-        match self.operations.entry(operation_id.into()) {
-            Entry::Vacant(place) => _ = place.insert(state),
-            Entry::Occupied(mut place) => _ = place.insert(state),
-        }
-        if !planted("wal-forgets-identity") {
-            self.facts.insert(identity, entry.fact());
-        }
-        Ok(Admitted::New)
+        Ok(Some((identity, state)))
     }
 
     /// Whether an escalation's evidence is in the log, of this operation, and authoritative.
