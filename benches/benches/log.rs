@@ -1,6 +1,7 @@
 //! The log against the disk that it is on, and against redb, in the same minutes.
 //!
-//! `cargo bench -p motet-benches --bench log`; the files are made in cargo's target folder, or in `MOTET_BENCH_FOLDER`.
+//! `cargo bench -p motet-benches --bench log [-- NAME ...]` with the names `probe`, `single`, `grouped`, `threads` and
+//! `recovery`; the files are made in cargo's target folder, or in `MOTET_BENCH_FOLDER`.
 //! Runs of what is compared alternate, because a disk's speed changes from one second to the next.
 
 use motet_benches::median;
@@ -260,10 +261,13 @@ fn main() {
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
     let folder = top.join(format!("motet-log-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the folder can be made");
-    probe(&folder);
-    single(&folder);
-    grouped(&folder);
-    threads(&folder);
-    recovery(&folder);
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let parts: [(&str, fn(&Path)); 5] =
+        [("probe", probe), ("single", single), ("grouped", grouped), ("threads", threads), ("recovery", recovery)];
+    for (name, part) in parts {
+        if words.is_empty() || words.iter().any(|word| word == name) {
+            part(&folder);
+        }
+    }
     std::fs::remove_dir_all(&folder).expect("it is there");
 }

@@ -64,6 +64,8 @@ pub(crate) fn plan_json(plan: &DurableRecoveryPlan) -> Json {
         "reasked": plan.reasked.iter().map(|intent| intent.id.0.to_string()).collect::<Vec<_>>(),
         "digests": plan.digests,
         "state_root": plan.state_root.to_string(),
+        "metadata": plan.metadata,
+        "decisions": plan.decisions,
     })
 }
 
@@ -84,6 +86,13 @@ pub(crate) fn tell(plan: &DurableRecoveryPlan, out: &mut Out) -> Outcome<()> {
     if !plan.reasked.is_empty() {
         let effects = plural(plan.reasked.len() as u64, "effect");
         out.line(format_args!("{effects} without an answer: asked again under the same ids"))?;
+    }
+    for decision in &plan.decisions {
+        let ended = decision.finalization.map_or("open", |outcome| outcome.name());
+        let gate = decision.gate_level.map_or("none", |level| level.name());
+        let (operation, level) = (&decision.operation_id, decision.level.name());
+        let action = decision.action.name();
+        out.line(format_args!("agreement on {operation}: level {level}, {ended}, gate {gate}: {action}"))?;
     }
     Ok(())
 }

@@ -12,7 +12,8 @@ use crate::wal;
 use motet_bridge::{ExecHost, ExecOptions, HostError};
 use motet_machine::{CodeImage, EffectHandler, TraceMode};
 use motet_runtime::{
-    ChoiceError, Durable, Executor, Inline, RecordWriter, RunStatus, Runtime, RuntimeError, SeededHost, Threads, Turn,
+    ChoiceError, Durable, DurableOptions, Executor, Inline, RecordWriter, RunStatus, Runtime, RuntimeError, SeededHost,
+    Threads, Turn,
 };
 use std::sync::Arc;
 use std::thread;
@@ -22,6 +23,13 @@ use std::time::{Duration, Instant};
 const DIGEST_WAVES: u32 = 1024;
 /// How long a host that blocks is left alone before it is asked again.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Steps after which a run with a log goes on with its record.
+const TOLD: u64 = 100_000;
+
+fn unwritable(error: &std::io::Error) -> Failure {
+    Failure::unwritable("the trace", error)
+}
 
 fn bad_choice(error: &ChoiceError) -> Failure {
     let code = match error {
@@ -138,6 +146,8 @@ pub(crate) struct Started<E> {
     record: Option<RecordWriter<OutputFile>>,
     record_path: Option<String>,
     drawing: Option<Drawing>,
+    /// Steps that the record has, where there is a log.
+    told: u64,
     /// What recovery found, for the summary.
     found: Option<serde_json::Value>,
 }
@@ -166,7 +176,7 @@ impl<E> Started<E> {
             Some(folder) => {
                 // So that recovery can hold itself against states on the way.
                 config.digest_waves = DIGEST_WAVES;
-                let options = wal::options(args.checkpoint_records);
+                let options = DurableOptions { record: file.is_some(), ..wal::options(args.checkpoint_records) };
                 let storage = wal::storage(folder, true)?;
                 let mut durable = Durable::create(storage, options, config, schedule, executor)
                     .map_err(|error| wal::durable_failure(&error))?;
@@ -187,7 +197,7 @@ impl<E> Started<E> {
         let record = file.map(RecordWriter::new).transpose()?;
         let record_path = args.trace.as_ref().map(|path| path.display().to_string());
         let (threads, steps) = (settings.threads, settings.steps);
-        Ok(Self { threads, steps, image, carrier, record, record_path, drawing, found: None })
+        Ok(Self { threads, steps, image, carrier, record, record_path, drawing, told: 0, found: None })
     }
 
     /// A run that was recovered.
@@ -199,7 +209,7 @@ impl<E> Started<E> {
     ) -> Self {
         let carrier = Carrier::Logged(Box::new(durable));
         let (record, record_path, drawing) = (None, None, None);
-        Self { threads, steps: None, image, carrier, record, record_path, drawing, found: Some(found) }
+        Self { threads, steps: None, image, carrier, record, record_path, drawing, told: 0, found: Some(found) }
     }
 
     /// Goes on with the host that was asked for, to the end.
@@ -225,9 +235,8 @@ impl<E> Started<E> {
     where
         E: Executor<Arc<H>>,
     {
-        let unwritable = |error: std::io::Error| Failure::unwritable("the trace", &error);
         if let Some(record) = &mut self.record {
-            record.header(self.carrier.runtime(), host.identity(), host.wants()).map_err(unwritable)?;
+            record.header(self.carrier.runtime(), host.identity(), host.wants()).map_err(|error| unwritable(&error))?;
         }
         let mut progress = Progress::new(!out.json && !out.quiet, self.steps);
         let mut idle_since: Option<Instant> = None;
@@ -248,19 +257,22 @@ impl<E> Started<E> {
             idle_since = None;
             let tally = self.carrier.runtime().machine().tally();
             progress.at(tally.steps, tally.messages);
-            self.pass_on(false).map_err(unwritable)?;
+            self.pass_on(false)?;
         }
         let wall = progress.elapsed();
         drop(progress);
-        self.pass_on(true).map_err(unwritable)?;
+        self.pass_on(true)?;
         let mut log = None;
         match &mut self.carrier {
             Carrier::Plain(runtime) => {
                 if let Some(record) = self.record.take() {
-                    record.finish(runtime).map_err(unwritable)?.finish()?;
+                    record.finish(runtime).map_err(|error| unwritable(&error))?.finish()?;
                 }
             }
             Carrier::Logged(durable) => {
+                if let Some(record) = self.record.take() {
+                    durable.finish_record(record).map_err(|error| wal::durable_failure(&error))?.finish()?;
+                }
                 durable.sync().map_err(|error| wal::durable_failure(&error))?;
                 let (records, durable) = (durable.log().end().get(), durable.log().durable().get());
                 log = Some(serde_json::json!({"records": records, "durable": durable}));
@@ -284,7 +296,7 @@ impl<E> Started<E> {
     }
 
     /// Hands the events on: first to the drawing, until it has enough, then to the record, or away.
-    fn pass_on(&mut self, at_end: bool) -> std::io::Result<()> {
+    fn pass_on(&mut self, at_end: bool) -> Outcome<()> {
         if let Some(drawing) = self.drawing.as_mut().filter(|drawing| !drawing.is_fed()) {
             let machine = self.carrier.runtime().machine();
             let enough = machine.tally().messages >= drawing.needs();
@@ -294,13 +306,22 @@ impl<E> Started<E> {
             drawing.feed(&machine.trace_bytes(), at_end);
         }
         match (&mut self.carrier, &mut self.record) {
-            (Carrier::Plain(runtime), Some(record)) => record.write(runtime),
+            (Carrier::Plain(runtime), Some(record)) => record.write(runtime).map_err(|error| unwritable(&error)),
             (Carrier::Plain(runtime), None) => {
                 runtime.drain_trace();
                 Ok(())
             }
+            // What the record says is synced first, so it is told in larger parts.
+            (Carrier::Logged(durable), Some(record)) => {
+                let steps = durable.runtime().machine().tally().steps;
+                if at_end || steps - self.told >= TOLD {
+                    self.told = steps;
+                    durable.write_record(record).map_err(|error| wal::durable_failure(&error))?;
+                }
+                Ok(())
+            }
             // Nothing of it is kept.
-            (Carrier::Logged(_), _) => Ok(()),
+            (Carrier::Logged(_), None) => Ok(()),
         }
     }
 }

@@ -176,10 +176,6 @@ impl Settings {
     pub(crate) fn of(args: &Args) -> Outcome<Self> {
         let sessions = count("sessions", args.sessions, MAX_SESSIONS)?;
         let threads = count("threads", args.threads, MAX_THREADS)? as usize;
-        if args.wal.is_some() && args.trace.is_some() {
-            return Err(Failure::usage("wal_and_trace", "--wal and --trace cannot be given together")
-                .help("the log has all inputs: `motet replay DIR` takes the run again from it"));
-        }
         let schedule = Schedule {
             policy: match args.policy {
                 Policy::Cooperative => SchedulerPolicy::Cooperative,

@@ -65,6 +65,7 @@ pub(crate) fn durable_failure(error: &DurableError) -> Failure {
         DurableError::Open(error) => open_failure(error),
         DurableError::Recover(error) => recover_failure(error),
         DurableError::Runtime(error) => crate::run::runtime_failure(error),
+        DurableError::Record(error) => Failure::unwritable("the trace", error),
         _ => Failure::failed("log", error.to_string()),
     }
 }

@@ -147,8 +147,6 @@ fn arguments() {
         2 usage: invalid value 'fifo' for '--policy <POLICY>'
           [possible values: cooperative, round-robin, priority, progress-aware, random]
             help: `motet help` lists the commands
-        2 wal_and_trace: --wal and --trace cannot be given together
-            help: the log has all inputs: `motet replay DIR` takes the run again from it
         2 bad_host: `python3` is no host
             help: write --host 'exec:COMMAND', for example --host 'exec:python3 host.py'
         2 bad_host: `exec: ` is no host
@@ -191,7 +189,6 @@ fn arguments() {
         &["run", ping, "--host-deadline", "0"],
         &["run", ping, "--host-deadline", &huge],
         &["run", ping, "--policy", "fifo"],
-        &["run", ping, "--wal", "somewhere", "--trace", "elsewhere"],
         &["run", ping, "--host", "python3"],
         &["run", ping, "--host", "exec: "],
         &["run", ping, "--host-receives"],

@@ -59,6 +59,52 @@ fn a_log_holds_the_run() {
 }
 
 #[test]
+fn a_record_stands_beside_the_log() {
+    let scratch = Scratch::new();
+    let (wal, trace, alone) = (scratch.path("wal"), scratch.path("trace"), scratch.path("alone"));
+    let settings = ["run", FILE, "--sessions", "40", "--seed", "3"];
+    let both = json(&[&settings[..], &["--wal", &wal, "--trace", &trace]].concat());
+    same_end(&json(&[&settings[..], &["--trace", &alone]].concat()), &both);
+    // The record is as good as one that was written without a log.
+    let (one, other) = (json(&["replay", &trace]), json(&["replay", &alone]));
+    for name in ["complete", "events", "trace_digest", "state_root"] {
+        assert_eq!(one[name], other[name], "{name}");
+    }
+    assert_eq!(one["complete"], true);
+    assert_eq!(json(&["trace", &trace]), json(&["trace", &alone]));
+    same_end(&both, &json(&["recover", &wal]));
+}
+
+#[test]
+fn agreements_are_decided_about() {
+    use motet_runtime::log::Files;
+    use motet_runtime::semantic::AgreementWalEntry;
+    use motet_runtime::{Durable, DurableOptions};
+    let scratch = Scratch::new();
+    let wal = scratch.path("wal");
+    json(&["run", FILE, "--wal", &wal]);
+    assert_eq!(json(&["replay", &wal])["found"]["decisions"], serde_json::json!([]));
+    let files = std::sync::Arc::new(Files::open(std::path::Path::new(&wal)).unwrap());
+    let (mut run, _) = Durable::recover(files, DurableOptions::default()).unwrap();
+    for entry in [
+        r#"{"kind":"evidence_produced","evidence":{"evidence_id":"e","operation_id":"pay","session":0,"owner_id":null,
+            "level":"soft_safe","kind":"witness","reference":"r","authoritative":true},"tick":1}"#,
+        r#"{"kind":"escalation","operation_id":"pay","previous_level":"provisional","new_level":"soft_safe",
+            "evidence_id":"e","tick":2}"#,
+    ] {
+        run.agree(&AgreementWalEntry::from_json(entry.as_bytes()).unwrap()).unwrap();
+    }
+    run.close().unwrap();
+    let decisions = &json(&["recover", &wal])["found"]["decisions"];
+    assert_eq!(decisions[0]["operation_id"], "pay", "{decisions}");
+    assert_eq!(decisions[0]["recovered_level"], "soft_safe", "{decisions}");
+    assert_eq!(decisions[0]["action"], "resume_from_evidence_boundary", "{decisions}");
+    let said = motet(&["recover", &wal]).out;
+    let line = "agreement on pay: level soft_safe, open, gate none: resume_from_evidence_boundary";
+    assert!(said.lines().any(|said| said == line), "{said}");
+}
+
+#[test]
 fn what_is_no_log_is_refused() {
     let scratch = Scratch::new();
     let empty = scratch.path("empty");

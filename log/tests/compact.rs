@@ -9,7 +9,8 @@ use motet_log::span::{
     Effect, LogIndex, OpenSpans, SpanId, SpanKind, SpanRules, SpanTable, compact, select_cut, stretch_of,
 };
 use motet_log::{Log, LogId, Lsn, Options, Record};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 const OPEN: u16 = 1;
 const CLOSE: u16 = 2;
@@ -226,6 +227,38 @@ pub(crate) fn fifty_cuts_in_sequence() {
     assert_eq!(certificate, owner.last.as_ref().map(|head| head.certificate));
     drop(owner);
     holds(&disk, &history, 2_500, 2_500);
+}
+
+/// Whatever a cut is waiting for, the disk at any of its calls, appends are taken meanwhile: none waits for the cut.
+#[test]
+pub(crate) fn appends_go_on_at_every_call_of_a_cut() {
+    let history = history(9, 400);
+    let disk = SimDisk::new();
+    let mut owner = Owner::new(&disk);
+    history.iter().for_each(|record| owner.append(record));
+    let log = owner.log.clone();
+    let ((ask, asked), (done, answered)) = (mpsc::channel(), mpsc::channel());
+    let appender = std::thread::spawn(move || {
+        for () in asked {
+            let taken = log.append(NEUTRAL, &[9; 32]).is_ok();
+            done.send(taken).unwrap();
+        }
+    });
+    let calls = Arc::new(Mutex::new((0, 0)));
+    let into = calls.clone();
+    disk.observe(move |_, _, _| {
+        ask.send(()).unwrap();
+        // Nobody measures time here: an append that waits for this call would never come back.
+        let taken = answered.recv_timeout(Duration::from_secs(20)).unwrap_or(false);
+        let mut calls = into.lock().unwrap();
+        *calls = (calls.0 + 1, calls.1 + u64::from(taken));
+    });
+    owner.cut(300);
+    disk.look_away();
+    appender.join().unwrap();
+    let (calls, taken) = *calls.lock().unwrap();
+    assert!(owner.cuts == 1 && calls > 10, "{calls} calls");
+    assert_eq!(taken, calls, "appends waited for a cut");
 }
 
 /// Every bit of what a cut leaves; every length of it; versions to come.

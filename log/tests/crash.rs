@@ -14,7 +14,7 @@ use motet_log::{Log, Lsn, Tail};
 use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A moment of a run: the disk, and what was acknowledged and appended by then.
 struct Point {
@@ -156,29 +156,57 @@ pub(crate) fn one_run_loses_nothing() {
     explore(1);
 }
 
+/// How often a long run says how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// Runs are independent of each other, each with dice of its own, so a long exploration takes all processors, and finds
+/// the same with any number of them, but for the runs that were under way when there were enough images.
 fn explore(wanted: u64) {
     let began = Instant::now();
-    let (mut calls, mut places, mut runs) = (0, 0, 0);
-    let mut explorer = Explorer { dice: dice(seed()), images: 0, torn: 0 };
-    while explorer.images < wanted {
-        let (points, made) = points(seed().wrapping_add(runs), 20);
-        calls += made;
-        places += points.len();
-        for point in points {
-            for number in 0..64 {
-                let image = explorer.image(&point.platter, Some(number));
-                explorer.explore(&SimDisk::from_image(&image), point.must, 1);
+    let workers = match wanted {
+        0..1_000_000 => 1,
+        _ => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let [images, torn, calls, places, runs] = [const { AtomicU64::new(0) }; 5];
+    let told = Mutex::new(Instant::now());
+    let work = || {
+        while images.load(Ordering::Relaxed) < wanted {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            let (points, made) = points(seed().wrapping_add(run), 20);
+            calls.fetch_add(made, Ordering::Relaxed);
+            places.fetch_add(points.len() as u64, Ordering::Relaxed);
+            let mut explorer = Explorer { dice: dice(seed().wrapping_add(run) ^ 0xc0de), images: 0, torn: 0 };
+            for point in points {
+                for number in 0..64 {
+                    let image = explorer.image(&point.platter, Some(number));
+                    explorer.explore(&SimDisk::from_image(&image), point.must, 1);
+                }
+                // Not the machine but the process alone may end: everything pending is there, and still pending.
+                let killed = SimDisk::from_platter(point.platter);
+                explorer.explore(&killed, point.must, 1);
             }
-            // Not the machine but the process alone may end: everything pending is there, and still pending.
-            let killed = SimDisk::from_platter(point.platter);
-            explorer.explore(&killed, point.must, 1);
+            torn.fetch_add(explorer.torn, Ordering::Relaxed);
+            let so_far = images.fetch_add(explorer.images, Ordering::Relaxed) + explorer.images;
+            if let Ok(mut told) = told.try_lock()
+                && told.elapsed() >= PROGRESS
+            {
+                *told = Instant::now();
+                eprintln!("crash images: {so_far} of {wanted}, {:.0} s", began.elapsed().as_secs_f64());
+            }
         }
-        runs += 1;
-    }
+    };
+    std::thread::scope(|scope| {
+        (1..workers).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     println!(
-        "crash images: {} ({} with a torn tail) from {places} places in {calls} I/O calls of {runs} runs, seed {}, {:.1} s",
-        explorer.images,
-        explorer.torn,
+        "crash images: {} ({} with a torn tail) from {} places in {} I/O calls of {} runs, seed {}, {:.1} s",
+        count(&images),
+        count(&torn),
+        count(&places),
+        count(&calls),
+        count(&runs),
         seed(),
         began.elapsed().as_secs_f64()
     );

@@ -12,7 +12,7 @@
 use crate::rounds::Runtime;
 use crate::schedule::{PriorityPolicy, Schedule, SchedulerPolicy};
 use crate::status::RunStatus;
-use crate::tape::{Input, read_inputs};
+use crate::tape::{Input, Tape, read_inputs};
 use motet_machine::{CodeImage, ProtocolMachineConfig, Tally, VerifyError};
 use motet_types::{Digest, Digester, EffectKind, EffectKinds, Planted, Reader, SessionId, planted};
 use std::io::{self, Write};
@@ -164,15 +164,20 @@ impl<W: Write> RecordWriter<W> {
     }
 
     fn rest<E>(&mut self, runtime: &mut Runtime<E>, events: &[u8]) -> io::Result<()> {
-        let Some(tape) = runtime.tape_mut() else { return Ok(()) };
-        let inputs = tape.drain();
+        let inputs = runtime.tape_mut().map(Tape::drain).unwrap_or_default();
+        self.append(runtime, &inputs, events)
+    }
+
+    /// Writes images that the record lacks, inputs, and events.
+    pub(crate) fn append<E>(&mut self, runtime: &Runtime<E>, inputs: &[u8], events: &[u8]) -> io::Result<()> {
+        let Some(tape) = runtime.tape() else { return Ok(()) };
         let images: Vec<Arc<CodeImage>> = tape.images()[self.images..].to_vec();
         for image in images {
             self.frame(IMAGE, &image.parts().to_bytes())?;
             self.images += 1;
         }
         if !inputs.is_empty() {
-            self.frame(INPUTS, &inputs)?;
+            self.frame(INPUTS, inputs)?;
         }
         for part in events.chunks(1 << 28) {
             self.frame(EVENTS, part)?;

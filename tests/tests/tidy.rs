@@ -10,3 +10,11 @@ fn the_tree_is_tidy() {
 fn the_instruction_page_is_fresh() {
     xtask::isa::check(&xtask::top()).unwrap();
 }
+
+#[test]
+fn handlers_around_handlers_forward_everything() {
+    let (wrappers, broken) = xtask::wrappers::check(&xtask::top()).unwrap();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    // `&H`, `Arc<H>`, the one that contains panics, and the tests' own.
+    assert!(wrappers >= 6, "only {wrappers} were looked at");
+}

@@ -11,6 +11,7 @@ pub mod prove;
 pub mod reference_faults;
 pub mod smt;
 pub mod tidy;
+pub mod wrappers;
 
 use std::path::PathBuf;
 

@@ -18,6 +18,7 @@ mod checkpoint;
 mod cut;
 mod entry;
 mod plan;
+mod recording;
 mod recover;
 mod spans;
 
@@ -79,6 +80,12 @@ pub enum DurableError {
     /// An agreement record that cannot be written.
     #[error(transparent)]
     Artifact(ArtifactBytesError),
+    /// There is no record beside this log.
+    #[error("this run keeps no inputs for a record: it was recovered, or begun without `DurableOptions::record`")]
+    NoRecord,
+    /// The record beside the log cannot be written.
+    #[error("the record beside the log: {0}")]
+    Record(#[from] std::io::Error),
 }
 
 /// How a durable runtime keeps its log.
@@ -95,6 +102,9 @@ pub struct DurableOptions {
     pub open: OpenSpans,
     /// Whether a checkpoint's bytes are put together and written by a thread of their own, beside the run.
     pub beside: bool,
+    /// Whether inputs are kept for a record that is written beside the log ([`Durable::write_record`]). A run that is
+    /// recovered has none: its first events are gone.
+    pub record: bool,
 }
 
 impl Default for DurableOptions {
@@ -105,6 +115,7 @@ impl Default for DurableOptions {
             slice: 16_384,
             open: OpenSpans::Carry { max: u32::MAX },
             beside: true,
+            record: false,
         }
     }
 }
@@ -130,6 +141,8 @@ pub struct Durable<E> {
     /// Notes and agreement records, as they stand in the log.
     kept: Vec<Kept>,
     agreements: Agreements,
+    /// Inputs that are in the log and not in the record beside it yet; none where there is no record.
+    unrecorded: Option<Vec<u8>>,
 }
 
 /// The cooperative durable runtime.
@@ -151,7 +164,9 @@ impl<E> Durable<E> {
         let config = ProtocolMachineConfig { record: true, ..config };
         let run = entry::encode_run(&config, &schedule);
         let runtime = Runtime::with_executor(config, schedule, executor)?;
+        let recorded = options.record;
         let mut durable = Self::over(runtime, log, options, Spans::new(Lsn::ZERO, &[])?, None);
+        durable.unrecorded = recorded.then(Vec::new);
         durable.append(RUN, &run, &[])?;
         Ok(durable)
     }
@@ -175,6 +190,7 @@ impl<E> Durable<E> {
             checkpointing,
             kept,
             agreements,
+            unrecorded: None,
         }
     }
 
@@ -269,6 +285,9 @@ impl<E> Durable<E> {
         let waves = self.runtime.machine().tally().waves;
         let tape = self.runtime.tape_mut().map(crate::tape::Tape::drain).unwrap_or_default();
         if !tape.is_empty() {
+            if let Some(unrecorded) = &mut self.unrecorded {
+                unrecorded.extend_from_slice(&tape);
+            }
             self.write_tape(waves, &tape)?;
         }
         self.write_abandoned()?;

@@ -317,22 +317,20 @@ impl Durable<Inline> {
 impl<E> Durable<E> {
     /// The same run, carried out by another executor.
     pub fn with_executor<F>(self, executor: F) -> Durable<F> {
-        let runtime = self.runtime.with_other_executor(executor);
-        let Durable { log, options, images, handler, intended, digested, waves, spans, checkpointing, .. } = self;
-        let (kept, agreements) = (self.kept, self.agreements);
         Durable {
-            runtime,
-            log,
-            options,
-            images,
-            handler,
-            intended,
-            digested,
-            waves,
-            spans,
-            checkpointing,
-            kept,
-            agreements,
+            runtime: self.runtime.with_other_executor(executor),
+            log: self.log,
+            options: self.options,
+            images: self.images,
+            handler: self.handler,
+            intended: self.intended,
+            digested: self.digested,
+            waves: self.waves,
+            spans: self.spans,
+            checkpointing: self.checkpointing,
+            kept: self.kept,
+            agreements: self.agreements,
+            unrecorded: self.unrecorded,
         }
     }
 }

@@ -43,7 +43,7 @@ impl Story {
         let (wave, fuel, chunk) = SCHEDULES[(seed % 3) as usize];
         let mut case = Case::new(seed, wave, fuel, chunk)?;
         // A few wide ones, whose tapes are longer than a record may be, and a few long ones.
-        let wide = seed % 20 == 5;
+        let wide = seed % 100 == 5;
         case.sessions *= if wide { 20 } else { 1 };
         let steps = if wide || seed.is_multiple_of(200) { 1_200 } else { steps };
         // Segments into which the image just fits, so that long tapes are written in pieces.
@@ -56,7 +56,7 @@ impl Story {
         let id = Some(LogId([5; 16]));
         let log = Options { block: 512, segment: self.segment, id, spares: 1, group: 4096, waiting: 1 << 20 };
         let checkpoint_records = self.checkpoint_records;
-        DurableOptions { log, checkpoint_records, slice: 1, open, beside: false }
+        DurableOptions { log, checkpoint_records, slice: 1, open, beside: false, record: false }
     }
 
     fn all(&self) -> DurableOptions {
