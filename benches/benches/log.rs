@@ -262,12 +262,11 @@ fn main() {
     let folder = top.join(format!("motet-log-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the folder can be made");
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let parts: [(&str, fn(&Path)); 5] =
-        [("probe", probe), ("single", single), ("grouped", grouped), ("threads", threads), ("recovery", recovery)];
-    for (name, part) in parts {
-        if words.is_empty() || words.iter().any(|word| word == name) {
-            part(&folder);
-        }
-    }
+    let wants = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+    wants("probe").then(|| probe(&folder));
+    wants("single").then(|| single(&folder));
+    wants("grouped").then(|| grouped(&folder));
+    wants("threads").then(|| threads(&folder));
+    wants("recovery").then(|| recovery(&folder));
     std::fs::remove_dir_all(&folder).expect("it is there");
 }

@@ -146,7 +146,7 @@ fn run(history: &[Record], seed: u64) -> (Vec<Point>, u64) {
     }
     owner.cut(200);
     disk.look_away();
-    assert!(owner.cuts > 3, "too few cuts");
+    assert!(owner.cuts > 0, "no cut");
     let points = std::mem::take(&mut *points.lock().unwrap());
     (points, owner.cuts)
 }
@@ -207,6 +207,7 @@ pub(crate) fn crashes_leave_the_old_log_or_the_new_one() {
             }
         }
     }
+    assert!(cuts > 3 * cases(2), "too few cuts: {cuts}");
     println!("crash images of cuts: {images} from {places} places, {cuts} cuts");
 }
 
