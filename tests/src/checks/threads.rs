@@ -56,6 +56,17 @@ struct Manner {
     answers: Answers,
 }
 
+impl Manner {
+    /// Whether some late answers come when the schedule has somebody ask: a panic is one.
+    fn answers_when_asked(self) -> bool {
+        match self.answers {
+            Answers::AtOnce => false,
+            Answers::AtRest => self.panics > 0,
+            Answers::AnyTime => true,
+        }
+    }
+}
+
 /// A host with that manner. What it says depends on where it is asked, and of a question that it refused on how often.
 struct Erratic {
     inner: Moody<SeededHost>,
@@ -144,13 +155,13 @@ fn drive<E: Executor<Arc<Erratic>>>(mut runtime: Runtime<E>, manner: Manner) -> 
 }
 
 /// The image, with operations that may block behind every communication where the host answers late.
-fn image_of(global: &GlobalType, hooks: bool, answers: Answers, dice: &mut Dice) -> Result<Arc<CodeImage>, String> {
-    let late = answers != Answers::AtOnce;
+fn image_of(global: &GlobalType, hooks: bool, manner: Manner, dice: &mut Dice) -> Result<Arc<CodeImage>, String> {
+    let late = manner.answers != Answers::AtOnce;
     let parts = compile_with(global, EmitOptions { step_hooks: hooks || late });
     let mut parts = parts.map_err(|error| format!("compile: {error}"))?;
     parts.effects.iter_mut().for_each(|effect| effect.may_block = late);
     // How far a session came before it was taken back is a matter of time where answers come at any time.
-    if answers != Answers::AnyTime && dice.one_in(3) {
+    if !manner.answers_when_asked() && dice.one_in(3) {
         let count = 1 + dice.below(3);
         speculate(&mut parts, dice, None, count);
     }
@@ -159,8 +170,8 @@ fn image_of(global: &GlobalType, hooks: bool, answers: Answers, dice: &mut Dice)
 
 /// Two schedules: equal session by session. Where answers come at any time they come sooner in one schedule than in the
 /// other, and then each role still does the same, as far as both go.
-fn same_between_schedules(left: &Run, right: &Run, answers: Answers) -> Result<(), String> {
-    if answers != Answers::AnyTime {
+fn same_between_schedules(left: &Run, right: &Run, manner: Manner) -> Result<(), String> {
+    if !manner.answers_when_asked() {
         return same_sessions(left, right);
     }
     let (a, b) = (by_role(&left.normalised()?), by_role(&right.normalised()?));
@@ -207,7 +218,7 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     };
     let panics = if dice.one_in(6) { 19 + dice.below(60) as u32 } else { 0 };
     let manner = Manner { seed, mood, panics, answers };
-    let image = image_of(&global, dice.one_in(4), answers, &mut dice)?;
+    let image = image_of(&global, dice.one_in(4), manner, &mut dice)?;
     let (capacity, policy) = patient(&mut dice);
     let sessions = 3 + dice.below(10);
     let base = Setup::default().sessions(sessions).limit(STEPS * sessions as u64);
@@ -237,7 +248,7 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
         }
         add(&seen.runs, 1 + WORKERS.len() as u64 + ORDERS);
         match &first {
-            Some(first) => same_between_schedules(first, &expected, answers)
+            Some(first) => same_between_schedules(first, &expected, manner)
                 .map_err(|why| format!("{manner:?}, {:?}: {why}", setup.schedule))?,
             None => {
                 add(&seen.messages, expected.tally.messages);
