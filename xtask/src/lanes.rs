@@ -224,6 +224,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "guards",
+        test: "behaviour",
+        only: "heaps::",
+        cases: 2_000,
+        what: "random protocols with guards have one heap on any number of workers, in any order, parked, replayed, resumed",
+        ..TESTS
+    },
+    Lane {
         name: "planted-heap",
         package: "motet-heap",
         test: "planted",
