@@ -16,6 +16,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
+use motet_heap::Overlay;
 use motet_types::{EffectKinds, Planted, Tick, planted};
 
 impl ProtocolMachine {
@@ -115,6 +116,8 @@ pub(crate) struct Spare {
     #[expect(clippy::vec_box, reason = "chunks travel between threads in their boxes, and come back in them")]
     pub(crate) chunks: Vec<Box<Chunk>>,
     pub(crate) waves: Vec<Vec<WaveChunk>>,
+    /// What sessions of the wave that is being committed did to the heap.
+    pub(crate) overlays: Vec<Overlay>,
 }
 
 impl Spare {

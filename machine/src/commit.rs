@@ -7,7 +7,6 @@ use crate::trace::BurstEnd;
 use crate::wave::{FinishedWave, IslandId, Pick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use motet_heap::Overlay;
 use motet_types::{CoroutineId, Planted, SessionId, Terminal, planted};
 
 /// What a commit made known. It is filled again at every commit, so that its buffers are used again.
@@ -61,7 +60,6 @@ impl ProtocolMachine {
         report.clear();
         report.wave = certificate.wave;
         let (mut bursts, mut steps, mut messages) = (0, 0, 0);
-        let mut overlays = Vec::new();
         if planted(Planted::CommitReversesTrace) {
             chunks.reverse();
         }
@@ -107,13 +105,14 @@ impl ProtocolMachine {
                 report.faults.append(&mut chunk.outbox.faults);
                 report.inputs.append(&mut chunk.outbox.inputs);
                 self.tally.dropped += core::mem::take(&mut chunk.outbox.dropped);
-                let resources = chunk.outbox.resources.take();
-                overlays.extend(resources.into_iter().flat_map(|resources| resources.into_overlays()));
+                if let Some(resources) = chunk.outbox.resources.take() {
+                    self.spare.overlays.extend(resources.into_overlays());
+                }
             }
             chunk.outbox.events.clear();
         }
-        if !overlays.is_empty() {
-            self.fold(overlays);
+        if !self.spare.overlays.is_empty() {
+            self.fold();
         }
         self.spare.chunks.extend(chunks.drain(..).map(|chunk| chunk.0));
         self.spare.waves.push(chunks);
@@ -141,7 +140,9 @@ impl ProtocolMachine {
     /// # Panics
     /// When two sessions have touched one resource: each makes and consumes only its own, so only a bug can do that, and
     /// going on would lose a resource or consume it twice.
-    fn fold(&mut self, mut overlays: Vec<Overlay>) {
+    #[cold]
+    fn fold(&mut self) {
+        let mut overlays = core::mem::take(&mut self.spare.overlays);
         if planted(Planted::CommitForgetsOverlay) {
             overlays.pop();
         }

@@ -4,7 +4,7 @@
 //! anything, all at once. A block or a fault leaves nothing half done. An instruction that may block checks for that
 //! before it asks, so that nobody is asked twice about one message.
 
-use crate::acquire::{acquire, release};
+use crate::acquire::guard;
 use crate::comm::{choose, receive, send};
 use crate::ext::{plain, store};
 use crate::frame::{Frame, Outcome, Step};
@@ -28,8 +28,7 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
         Op::Choose { arms, state, edge } => return choose(frame, host, *arms, *state, *edge),
         Op::Decide { arms, state, edge } => return decide(frame, host, *arms, *state, *edge),
         Op::Invoke { arg, dst, effect, pc } => return invoke(frame, host, *arg, *dst, *effect, *pc),
-        Op::Acquire { dst, layer, pc } => return acquire(frame, *dst, *layer, *pc),
-        Op::Release { evidence, layer, pc } => return release(frame, host, *evidence, *layer, *pc),
+        Op::Acquire { .. } | Op::Release { .. } => return guard(frame, host, op),
         Op::Set { dst, constant, pc } => {
             let constant = &image.constants[*constant as usize];
             let (tag, word) = plain(constant).unwrap_or_else(|| store(frame.ext, constant.clone()));

@@ -18,6 +18,8 @@ const WAVE: usize = 4_096;
 
 /// Prints the table: with peers as long as there are at most `beside` live, alone up to `most`.
 pub(crate) fn run(rounds: usize, beside: usize, most: usize) -> Result<()> {
+    // First, while what is resident is only its own.
+    singles(1_000_000)?;
     let [alone, together] = yardsticks();
     println!("a compression: {alone:.0} ns alone, {together:.1} ns each of sixteen");
     for (live, goal) in BESIDE.into_iter().zip(GOALS) {
@@ -41,7 +43,6 @@ pub(crate) fn run(rounds: usize, beside: usize, most: usize) -> Result<()> {
         }
     }
     growth(rounds, most)?;
-    singles(1_000_000)?;
     predecessor::run(100_000)
 }
 
@@ -54,8 +55,8 @@ fn nanos(time: Duration, mut work: impl FnMut()) -> f64 {
     let start = clock();
     let mut calls = 0u32;
     while clock() - start < time {
-        (0..100).for_each(|_| work());
-        calls += 100;
+        (0..1_000).for_each(|_| work());
+        calls += 1_000;
     }
     (clock() - start).as_nanos() as f64 / f64::from(calls)
 }

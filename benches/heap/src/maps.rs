@@ -6,6 +6,9 @@ use crate::motet::Motet;
 use crate::peers::{Jmt, Monotree, Sparse};
 use crate::{Random, clock};
 
+/// Updates in a round at least.
+const LEAST: usize = 65_536;
+
 /// A key or a value.
 pub(crate) type Digest = [u8; 32];
 
@@ -50,23 +53,32 @@ pub(crate) fn measure(
     let mut made = alive.len();
     let mut choose = Random(2);
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); maps.len()];
+    // The clock of a thread moves in ticks of milliseconds, so a round has many waves where they are short.
+    let waves = LEAST.div_ceil(wave);
     for _ in 0..rounds {
-        let begun = entries(wave / 2);
-        let ended: Vec<usize> = (0..wave / 2).map(|_| alive.swap_remove(choose.below(alive.len()))).collect();
-        alive.extend(made..made + begun.len());
-        made += begun.len();
+        let mut round = Vec::with_capacity(waves);
+        for _ in 0..waves {
+            let begun = entries(wave / 2);
+            let ended: Vec<usize> = (0..wave / 2).map(|_| alive.swap_remove(choose.below(alive.len()))).collect();
+            alive.extend(made..made + begun.len());
+            made += begun.len();
+            round.push((begun, ended));
+        }
         for (map, times) in maps.iter_mut().zip(&mut times) {
             let start = clock();
-            map.wave(&begun, &ended)?;
+            for (begun, ended) in &round {
+                map.wave(begun, ended)?;
+            }
             times.push(clock() - start);
         }
     }
+    let updates = waves * (wave / 2 * 2);
     let median = |times: &mut Vec<Duration>| {
         times.sort_unstable();
-        times.get(times.len() / 2).copied().unwrap_or_default().as_nanos() as f64 / wave as f64
+        times.get(times.len() / 2).copied().unwrap_or_default().as_nanos() as f64 / updates as f64
     };
     let medians = maps.iter().zip(&mut times).map(|(map, times)| (map.name(), median(times))).collect();
-    Ok((medians, (rounds * (wave / 2 * 2)) as f64))
+    Ok((medians, (rounds * updates) as f64))
 }
 
 /// Runs everybody and prints the table.

@@ -2,6 +2,8 @@
 //! after every hundred and at the end. Its documented way copies the whole heap for every operation; it also has calls
 //! that change in place.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use motet_heap::{Heap, IdSource, Resource, v1};
 use telltale_runtime::heap as theirs;
@@ -11,14 +13,21 @@ use crate::clock;
 /// Operations between two commitments.
 const WAVE: usize = 100;
 
+/// What is timed takes at least so long.
+const LEAST: Duration = Duration::from_millis(50);
+
 /// Above this, copying everything every time takes minutes.
 const MOST_COPIED: usize = 10_000;
 
 /// Nanoseconds per operation.
-fn time(operations: usize, work: impl FnOnce() -> Result<()>) -> Result<f64> {
-    let start = clock();
-    work()?;
-    Ok((clock() - start).as_nanos() as f64 / operations as f64)
+fn time(operations: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    // The clock of a thread moves in ticks of milliseconds: short work is repeated.
+    let (start, mut times) = (clock(), 0u32);
+    while clock() - start < LEAST {
+        work()?;
+        times += 1;
+    }
+    Ok((clock() - start).as_nanos() as f64 / operations as f64 / f64::from(times))
 }
 
 fn their_session(at: usize) -> theirs::Resource {
