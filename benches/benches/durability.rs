@@ -53,12 +53,12 @@ fn run(folder: &Path) {
     for round in 0..ROUNDS {
         let mut memory = GuestRuntime::new(config(), Schedule::throughput()).expect("it makes sense");
         let id = memory.load(Arc::clone(&image)).expect("the image is small");
-        (0..SESSIONS).for_each(|_| drop(memory.open(id).expect("there is room")));
+        (0..SESSIONS).for_each(|_| _ = memory.open(id).expect("there is room"));
         memory.limit_steps(STEPS);
         let mut disk = durable(folder, &image, SESSIONS, DurableOptions::default());
         disk.limit_steps(STEPS);
-        let without = |memory: &mut GuestRuntime| seconds(|| drop(memory.run(&NoHost).expect("nothing is refused")));
-        let with = |disk: &mut DurableGuestRuntime| seconds(|| drop(disk.run(&NoHost).expect("nothing is refused")));
+        let without = |memory: &mut GuestRuntime| seconds(|| _ = memory.run(&NoHost).expect("nothing is refused"));
+        let with = |disk: &mut DurableGuestRuntime| seconds(|| _ = disk.run(&NoHost).expect("nothing is refused"));
         let (one, two) = match round % 2 {
             0 => (without(&mut memory), with(&mut disk)),
             _ => {
@@ -132,7 +132,7 @@ fn resume() {
         for _ in 0..10_001 {
             let mut parked = Vec::new();
             parks.push(seconds(|| parked = runtime.park(session).expect("it waits")) * 1e6);
-            resumes.push(seconds(|| drop(runtime.resume(&parked).expect("it was parked"))) * 1e6);
+            resumes.push(seconds(|| _ = runtime.resume(&parked).expect("it was parked")) * 1e6);
         }
         let steps = runtime.machine().tally().steps;
         println!(
@@ -148,9 +148,9 @@ fn resume() {
 fn stall(folder: &Path) {
     let image = Arc::new(image(PING_PONG));
     let mut run = durable(folder, &image, 100_000, DurableOptions::default());
-    let turn = |run: &mut DurableGuestRuntime| seconds(|| drop(run.turn(&NoHost).expect("nothing is refused"))) * 1e3;
+    let turn = |run: &mut DurableGuestRuntime| seconds(|| _ = run.turn(&NoHost).expect("nothing is refused")) * 1e3;
     // Everything has been at work once.
-    (0..40).for_each(|_| drop(turn(&mut run)));
+    (0..40).for_each(|_| _ = turn(&mut run));
     let (mut begins, mut worst, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let without = median((0..40).map(|_| turn(&mut run)).collect());

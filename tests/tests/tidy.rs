@@ -15,6 +15,6 @@ fn the_instruction_page_is_fresh() {
 fn handlers_around_handlers_forward_everything() {
     let (wrappers, broken) = xtask::wrappers::check(&xtask::top()).unwrap();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
-    // `&H`, `Arc<H>`, the one that contains panics, and the tests' own.
+    // `&H`, `Arc<H>`, and the tests' own.
     assert!(wrappers >= 5, "only {wrappers} were looked at");
 }

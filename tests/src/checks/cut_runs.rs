@@ -43,7 +43,7 @@ impl Story {
         let (wave, fuel, chunk) = SCHEDULES[(seed % 3) as usize];
         let mut case = Case::new(seed, wave, fuel, chunk)?;
         // A few wide ones, whose tapes are longer than a record may be, and a few long ones.
-        let wide = seed % 100 == 5;
+        let wide = seed % 100 == 25;
         case.sessions *= if wide { 20 } else { 1 };
         let steps = if wide || seed.is_multiple_of(200) { 1_200 } else { steps };
         // Segments into which the image just fits, so that long tapes are written in pieces.
