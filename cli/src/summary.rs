@@ -87,7 +87,7 @@ impl<'a> Summary<'a> {
 
     /// The summary as JSON.
     pub(crate) fn json(&self) -> Json {
-        let Tally { opened, closed, faulted, steps, messages, dropped, waves, bursts } = self.tally;
+        let Tally { opened, closed, faulted, cancelled, steps, messages, dropped, waves, bursts } = self.tally;
         let mut json = json!({
             "status": self.status_name(),
             "protocol": self.image.parts().name,
@@ -95,6 +95,7 @@ impl<'a> Summary<'a> {
             "sessions": opened,
             "closed": closed,
             "faulted": faulted,
+            "cancelled": cancelled,
             "steps": steps,
             "messages": messages,
             "dropped": dropped,

@@ -254,7 +254,7 @@ fn run_json() {
         &["run", "examples/ping_pong.tell", "--json"],
         expect![[r#"
             exit 0
-            {"bursts":1,"closed":1,"contention":{"cross_lane_transfer_count":0,"handoff_applied_count":0,"lock_contention_events":0,"max_ready_queue_depth":1,"max_wave_width":1,"mutex_lock_contention_events":0,"parks":0,"planner_conflict_events":0,"ready_depth":0,"shared_chunks":0,"steals":0,"wakes":0},"dropped":0,"faulted":0,"faults":[],"image_digest":"DIGEST","messages":2,"protocol":"PingPong","sessions":1,"state_root":"DIGEST","status":"completed","steps":N,"threads":1,"trace_digest":"DIGEST","wall_s":N,"waves":1}
+            {"bursts":1,"cancelled":0,"closed":1,"contention":{"cross_lane_transfer_count":0,"handoff_applied_count":0,"lock_contention_events":0,"max_ready_queue_depth":1,"max_wave_width":1,"mutex_lock_contention_events":0,"parks":0,"planner_conflict_events":0,"ready_depth":0,"shared_chunks":0,"steals":0,"wakes":0},"dropped":0,"faulted":0,"faults":[],"image_digest":"DIGEST","messages":2,"protocol":"PingPong","sessions":1,"state_root":"DIGEST","status":"completed","steps":N,"threads":1,"trace_digest":"DIGEST","wall_s":N,"waves":1}
         "#]],
     );
     let summary = json(&["run", "examples/three_buyer.tell", "--sessions", "1000"]);

@@ -94,8 +94,12 @@ impl ProtocolMachine {
                     }
                     BurstEnd::Waiting => (slot.session, slot.place) = (island.session, Place::Waiting),
                     BurstEnd::Ended(terminal) => {
+                        let mut island = island;
                         slot.place = Place::Free;
                         self.free.push(island.slot);
+                        if let Some(ownership) = island.session.take_ownership() {
+                            self.ended_while_owned(island.session.id(), ownership);
+                        }
                         self.end(island.session.id(), terminal);
                     }
                 }
@@ -151,9 +155,10 @@ impl ProtocolMachine {
         assert!(broken.is_none(), "sessions touch their own resources only: {broken:?}");
     }
 
-    fn end(&mut self, session: SessionId, terminal: Terminal) {
+    pub(crate) fn end(&mut self, session: SessionId, terminal: Terminal) {
         match terminal {
             Terminal::Faulted if !planted(Planted::CommitFaultUncounted) => self.tally.faulted += 1,
+            Terminal::Cancelled | Terminal::Aborted => self.tally.cancelled += 1,
             _ => self.tally.closed += 1,
         }
         self.index.set(session.0, GONE);

@@ -2,6 +2,7 @@
 
 use crate::outcome::EffectOutcome;
 use crate::speculation::Speculation;
+use crate::ownership::SessionOwnership;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -69,6 +70,8 @@ pub(crate) struct Ext {
     pub(crate) answers: Vec<(CoroutineId, EffectOutcome)>,
     /// What the session may take back.
     pub(crate) speculation: Option<Box<Speculation>>,
+    /// Who owns the session, when anybody ever has.
+    pub(crate) ownership: Option<Box<SessionOwnership>>,
 }
 
 impl Ext {
@@ -76,7 +79,8 @@ impl Ext {
     pub(crate) fn bytes(&self) -> usize {
         let spilled: usize = self.overflow.iter().map(|(_, queue)| 40 + 16 * queue.capacity()).sum();
         let speculation = self.speculation.as_ref().map_or(0, |speculation| speculation.bytes());
-        size_of::<Self>() + self.owned.bytes() + spilled + speculation
+        let ownership = self.ownership.as_ref().map_or(0, |ownership| ownership.bytes());
+        size_of::<Self>() + self.owned.bytes() + spilled + speculation + ownership
     }
 
     pub(crate) fn overflow(&mut self, edge: EdgeId) -> &mut VecDeque<(u64, u64)> {

@@ -25,6 +25,7 @@ mod machine;
 mod op;
 mod outbox;
 mod outcome;
+mod ownership;
 mod park;
 mod proof;
 mod reply;
@@ -56,6 +57,10 @@ pub use image::CodeImage;
 pub use machine::{ImageId, LaneSelection, OpenError, ProtocolMachine, Tally};
 pub use outbox::{Ask, FaultReport, Wanted};
 pub use outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
+pub use ownership::{
+    AuditTrail, HostBindings, MAX_OPERATION_BYTES, OwnershipMoment, OwnershipOperation, OwnershipOutcome,
+    OwnershipRefusal, SessionHostMutation, SessionOwnership,
+};
 pub use park::ParkError;
 pub use proof::{ProofError, ProveError, SessionProof};
 pub use reply::{Aside, Reply, Respondent};

@@ -22,6 +22,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::Heap;
+use motet_semantic::AuthorityAuditRecord;
 use motet_types::{CoroutineId, Digest, Event, EventKind, SessionId, Tick};
 
 /// A loaded image's place in its machine.
@@ -86,6 +87,8 @@ pub struct Tally {
     pub closed: u64,
     /// Sessions that a fault ended.
     pub faulted: u64,
+    /// Sessions that were cancelled.
+    pub cancelled: u64,
     /// Instructions executed, failed attempts to send or receive included.
     pub steps: u64,
     /// Messages received.
@@ -136,6 +139,8 @@ pub struct ProtocolMachine {
     pub(crate) trace: Trace,
     pub(crate) pending: BTreeMap<EffectCoordinate, Ask>,
     pub(crate) spare: Spare,
+    /// Audit records that nobody has taken yet.
+    pub(crate) audit: Vec<AuthorityAuditRecord>,
 }
 
 pub(crate) const GONE: u32 = u32::MAX;
@@ -162,6 +167,7 @@ impl ProtocolMachine {
             boundary: Boundary::default(),
             pending: BTreeMap::new(),
             spare: Spare::default(),
+            audit: Vec::new(),
         })
     }
 

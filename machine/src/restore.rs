@@ -146,7 +146,7 @@ impl ProtocolMachine {
             before = Some(id);
             restore.session(id)?;
         }
-        let ended = counters.closed.saturating_add(counters.faulted);
+        let ended = counters.closed.saturating_add(counters.faulted).saturating_add(counters.cancelled);
         if count.checked_add(ended) != Some(counters.opened) || count > u64::from(restore.machine.config.max_sessions) {
             return Err(restore.content("there are other sessions than the counters say"));
         }
@@ -214,9 +214,9 @@ impl<'b> Restore<'_, 'b> {
 
     fn counters(&mut self) -> Result<(Counters, Digest), RestoreError> {
         let counters = self.need(Counters::decode)?;
-        let Counters { opened, closed, faulted, steps, messages, dropped, tick } = counters;
+        let Counters { opened, closed, faulted, cancelled, steps, messages, dropped, tick } = counters;
         let (waves, bursts) = (self.need(Reader::u64)?, self.need(Reader::u64)?);
-        self.machine.tally = Tally { opened, closed, faulted, steps, messages, dropped, waves, bursts };
+        self.machine.tally = Tally { opened, closed, faulted, cancelled, steps, messages, dropped, waves, bursts };
         self.machine.tick.0 = tick;
         let boundary = Boundary { wave: self.need(Reader::u64)?, state: self.digest()? };
         if boundary.wave > waves {

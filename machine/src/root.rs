@@ -18,6 +18,7 @@ pub(crate) struct Counters {
     pub(crate) opened: u64,
     pub(crate) closed: u64,
     pub(crate) faulted: u64,
+    pub(crate) cancelled: u64,
     pub(crate) steps: u64,
     pub(crate) messages: u64,
     pub(crate) dropped: u64,
@@ -25,13 +26,15 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
     /// How many bytes they take.
     pub(crate) const BYTES: usize = Self::COUNT * 8;
 
     pub(crate) fn encode(&self, into: &mut impl Digester) {
-        let Self { opened, closed, faulted, steps, messages, dropped, tick } = *self;
-        [opened, closed, faulted, steps, messages, dropped, tick].into_iter().for_each(|count| into.u64(count));
+        let Self { opened, closed, faulted, cancelled, steps, messages, dropped, tick } = *self;
+        [opened, closed, faulted, cancelled, steps, messages, dropped, tick]
+            .into_iter()
+            .for_each(|count| into.u64(count));
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Option<Self> {
@@ -39,6 +42,7 @@ impl Counters {
             opened: from.u64()?,
             closed: from.u64()?,
             faulted: from.u64()?,
+            cancelled: from.u64()?,
             steps: from.u64()?,
             messages: from.u64()?,
             dropped: from.u64()?,
@@ -49,7 +53,7 @@ impl Counters {
     /// The root over these counters, a state tree with this top, and a heap with this root.
     pub(crate) fn root(&self, top: &[u8; 32], heap: &[u8; 32]) -> Digest {
         let mut bytes = Vec::with_capacity(16 + Self::BYTES + 64);
-        bytes.bytes(b"motet.state.3\0\0\0");
+        bytes.bytes(b"motet.state.4\0\0\0");
         self.encode(&mut bytes);
         bytes.bytes(top);
         if !planted(Planted::RootSkipsHeap) {
@@ -124,6 +128,7 @@ impl ProtocolMachine {
             opened: tally.opened,
             closed: tally.closed,
             faulted: tally.faulted,
+            cancelled: tally.cancelled,
             steps: tally.steps,
             messages: tally.messages,
             dropped: tally.dropped,

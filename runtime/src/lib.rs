@@ -12,6 +12,7 @@ mod diff;
 mod durable;
 mod envelope;
 mod executor;
+mod owned;
 mod planner;
 mod prove;
 mod record;
@@ -37,6 +38,7 @@ pub use envelope::{
     SchedulerPermutationClass, WaveWidthBound, envelope_diff,
 };
 pub use executor::{Executor, ExecutorMetrics, Inline, Observed, Seeded};
+pub use owned::{OwnedSession, OwnershipDoor};
 pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
 pub use replay::{Divergence, ReplayError, Replayed, replay};
 pub use rounds::{GuestRuntime, Runtime, ThreadedGuestRuntime};

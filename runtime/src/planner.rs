@@ -30,6 +30,13 @@ impl Planner {
         self.queue.push_back(Entry { pick, since });
     }
 
+    /// A session has ended that nobody took out of the queue.
+    pub(crate) fn forget(&mut self, session: SessionId) {
+        if !planted(Planted::OwnershipStaysPlanned) {
+            self.queue.retain(|entry| entry.pick.footprint != session);
+        }
+    }
+
     /// Takes back a buffer of picks.
     pub(crate) fn recycle(&mut self, picks: Vec<Pick>) {
         self.spare.push(picks);

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// What every record starts with.
 pub const RECORD_MAGIC: [u8; 8] = *b"MOTETTRC";
 /// The version this build writes and reads.
-pub const RECORD_VERSION: u32 = 3;
+pub const RECORD_VERSION: u32 = 4;
 
 const HEADER: u8 = 1;
 const IMAGE: u8 = 2;
@@ -339,8 +339,10 @@ pub(crate) fn decode_schedule(from: &mut Reader<'_>) -> Option<Schedule> {
 }
 
 fn encode_tally(into: &mut Vec<u8>, tally: &Tally) {
-    let Tally { opened, closed, faulted, steps, messages, dropped, waves, bursts } = *tally;
-    [opened, closed, faulted, steps, messages, dropped, waves, bursts].into_iter().for_each(|count| into.u64(count));
+    let Tally { opened, closed, faulted, cancelled, steps, messages, dropped, waves, bursts } = *tally;
+    [opened, closed, faulted, cancelled, steps, messages, dropped, waves, bursts]
+        .into_iter()
+        .for_each(|count| into.u64(count));
 }
 
 fn decode_end(payload: &[u8]) -> Option<RecordEnd> {
@@ -351,6 +353,7 @@ fn decode_end(payload: &[u8]) -> Option<RecordEnd> {
         opened: from.u64()?,
         closed: from.u64()?,
         faulted: from.u64()?,
+        cancelled: from.u64()?,
         steps: from.u64()?,
         messages: from.u64()?,
         dropped: from.u64()?,

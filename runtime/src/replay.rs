@@ -257,6 +257,7 @@ pub(crate) fn give(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], input:
             Ok(())
         }
         Input::Answer { at, outcome } => runtime.answer(at, outcome),
+        Input::Own { session, operation, refused } => runtime.own_again(session, operation, refused),
         Input::Effect(_) => Ok(()),
     }
 }

@@ -162,7 +162,7 @@ impl<E> Runtime<E> {
     }
 
     /// Whether no wave has been lost.
-    fn sound(&self) -> Result<(), RuntimeError> {
+    pub(crate) fn sound(&self) -> Result<(), RuntimeError> {
         self.poisoned.map_or(Ok(()), |lost| Err(RuntimeError::Poisoned(lost)))
     }
 
@@ -172,7 +172,7 @@ impl<E> Runtime<E> {
         self.record(|| Input::Limit { steps: limit });
     }
 
-    fn record(&mut self, input: impl FnOnce() -> Input) {
+    pub(crate) fn record(&mut self, input: impl FnOnce() -> Input) {
         if let Some(tape) = &mut self.tape {
             tape.input(self.machine.planner_step(), &input());
         }

@@ -2,8 +2,9 @@
 
 use crate::schedule::ScheduleError;
 use crate::threads::WorkersError;
-use motet_machine::{AnswerError, ConfigError, EffectId, LostChunk, OpenError};
-use motet_types::LayerId;
+use motet_machine::{AnswerError, ConfigError, EffectId, LostChunk, OpenError, OwnershipRefusal};
+use motet_semantic::OwnershipError;
+use motet_types::{LayerId, SessionId};
 
 /// Why a runtime could not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,19 @@ pub enum RuntimeError {
     /// An answer was refused.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    /// An operation on a session's ownership was refused.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipRefusal),
+    /// A recorded operation on a session's ownership came out differently.
+    #[error("{session}: {}, where the record has: {}", came_out(.found), came_out(.recorded))]
+    OwnershipDiffers {
+        /// The session.
+        session: SessionId,
+        /// The refusal on record; none where the operation was taken.
+        recorded: Option<OwnershipError>,
+        /// The refusal now.
+        found: Option<OwnershipError>,
+    },
     /// An answer to an effect that the host never took on, or has answered.
     #[error("no effect {} waits for the host's answer", .0.0)]
     UnknownEffect(EffectId),
@@ -63,6 +77,11 @@ pub enum RuntimeError {
     /// An executor lost part of a wave. The runtime cannot go on: the sessions in it are gone.
     #[error("the runtime is poisoned: {0}")]
     Poisoned(#[from] LostChunk),
+}
+
+/// What became of an operation, in words.
+fn came_out(refused: &Option<OwnershipError>) -> String {
+    refused.map_or_else(|| "the operation is taken".into(), |error| error.to_string())
 }
 
 /// Where a run stands.

@@ -1,7 +1,8 @@
 //! The tape: a run's inputs, in order, each with the planner step at which it was there.
 
-use motet_machine::{CodeImage, EffectCoordinate, EffectOutcome, ImageId, RecordedEffect};
-use motet_types::{Digester, EffectKind, Planted, Reader, planted};
+use motet_machine::{CodeImage, EffectCoordinate, EffectOutcome, ImageId, OwnershipOperation, RecordedEffect};
+use motet_semantic::OwnershipError;
+use motet_types::{Digester, EffectKind, Planted, Reader, SessionId, planted};
 use std::sync::Arc;
 
 /// One input.
@@ -24,6 +25,15 @@ pub enum Input {
         /// How.
         outcome: EffectOutcome,
     },
+    /// An operation on a session's ownership came in.
+    Own {
+        /// The session.
+        session: SessionId,
+        /// The operation.
+        operation: OwnershipOperation,
+        /// The rule that refused it; none when it was taken.
+        refused: Option<OwnershipError>,
+    },
     /// An effect was answered inside a burst.
     Effect(RecordedEffect),
 }
@@ -32,6 +42,26 @@ const OPEN: u8 = 1;
 const LIMIT: u8 = 2;
 const ANSWER: u8 = 3;
 const EFFECTS: u8 = 4;
+const OWN: u8 = 5;
+
+/// The code of a refusal that no row of the table makes.
+const EXHAUSTED: u8 = u8::MAX;
+
+/// What became of an operation: 0 for taken, otherwise the refusal's position plus one.
+fn encode_refusal(refused: Option<OwnershipError>) -> u8 {
+    refused.map_or(0, |error| {
+        let at = OwnershipError::ALL.iter().position(|one| *one == error);
+        at.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(EXHAUSTED)
+    })
+}
+
+fn decode_refusal(code: u8) -> Option<Option<OwnershipError>> {
+    match code {
+        0 => Some(None),
+        EXHAUSTED => Some(Some(OwnershipError::Exhausted)),
+        code => OwnershipError::ALL.get(usize::from(code) - 1).map(|error| Some(*error)),
+    }
+}
 
 /// The inputs of a run.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +97,14 @@ impl Tape {
                 into.u64(step);
                 let (kind, outcome) = (EffectKind::InvokeStep, outcome.clone());
                 RecordedEffect { coordinate: *at, kind, subject: 0, outcome }.encode(into);
+            }
+            Input::Own { .. } if planted(Planted::TapeForgetsOwnership) => {}
+            Input::Own { session, operation, refused } => {
+                into.u8(OWN);
+                into.u64(step);
+                into.u64(session.0);
+                into.u8(encode_refusal(*refused));
+                operation.encode(into);
             }
             Input::Effect(effect) => {
                 let mut one = Vec::new();
@@ -129,6 +167,10 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
         ANSWER => {
             let effect = RecordedEffect::decode(reader)?;
             inputs.push((step, Input::Answer { at: effect.coordinate, outcome: effect.outcome }));
+        }
+        OWN => {
+            let (session, refused) = (SessionId(reader.u64()?), decode_refusal(reader.u8()?)?);
+            inputs.push((step, Input::Own { session, operation: OwnershipOperation::decode(reader)?, refused }));
         }
         EFFECTS => {
             let len = usize::try_from(reader.u64()?).ok()?;

@@ -138,7 +138,10 @@ pub fn verify_waves(record: &RunRecord) -> Result<WaveSummary, WaveError> {
         match burst.lag {
             Some(lag) => check.pick(&burst, lag)?,
             None => {
-                check.states.entry(burst.session).or_insert(State::Ready);
+                let state = check.states.entry(burst.session).or_insert(State::Ready);
+                if let BurstEnd::Ended(_) = burst.end {
+                    *state = State::Ended;
+                }
             }
         }
     }

@@ -35,7 +35,7 @@ pub use objects::{
     Region, SemanticHandoff, TimeoutWitness, TransformationObligation,
 };
 #[cfg(feature = "planted")]
-pub use planted::{FAULTS, PLANTED};
+pub use planted::{FAULTS, PLANTED, skip_need};
 pub use rules::{
     AGREEMENT, ARTIFACT, Agreement, AgreementEnd, AgreementError, AgreementEscalation, AgreementEvent, AgreementLevel,
     Artifact, ArtifactError, ArtifactEvent, ArtifactPhase, AuthorityArtifactKind, AuthorityAuditEvent,

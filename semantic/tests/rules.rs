@@ -63,9 +63,9 @@ fn ownership_events() -> Vec<OwnershipEvent> {
         all.extend([Claim { owner: a }, CommitTransfer { receipt: a }, RollBackTransfer { receipt: a }]);
         all.extend([AbandonTransfer { receipt: a }, FailCommit { receipt: a }, OwnerDied { owner: a }]);
         for b in 0..3 {
-            all.push(Release { owner: a, generation: b });
-            all.extend((0..3).map(|heir| BeginTransfer { owner: a, generation: b, heir }));
             for within in [false, true] {
+                all.push(Release { owner: a, generation: b, whole: within });
+                all.extend((0..3).map(|heir| BeginTransfer { owner: a, generation: b, heir, whole: within }));
                 all.push(Attenuate { owner: a, generation: b, within });
                 all.push(Exercise { owner: a, generation: b, within });
             }
@@ -104,16 +104,21 @@ fn ownership_oracle(s: Ownership, event: OwnershipEvent) -> Result<Ownership, Ow
         OwnershipEvent::Claim { .. } if s.phase != Unclaimed => Err(E::AlreadyClaimed),
         OwnershipEvent::Claim { owner: 0 } => Err(E::InvalidWitness),
         OwnershipEvent::Claim { owner } => Ok(Ownership { phase: Claimed, owner, next_claim: s.next_claim + 1, ..s }),
-        OwnershipEvent::Release { owner, generation } => {
+        OwnershipEvent::Release { owner, generation, whole } => {
             in_force(owner, generation)?;
             at_rest()?;
+            if !whole {
+                return Err(E::ScopeViolation);
+            }
             Ok(Ownership { phase: Unclaimed, owner: 0, generation: s.generation + 1, ..s })
         }
-        OwnershipEvent::BeginTransfer { owner, generation, heir } => {
+        OwnershipEvent::BeginTransfer { owner, generation, heir, whole } => {
             in_force(owner, generation)?;
             at_rest()?;
-            if heir == 0 {
-                return Err(E::InvalidWitness);
+            match (heir, whole) {
+                (0, _) => return Err(E::InvalidWitness),
+                (_, false) => return Err(E::ScopeViolation),
+                _ => {}
             }
             let (receipt, next_claim) = (s.next_claim, s.next_claim + 1);
             Ok(Ownership { phase: Transferring, heir, receipt, next_claim, ..s })

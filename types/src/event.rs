@@ -43,7 +43,8 @@ kinds! {
     Opened = 5 "opened";
     /// A session was closed by an instruction.
     Closed = 6 "closed";
-    /// A session ended; `detail` is a [`Terminal`].
+    /// A session ended; `detail` is a [`Terminal`]. Where its ownership ended it, `label` is the reason's number plus one:
+    /// 1 the owner died, 2 a transfer was abandoned, 3 a transfer could not be committed.
     SessionTerminal = 7 "session_terminal";
     /// A session's epoch went up.
     EpochAdvanced = 8 "epoch_advanced";
@@ -71,11 +72,11 @@ kinds! {
     Faulted = 19 "faulted";
     /// The failure branch of a coroutine was entered; `detail` as for `Faulted`.
     FailureBranchEntered = 20 "failure_branch_entered";
-    /// A timeout was issued.
+    /// A timeout was issued for the coroutine's site; `edge` and `label` are the low and high halves of the witness's id.
     TimeoutIssued = 21 "timeout_issued";
-    /// A cancellation was asked for.
+    /// A cancellation was asked for; the witness's id as in `TimeoutIssued`.
     CancellationRequested = 22 "cancellation_requested";
-    /// Something was cancelled.
+    /// The session was cancelled; the witness's id as in `TimeoutIssued`.
     Cancelled = 23 "cancelled";
     /// An output condition was checked.
     OutputConditionChecked = 24 "output_condition_checked";

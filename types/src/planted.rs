@@ -226,6 +226,58 @@ faults! {
     DurableAgreesToAnything = "durable.agrees_to_anything",
     /// Checkpoints do not keep agreement records.
     DurableForgetsAgreements = "durable.forgets_agreements",
+    /// A refused artifact is not on record.
+    OwnershipHidesRejected = "ownership.hides_rejected",
+    /// Any owner passes for the one in force.
+    OwnershipAnyOwner = "ownership.any_owner",
+    /// A capability of an earlier generation passes for the one in force.
+    OwnershipAnyGeneration = "ownership.any_generation",
+    /// A capability of another session passes for one of this.
+    OwnershipAnySession = "ownership.any_session",
+    /// A capability of a scope that was never given passes.
+    OwnershipAnyScope = "ownership.any_scope",
+    /// A narrow capability releases and transfers the whole.
+    OwnershipNarrowMoves = "ownership.narrow_moves",
+    /// A capability is attenuated to something wider.
+    OwnershipWidens = "ownership.widens",
+    /// A mutation reaches further than its capability.
+    OwnershipReachesFurther = "ownership.reaches_further",
+    /// A receipt is known by its number alone.
+    OwnershipAnyReceipt = "ownership.any_receipt",
+    /// A witness is known by its number alone.
+    OwnershipAnyWitness = "ownership.any_witness",
+    /// A readiness witness stays in force when it is used.
+    OwnershipWitnessTwice = "ownership.witness_twice",
+    /// Capabilities stay in force when their owner goes.
+    OwnershipKeepsCapabilities = "ownership.keeps_capabilities",
+    /// Witnesses stay in force when their owner goes.
+    OwnershipKeepsWitnesses = "ownership.keeps_witnesses",
+    /// A capability that is in force is issued again.
+    OwnershipIssuesTwice = "ownership.issues_twice",
+    /// Timeouts never expire.
+    OwnershipTimeoutsStay = "ownership.timeouts_stay",
+    /// Ownership goes on when it has ended.
+    OwnershipOutlivesItsEnd = "ownership.outlives_its_end",
+    /// A session goes on when its ownership has ended.
+    OwnershipEndsNothing = "ownership.ends_nothing",
+    /// A session that ends takes its owner's capabilities with it and says nothing.
+    OwnershipEndsSilently = "ownership.ends_silently",
+    /// A cancellation is requested after it was done.
+    OwnershipCancelsBackwards = "ownership.cancels_backwards",
+    /// A session whose ownership has changed keeps its leaf in the state tree.
+    OwnershipRootForgets = "ownership.root_forgets",
+    /// A snapshot copies a session after its ownership has changed.
+    OwnershipCopiesLate = "ownership.copies_late",
+    /// A session is restored with ownership that is none of its own.
+    OwnershipRestoresAnything = "ownership.restores_anything",
+    /// The planner keeps a session whose ownership has ended.
+    OwnershipStaysPlanned = "ownership.stays_planned",
+    /// The tape forgets what became of a session's ownership.
+    TapeForgetsOwnership = "tape.forgets_ownership",
+    /// The tape forgets what was refused.
+    TapeForgetsRefusals = "tape.forgets_refusals",
+    /// Replay does not compare refusals.
+    ReplayTrustsRefusals = "replay.trusts_refusals",
     /// The record's reader does not check frames.
     RecordUnchecked = "record.unchecked",
     /// A label may stand twice in one communication.

@@ -3,8 +3,10 @@
 //! Reading is strict: exactly the bytes that the encoder writes, and memory in proportion to them.
 
 use crate::outcome::EffectOutcome;
+use crate::ownership::{SessionOwnership, decode_ownership};
 use crate::state::encode as code;
 use crate::tape::{decode_outcome, decode_value};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use motet_types::{CoroutineId, EdgeId, Event, LabelId, Pc, Reader, Reg, SessionId, StateId, Value};
@@ -89,6 +91,8 @@ pub struct SessionState {
     pub edges: Vec<EdgeState>,
     /// What it may take back.
     pub speculation: Option<SpeculationState>,
+    /// Who owns it; none when nobody ever has.
+    pub ownership: Option<Box<SessionOwnership>>,
 }
 
 /// The open speculations of a session.
@@ -175,10 +179,13 @@ impl SessionState {
 }
 
 fn read(from: &mut Reader<'_>) -> Option<SessionState> {
-    let version = from.u8()?;
-    let mut session = (version == code::VERSION || version == code::SPECULATING).then(|| plain(from))??;
-    if version == code::SPECULATING {
+    let more = from.u8()?.checked_sub(code::VERSION).filter(|more| *more <= code::SPECULATES | code::OWNED)?;
+    let mut session = plain(from)?;
+    if more & code::SPECULATES != 0 {
         session.speculation = Some(speculation(from)?);
+    }
+    if more & code::OWNED != 0 {
+        session.ownership = Some(Box::new(decode_ownership(from)?));
     }
     Some(session)
 }
@@ -208,7 +215,7 @@ fn plain(from: &mut Reader<'_>) -> Option<SessionState> {
         let sent = from.u64()?;
         Some(EdgeState { sent, messages: list(from, message)? })
     })?;
-    Some(SessionState { id, current, deferred, coroutines, edges, speculation: None })
+    Some(SessionState { id, current, deferred, coroutines, edges, speculation: None, ownership: None })
 }
 
 fn flag(byte: u8) -> Option<bool> {

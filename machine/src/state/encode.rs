@@ -4,15 +4,16 @@
 //! never enter, so equal sessions have equal bytes. Integers are little-endian.
 //!
 //! ```text
-//! session    u8 version | u64 id | u16 current coroutine | u8 host has deferred a send
+//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned | u64 id | u16 current coroutine | u8 host has deferred a send
 //!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
 //!                                  u16 registers, each a value
 //!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
-//!            in version 2, which only sessions that speculate have:
+//!            of a session that speculates:
 //!            u16 speculating coroutine | u32 withheld events, 8 bytes each
 //!            u16 speculations, outermost first, each: u32 number | u32 events withheld before it
 //!                                  u16 answers used since, each: u16 coroutine | outcome
 //!                                  the session as it was, in version 1
+//!            of a session that was ever owned: its ownership, see `ownership/bytes.rs`
 //! ```
 //!
 //! An effect that waits for its answer is not written down: coroutine, counter and the invoking instruction's
@@ -24,14 +25,17 @@ use crate::image::CodeImage;
 use crate::layout::{
     CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS,
 };
+use crate::ownership::encode_ownership;
 use crate::session::{Gate, Session, Status};
+use crate::speculation::Speculation;
 use crate::tape::encode_outcome;
 use motet_types::{Digest, Digester, Planted, SessionId, planted};
 
 /// The version of the encoding, its first byte.
 pub(crate) const VERSION: u8 = 1;
-/// The same of a session that speculates.
-pub(crate) const SPECULATING: u8 = 2;
+/// What is added to it of a session that speculates, and of one that was ever owned.
+pub(crate) const SPECULATES: u8 = 1;
+pub(crate) const OWNED: u8 = 2;
 
 /// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
 pub(crate) const RUNS: u8 = 0;
@@ -56,9 +60,20 @@ fn value(into: &mut impl Digester, ext: Option<&Ext>, id: SessionId, tag: u8, wo
 pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image: &CodeImage) {
     let ext = session.ext.as_deref();
     let speculation = ext.and_then(|ext| ext.speculation.as_deref());
-    into.u8(if speculation.is_some() { SPECULATING } else { VERSION });
+    let ownership = ext.and_then(|ext| ext.ownership.as_deref());
+    let more = if speculation.is_some() { SPECULATES } else { 0 } + if ownership.is_some() { OWNED } else { 0 };
+    into.u8(VERSION + more);
     encode_words(into, &session.words, ext, image);
-    let Some(speculation) = speculation else { return };
+    if let Some(speculation) = speculation {
+        encode_speculation(into, speculation, image);
+    }
+    if let Some(ownership) = ownership {
+        encode_ownership(into, ownership);
+    }
+}
+
+/// Appends what the session may take back.
+fn encode_speculation(into: &mut impl Digester, speculation: &Speculation, image: &CodeImage) {
     into.u16(speculation.coroutine);
     into.u32((speculation.withheld.len() / 8) as u32);
     into.bytes(&speculation.withheld);

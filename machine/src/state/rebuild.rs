@@ -199,6 +199,8 @@ fn rebuild_plain(
     ensure(state.current.index() < roles, session, "the current coroutine does not exist")?;
     let live = state.coroutines.iter().filter(|coroutine| coroutine.standing != Standing::Halted).count();
     ensure(live > 0, session, "every coroutine has ended, but the session has not")?;
+    let owned = state.ownership.as_ref().is_none_or(|ownership| ownership.fits(id, image));
+    ensure(owned, session, "its ownership names roles or edges that its image does not have, or another session")?;
     let holds = usize::from(buffer.holds());
     for (at, edge) in state.edges.iter().enumerate() {
         let place = StatePlace::Edge(EdgeId(at as u16));
@@ -278,7 +280,9 @@ fn rebuild_plain(
             }
         }
     }
-    Ok((Session { words, ext, image: image_id }, asks))
+    let mut session = Session { words, ext, image: image_id };
+    state.ownership.into_iter().for_each(|ownership| session.put_ownership(ownership));
+    Ok((session, asks))
 }
 
 /// Holds a session against what verification knows of its image: the state of every role's type, the contents of

@@ -39,9 +39,10 @@ use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, Kept, NOTE, PIECE,
 use motet_log::span::{CutHead, OpenSpans, SpanEdge};
 use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
-    CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, ProtocolMachineConfig,
+    CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, OwnershipOperation, OwnershipOutcome,
+    ProtocolMachineConfig,
 };
-use motet_semantic::{ArtifactBytesError, WalError};
+use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, WalError};
 use motet_types::{Digester, Planted, SessionId, planted};
 use spans::Spans;
 use std::collections::BTreeSet;
@@ -225,6 +226,18 @@ impl<E> Durable<E> {
     /// Hands in the answer to an effect that the host had taken on, in this process or an earlier one.
     pub fn complete(&mut self, effect: EffectId, outcome: EffectOutcome) -> Result<(), DurableError> {
         Ok(self.runtime.complete(effect, outcome)?)
+    }
+
+    /// Takes an operation on a session's ownership, as [`Runtime::own`]. It is acknowledged by the next
+    /// [`Durable::sync`]: what was issued before is not to be shown outside.
+    pub fn own(&mut self, session: SessionId, operation: OwnershipOperation) -> Result<OwnershipOutcome, DurableError> {
+        Ok(self.runtime.own(session, operation)?)
+    }
+
+    /// Takes the audit of ownership so far out. What it tells is durable first.
+    pub fn drain_audit(&mut self) -> Result<Vec<AuthorityAuditRecord>, DurableError> {
+        self.sync()?;
+        Ok(self.runtime.drain_audit())
     }
 
     /// One turn, as [`Runtime::turn`]. Effects that may block are asked in it, after the log is synced past everything

@@ -92,12 +92,15 @@ machine! {
             owner: u64,
             /// Its generation.
             generation: u64,
+            /// Whether the capability covers all that was claimed.
+            whole: bool,
         }
         needs [
             LIVE => Terminal,
             Differ(PHASE, UNCLAIMED) => Unclaimed,
             All(&[Equal(OWNER, Given(0)), Equal(GENERATION, Given(1))]) => StaleCapability,
             Equal(PHASE, CLAIMED) => TransferPending,
+            Equal(Given(2), ONE) => ScopeViolation,
         ]
         sets [PHASE = UNCLAIMED, OWNER = ZERO, GENERATION = Plus(&GENERATION, &ONE)],
 
@@ -109,6 +112,8 @@ machine! {
             generation: u64,
             /// To whom.
             heir: u64,
+            /// Whether the capability covers all that was claimed.
+            whole: bool,
         }
         needs [
             LIVE => Terminal,
@@ -116,6 +121,7 @@ machine! {
             All(&[Equal(OWNER, Given(0)), Equal(GENERATION, Given(1))]) => StaleCapability,
             Equal(PHASE, CLAIMED) => TransferPending,
             Differ(Given(2), ZERO) => InvalidWitness,
+            Equal(Given(3), ONE) => ScopeViolation,
         ]
         sets [
             PHASE = TRANSFERRING,

@@ -1,7 +1,7 @@
 //! Executing a table.
 
 use super::{Formula, Machine, Term};
-use crate::planted::planted;
+use crate::planted::{planted, skipped};
 
 /// Why an event was not taken. The state is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +63,11 @@ impl Machine {
     /// The first need that does not hold, a field that would leave its range, or an event that the machine does not
     /// have.
     pub fn apply(&self, before: &[u64], event: usize, given: &[u64], after: &mut [u64]) -> Result<(), Refused> {
-        let event = self.events.get(event).ok_or(Refused::NoEvent)?;
+        let (row, event) = (event, self.events.get(event).ok_or(Refused::NoEvent)?);
         let scope = Scope { before, given, after: &[] };
         let needs = event.needs.len() - usize::from(planted("table-skips-last-need") && !event.needs.is_empty());
-        for need in &event.needs[..needs] {
-            if !scope.holds(&need.holds) {
+        for (at, need) in event.needs[..needs].iter().enumerate() {
+            if !scope.holds(&need.holds) && !skipped(self, row, at) {
                 return Err(Refused::Need(need.refusal));
             }
         }
