@@ -28,7 +28,7 @@ impl ProtocolMachine {
     /// Asks the host about an effect that may block. The caller acts on the outcome: an answer goes to
     /// [`ProtocolMachine::answer`]. A guard of a layer that the configuration does not have is refused without asking.
     pub fn ask<H: Respondent + ?Sized>(&self, ask: &Ask, host: &H) -> Option<EffectOutcome> {
-        let (_, image) = self.live(ask.coordinate.session)?;
+        let (session, image) = self.live(ask.coordinate.session)?;
         let body = match &ask.wanted {
             Wanted::Answer { effect, argument } => {
                 EffectRequestBody::InvokeStep { effect: *effect, argument: argument.into() }
@@ -45,7 +45,7 @@ impl ProtocolMachine {
             role: ask.role,
             tick: self.tick,
             body,
-            state: Registers { session: ask.coordinate.session, tags: &[], words: &[], ext: None },
+            state: Registers { session: ask.coordinate.session, tags: &[], words: &[], ext: session.ext.as_deref() },
             image,
             run: &self.config.run_id,
         };

@@ -236,6 +236,24 @@ impl Asked<'_> {
         self.metadata().totality == Totality::MayBlock
     }
 
+    /// The handler that the session's owner named: of the edge that a message goes over, else of the session. The
+    /// machine asks the host either way; whom the host asks is the host's.
+    pub fn bound_handler(&self) -> Option<&str> {
+        let bindings = self.state.ext?.ownership.as_ref()?.bindings();
+        let ends = match self.body {
+            EffectRequestBody::SendDecision { partner, .. } | EffectRequestBody::Choose { partner, .. } => {
+                Some((self.role, partner))
+            }
+            EffectRequestBody::Receive { partner, .. } => Some((partner, self.role)),
+            EffectRequestBody::InvokeStep { .. } | EffectRequestBody::Acquire { .. } => None,
+        };
+        let of_edge = bindings.handlers.iter().find(|(edge, _)| {
+            let row = self.image.edge(**edge).map(|row| (RoleId(row.sender), RoleId(row.receiver)));
+            row == ends && ends.is_some()
+        });
+        of_edge.map(|(_, handler)| handler).or(bindings.default_handler.as_ref()).map(|handler| handler.as_str())
+    }
+
     /// What the request is about, as a number that a recording keeps: partner and label, the effect's row, or the
     /// guard's layer. A replay that asks about something else has diverged.
     pub fn subject(&self) -> u32 {

@@ -176,6 +176,13 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "ownership",
+        test: "ownership",
+        cases: 100_000,
+        what: "every state of ownership within wide bounds is right; random owners on threads, replayed and recovered agree",
+        ..TESTS
+    },
+    Lane {
         name: DIFFERENTIAL,
         test: "differential",
         features: "reference",

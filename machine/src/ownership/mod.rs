@@ -4,6 +4,7 @@
 //! what is here is what the table speaks of: names for its numbers, the artifacts in force, and their audit. Every
 //! operation comes in through one door, [`ProtocolMachine::own`](crate::ProtocolMachine::own), between turns.
 
+mod artifacts;
 mod audit;
 mod bytes;
 mod operation;

@@ -4,12 +4,13 @@ use super::durable::{asking, options};
 use crate::explore::{Bounds, explore};
 use crate::lane::Lane;
 use crate::owners::{Owners, Rig, Stand, stand};
+use crate::script::{accept, done};
 use crate::world::World;
 use motet_log::sim::SimDisk;
 use motet_machine::{
-    BurstEnd, BurstReader, CodeImage, ImageId, OwnershipOperation, OwnershipRefusal, ProtocolMachine,
-    ProtocolMachineConfig, RestoreError, RunId, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SessionHostMutation, TraceMode, seal,
-    unseal,
+    BurstEnd, BurstReader, CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, ImageId,
+    OwnershipOperation, OwnershipRefusal, ProtocolMachine, ProtocolMachineConfig, RestoreError, RunId, SNAPSHOT_MAGIC,
+    SNAPSHOT_VERSION, SessionHostMutation, TraceMode, seal, unseal,
 };
 use motet_runtime::{
     Durable, GuestRuntime, Inline, Input, OwnedSession, RecordWriter, ReplayError, RunRecord, RunStatus, Runtime,
@@ -19,9 +20,9 @@ use motet_semantic::{
     Artifact, ArtifactEvent, AuthorityAuditEvent, AuthorityAuditRecord, OwnershipError, OwnershipReceipt,
     OwnershipScope,
 };
-use motet_types::{EdgeId, EventKind, SessionId, Terminal};
+use motet_types::{EdgeId, EffectKind, EffectKinds, EventKind, SessionId, Terminal, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Small enough for every build.
 const SMALL: Bounds = Bounds { owners: 2, scopes: 3, generations: 1, claims: 2, witnesses: 1, timeouts: 1, ticks: 1 };
@@ -32,18 +33,12 @@ const NEAR: Bounds = Bounds { timeouts: 0, ticks: 0, ..SMALL };
 const LARGE: Bounds = Bounds { owners: 3, scopes: 4, generations: 3, claims: 4, witnesses: 2, timeouts: 1, ticks: 1 };
 
 /// Every state within bounds: one owner at most, stale capabilities do nothing, witnesses are used once, nothing gets
-/// wider, ends last, and the audit has what happened, once.
+/// wider, ends last, and the audit has what happened, once. A full lane looks further.
 pub fn every_state_is_as_it_must_be() -> Result<(), String> {
-    let explored = explore(&SMALL)?;
-    println!("{SMALL:?}: {explored:?}");
+    let bounds = if Lane::new("ownership-states", 1).cases() > 1_000 { LARGE } else { SMALL };
+    let explored = explore(&bounds)?;
+    println!("{bounds:?}: {explored:?}");
     ensure!(explored.states > 500 && explored.ended > 0, "too little was seen: {explored:?}");
-    Ok(())
-}
-
-/// The same within wider bounds: for the full lane.
-pub fn every_state_further_out_is_as_it_must_be() -> Result<(), String> {
-    let explored = explore(&LARGE)?;
-    println!("{LARGE:?}: {explored:?}");
     Ok(())
 }
 
@@ -335,6 +330,49 @@ pub fn forged_ownership_is_refused() -> Result<(), String> {
     forged[at + role] = b'Z';
     let found = restore(&seal(SNAPSHOT_MAGIC, SNAPSHOT_VERSION, &forged));
     ensure!(matches!(found, Err(RestoreError::Session { .. })), "a role that is not there: {:?}", found.err());
+    Ok(())
+}
+
+/// A host that remembers which handlers it was told to use.
+#[derive(Default)]
+struct Listening(Mutex<BTreeSet<(&'static str, Option<String>)>>);
+
+impl EffectHandler for Listening {
+    fn wants(&self) -> EffectKinds {
+        EffectKinds::NONE.with(EffectKind::InvokeStep).with(EffectKind::Receive)
+    }
+
+    fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
+        let told = (request.kind().name(), request.bound_handler().map(String::from));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(told);
+        match request.body {
+            EffectRequestBody::InvokeStep { .. } => done(Value::Nat(1)),
+            _ => accept(&request),
+        }
+    }
+}
+
+/// Hosts are told which handler an owner named: of the edge, else of the session, else none.
+pub fn hosts_are_told_the_owners_handlers() -> Result<(), String> {
+    let edge = SessionHostMutation::UpdateEdgeHandler { edge: EdgeId(0), handler: "edge".into() };
+    for (mutations, ask, receive) in [
+        (vec![], None, None),
+        (vec![handler("all")], Some("all"), Some("all")),
+        (vec![edge.clone()], None, Some("edge")),
+        (vec![edge, handler("all")], Some("all"), Some("edge")),
+    ] {
+        let mut runtime = guest()?;
+        let owned = runtime.load_choreography_owned(image()?, "ada").map_err(text)?;
+        for mutation in mutations {
+            owned.apply_host_mutation(&mut runtime, mutation).map_err(text)?;
+        }
+        let host = Listening::default();
+        ensure!(runtime.run(&host).map_err(text)? == RunStatus::Completed, "{:?}", runtime.status());
+        let told = host.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let expected = [(EffectKind::InvokeStep.name(), ask), (EffectKind::Receive.name(), receive)];
+        let expected: BTreeSet<_> = expected.map(|(kind, name)| (kind, name.map(String::from))).into();
+        ensure!(told == expected, "the host was told {told:?}, not {expected:?}");
+    }
     Ok(())
 }
 
