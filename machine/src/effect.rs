@@ -245,7 +245,9 @@ impl Asked<'_> {
                 Some((self.role, partner))
             }
             EffectRequestBody::Receive { partner, .. } => Some((partner, self.role)),
-            EffectRequestBody::InvokeStep { .. } | EffectRequestBody::Acquire { .. } => None,
+            EffectRequestBody::InvokeStep { .. }
+            | EffectRequestBody::Acquire { .. }
+            | EffectRequestBody::Release { .. } => None,
         };
         let of_edge = bindings.handlers.iter().find(|(edge, _)| {
             let row = self.image.edge(**edge).map(|row| (RoleId(row.sender), RoleId(row.receiver)));

@@ -1,8 +1,8 @@
 //! Values beyond one word, and the optional box of a session that keeps them.
 
 use crate::outcome::EffectOutcome;
-use crate::speculation::Speculation;
 use crate::ownership::SessionOwnership;
+use crate::speculation::Speculation;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

@@ -11,8 +11,8 @@ use motet_machine::{
     CodeImage, ImageId, OwnershipOperation, OwnershipOutcome, OwnershipRefusal, ProtocolMachine, SessionHostMutation,
 };
 use motet_semantic::{
-    AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, OwnershipCapability, OwnershipError, OwnershipReceipt,
-    OwnershipScope, ReadinessWitness,
+    AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, OwnershipCapability, OwnershipError,
+    OwnershipReceipt, OwnershipScope, ReadinessWitness,
 };
 use motet_types::{Planted, SessionId, planted};
 use std::sync::Arc;
