@@ -291,7 +291,7 @@ impl Model {
                 return Ok((Some(witness), Some(Ended::TransferAbandoned)));
             }
             Op::IssueTimeout { site, duration } => {
-                let (witness_id, issued_at_tick, until_tick) = (self.next[2], tick, tick + duration);
+                let (witness_id, issued_at_tick, until_tick) = (SESSION << 32 | self.next[2], tick, tick + duration);
                 let witness = TimeoutWitness { witness_id, site: site.clone(), issued_at_tick, until_tick };
                 self.next[2] += 1;
                 self.timeouts.push(witness.clone());

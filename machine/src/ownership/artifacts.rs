@@ -157,6 +157,7 @@ impl SessionOwnership {
 
     pub(super) fn time_out(
         &mut self,
+        session: SessionId,
         now: Tick,
         site: &str,
         duration: u64,
@@ -165,8 +166,10 @@ impl SessionOwnership {
         if self.is_terminal() {
             return Err(OwnershipError::Terminal);
         }
-        let (witness_id, next) = (self.next_timeout, self.next_timeout.checked_add(1));
-        let next = next.filter(|_| self.timeouts.len() < MAX_IN_FORCE).ok_or(OwnershipError::Exhausted)?;
+        // The witness names no session, so its id does: its high half.
+        let (witness_id, next) = (session.0 << 32 | self.next_timeout, self.next_timeout + 1);
+        let next = Some(next).filter(|next| *next <= u64::from(u32::MAX) && self.timeouts.len() < MAX_IN_FORCE);
+        let next = next.ok_or(OwnershipError::Exhausted)?;
         let (issued_at_tick, until_tick) = (now.0, now.0.saturating_add(duration));
         let witness = TimeoutWitness { witness_id, site: site.into(), issued_at_tick, until_tick };
         self.next_timeout = next;

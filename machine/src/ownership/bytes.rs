@@ -282,13 +282,14 @@ impl SessionOwnership {
         let staged = self.receipt.as_ref().is_none_or(|staged| {
             staged.claim_id == receipt && staged.from_generation == generation && staged.scope == self.scope
         });
-        let ids = 0 < self.first_witness && self.first_witness <= self.next_witness && self.next_timeout > 0;
+        let ids = 0 < self.first_witness && self.first_witness <= self.next_witness;
+        let ids = ids && (1..=u64::from(u32::MAX)).contains(&self.next_timeout);
         let readiness = self.readiness.values().all(|witness| {
             (self.first_witness..self.next_witness).contains(&witness.witness_id)
                 && witness.generation == generation
                 && self.capabilities.contains(&witness.scope)
         });
-        let timeouts = self.timeouts.keys().all(|id| (1..self.next_timeout).contains(id));
+        let timeouts = self.timeouts.keys().all(|id| (1..self.next_timeout).contains(&(id & u64::from(u32::MAX))));
         *self != Self::default()
             && self.rule.broken_invariant().is_none()
             && live

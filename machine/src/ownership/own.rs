@@ -264,7 +264,9 @@ impl SessionOwnership {
                 && self.capabilities.iter().all(named)
                 && self.receipt.as_ref().is_none_or(|receipt| receipt.session_id == session.0)
                 && self.readiness.values().all(|witness| witness.session_id == session.0)
-                && self.timeouts.values().all(|witness| image.role(&witness.site).is_some())
+                && self.timeouts.values().all(|witness| {
+                    witness.witness_id >> 32 == session.0 & u64::from(u32::MAX) && image.role(&witness.site).is_some()
+                })
                 && edges.copied().all(|edge| image.edge(edge).is_some())
     }
 }

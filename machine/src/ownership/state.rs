@@ -57,7 +57,7 @@ pub struct SessionOwnership {
     /// The next witness's id, and the first of this generation.
     pub(crate) next_witness: u64,
     pub(crate) first_witness: u64,
-    /// Timeout witnesses in force, by id, and the next one's id.
+    /// Timeout witnesses in force, by id, and the low half of the next one's id; the high half is the session's number.
     pub(crate) timeouts: BTreeMap<u64, TimeoutWitness>,
     pub(crate) next_timeout: u64,
     pub(crate) bindings: HostBindings,
@@ -167,7 +167,9 @@ impl SessionOwnership {
             OwnershipOperation::AbandonTransfer { reason, .. } => {
                 Ok(self.end(moment.session, after, OwnershipTerminalReason::TransferAbandoned, Some(reason), audit))
             }
-            OwnershipOperation::IssueTimeout { site, duration } => self.time_out(moment.tick, site, *duration, audit),
+            OwnershipOperation::IssueTimeout { site, duration } => {
+                self.time_out(moment.session, moment.tick, site, *duration, audit)
+            }
             OwnershipOperation::ExpireTimeouts => Ok(NOTHING),
         }
     }

@@ -4,13 +4,12 @@ use super::durable::{asking, options};
 use crate::explore::{Bounds, explore};
 use crate::lane::Lane;
 use crate::owners::{Owners, Rig, Stand, stand};
-use crate::script::{accept, done};
 use crate::world::World;
 use motet_log::sim::SimDisk;
 use motet_machine::{
-    BurstEnd, BurstReader, CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, ImageId,
-    OwnershipOperation, OwnershipRefusal, ProtocolMachine, ProtocolMachineConfig, RestoreError, RunId, SNAPSHOT_MAGIC,
-    SNAPSHOT_VERSION, SessionHostMutation, TraceMode, seal, unseal,
+    BurstEnd, BurstReader, CodeImage, EffectHandler, EffectOutcome, EffectRequest, ImageId, OwnershipOperation,
+    OwnershipRefusal, ProtocolMachine, ProtocolMachineConfig, RestoreError, RunId, SNAPSHOT_MAGIC, SNAPSHOT_VERSION,
+    SessionHostMutation, TraceMode, seal, unseal,
 };
 use motet_runtime::{
     Durable, GuestRuntime, Inline, Input, OwnedSession, RecordWriter, ReplayError, RunRecord, RunStatus, Runtime,
@@ -20,7 +19,7 @@ use motet_semantic::{
     Artifact, ArtifactEvent, AuthorityAuditEvent, AuthorityAuditRecord, OwnershipError, OwnershipReceipt,
     OwnershipScope,
 };
-use motet_types::{EdgeId, EffectKind, EffectKinds, EventKind, SessionId, Terminal, Value};
+use motet_types::{EdgeId, EffectKind, EffectKinds, EventKind, SessionId, Terminal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -335,20 +334,19 @@ pub fn forged_ownership_is_refused() -> Result<(), String> {
 
 /// A host that remembers which handlers it was told to use.
 #[derive(Default)]
-struct Listening(Mutex<BTreeSet<(&'static str, Option<String>)>>);
+struct Listening(World, Mutex<BTreeSet<(&'static str, Option<String>)>>);
 
 impl EffectHandler for Listening {
     fn wants(&self) -> EffectKinds {
-        EffectKinds::NONE.with(EffectKind::InvokeStep).with(EffectKind::Receive)
+        self.0.wants()
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        let told = (request.kind().name(), request.bound_handler().map(String::from));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(told);
-        match request.body {
-            EffectRequestBody::InvokeStep { .. } => done(Value::Nat(1)),
-            _ => accept(&request),
+        if matches!(request.kind(), EffectKind::InvokeStep | EffectKind::Receive) {
+            let told = (request.kind().name(), request.bound_handler().map(String::from));
+            self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(told);
         }
+        self.0.handle_effect(request)
     }
 }
 
@@ -368,7 +366,7 @@ pub fn hosts_are_told_the_owners_handlers() -> Result<(), String> {
         }
         let host = Listening::default();
         ensure!(runtime.run(&host).map_err(text)? == RunStatus::Completed, "{:?}", runtime.status());
-        let told = host.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let told = host.1.into_inner().unwrap_or_else(PoisonError::into_inner);
         let expected = [(EffectKind::InvokeStep.name(), ask), (EffectKind::Receive.name(), receive)];
         let expected: BTreeSet<_> = expected.map(|(kind, name)| (kind, name.map(String::from))).into();
         ensure!(told == expected, "the host was told {told:?}, not {expected:?}");
