@@ -276,7 +276,7 @@ impl SessionOwnership {
         let live = matches!(phase, OwnershipPhase::Unclaimed | OwnershipPhase::Claimed | OwnershipPhase::Transferring);
         let named = (1..).zip(&self.names).all(|(number, name)| name.is_empty() != (number == owner || number == heir));
         let owned = phase != OwnershipPhase::Unclaimed;
-        let scopes = owned == !self.capabilities.is_empty()
+        let scopes = owned != self.capabilities.is_empty()
             && (!owned || self.capabilities.contains(&self.scope))
             && self.capabilities.iter().all(|scope| self.scope.contains(scope));
         let staged = self.receipt.as_ref().is_none_or(|staged| {
