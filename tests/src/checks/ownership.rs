@@ -174,8 +174,11 @@ fn well_formed(audit: &[AuthorityAuditRecord]) -> Result<(), String> {
     Ok(())
 }
 
+/// An event's kind, detail and label.
+type Told = (EventKind, u8, u16);
+
 /// The events of a session, and how its last burst ended.
-fn told(runtime: &GuestRuntime, session: SessionId) -> Result<(Vec<(EventKind, u8, u16)>, Option<BurstEnd>), String> {
+fn told(runtime: &GuestRuntime, session: SessionId) -> Result<(Vec<Told>, Option<BurstEnd>), String> {
     let bytes = runtime.machine().trace_bytes();
     let mut reader = BurstReader::new(&bytes);
     let (mut events, mut end) = (Vec::new(), None);
