@@ -154,11 +154,14 @@ fn stall(folder: &Path) {
     let (mut begins, mut worst, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let without = median((0..40).map(|_| turn(&mut run)).collect());
+        // So that there is a record behind the last checkpoint.
+        run.sync().expect("it is durable");
         let begin = seconds(|| run.begin_checkpoint().expect("it begins")) * 1e3;
         let most = (0..40).map(|_| turn(&mut run)).fold(0f64, f64::max);
         begins.push(begin);
         worst.push(most - without);
         all.push((most - without).max(begin));
+        run.sync().expect("it is durable");
         run.checkpoint().expect("it is in force");
     }
     println!(
