@@ -102,8 +102,8 @@ pub fn operands_in_range() -> Result<(), String> {
 
 /// An instruction that this machine does not execute is refused by its name, and a word that is none as such.
 pub fn later_opcodes_are_named() -> Result<(), String> {
-    let fork: By = |error| matches!(error, VerifyError::NotExecutable { name: "Fork", .. });
-    refused(with_dead_code(), fork, |parts| parts.code[3] = Instr::Fork { ghost: 1 }.encode())?;
+    let spawn: By = |error| matches!(error, VerifyError::NotExecutable { name: "Spawn", .. });
+    refused(with_dead_code(), spawn, |parts| parts.code[3] = Instr::Spawn { args: 1, target: 0 }.encode())?;
     let decode: By = |error| matches!(error, VerifyError::Decode { .. });
     refused(with_dead_code(), decode, |parts| parts.code[3] = 0xff)?;
     refused(with_dead_code(), decode, |parts| parts.code[3] = Instr::Yield {}.encode() | 1 << 60)
