@@ -4,7 +4,7 @@ use crate::edge::{BackpressurePolicy, Edge, Message};
 
 use crate::ext::{TAG_ENDPOINT, store, view};
 use crate::frame::{Frame, Outcome, Step};
-use crate::host::refused;
+use crate::host::{Question, refused};
 use crate::op::{Arms, Comm};
 use crate::outcome::{EffectOutcome, EffectResponse, SendDecision};
 use crate::reply::{Aside, Respondent, Says};
@@ -29,7 +29,7 @@ impl Frame<'_> {
         RoleId(self.image.parts.edges[edge.index()].receiver)
     }
 
-    pub(crate) fn sender(&self, edge: EdgeId) -> RoleId {
+    fn sender(&self, edge: EdgeId) -> RoleId {
         RoleId(self.image.parts.edges[edge.index()].sender)
     }
 
@@ -123,7 +123,8 @@ pub(crate) fn send<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm
     let mut replaced = false;
     if frame.context.wants.contains(EffectKind::SendDecision) {
         let mut aside = Aside::default();
-        let reply = frame.ask_send(host, role, comm, (tag, word), &mut aside);
+        let partner = frame.receiver(edge);
+        let reply = frame.ask(host, role, Question::Send { partner, label, tag, word }, &mut aside);
         match reply.says {
             Says::Deliver => {}
             Says::Drop => return frame.drop_send(comm, "the host dropped the message"),
@@ -213,7 +214,9 @@ fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, c
     let (mut tag, mut word) = (message.tag, message.word);
     if frame.context.wants.contains(EffectKind::Receive) {
         let mut aside = Aside::default();
-        let reply = frame.ask_receive(host, role, comm, (tag, word), &mut aside);
+        let partner = frame.sender(comm.edge);
+        let question = Question::Receive { partner, label: message.label, tag, word };
+        let reply = frame.ask(host, role, question, &mut aside);
         if reply.says != Says::Keep {
             (tag, word) = frame.replace_received(message, reply.outcome(&mut aside))?;
         }

@@ -3,7 +3,7 @@
 use crate::effect::{Asked, EffectCoordinate, EffectRequest, EffectRequestBody, Labels, Registers};
 use crate::ext::{Payload, store, view};
 use crate::frame::{Frame, Outcome, Step};
-use crate::op::{Arms, Comm};
+use crate::op::Arms;
 use crate::outbox::{Ask, Wanted};
 use crate::outcome::{EffectOutcome, EffectResponse};
 use crate::reply::{Aside, Reply, Respondent, Says};
@@ -116,35 +116,6 @@ impl Frame<'_> {
                 Reply::new(outcome, aside)
             }
         }
-    }
-
-    /// Asks about a send. It and [`Frame::ask_receive`] stand apart, so that the step of a host that does not want to be
-    /// asked has its registers to itself.
-    #[inline(always)]
-    pub(crate) fn ask_send<H: Respondent + ?Sized>(
-        &mut self,
-        host: &H,
-        role: RoleId,
-        comm: &Comm,
-        (tag, word): (u8, u64),
-        aside: &mut Aside,
-    ) -> Reply {
-        let partner = self.receiver(comm.edge);
-        self.ask(host, role, Question::Send { partner, label: comm.label, tag, word }, aside)
-    }
-
-    /// Asks about a message that has come.
-    #[inline(always)]
-    pub(crate) fn ask_receive<H: Respondent + ?Sized>(
-        &mut self,
-        host: &H,
-        role: RoleId,
-        comm: &Comm,
-        (tag, word): (u8, u64),
-        aside: &mut Aside,
-    ) -> Reply {
-        let partner = self.sender(comm.edge);
-        self.ask(host, role, Question::Receive { partner, label: comm.label, tag, word }, aside)
     }
 
     /// The answer to the effect that the coroutine waited for, once.
