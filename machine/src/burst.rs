@@ -4,6 +4,7 @@
 //! The running coroutine goes on until it blocks; then the next ready one in cyclic order runs. Where a burst stopped
 //! for want of fuel is kept in the session, so the order of a session's steps does not depend on the fuel.
 
+use crate::control::control;
 use crate::frame::{BurstContext, Frame, Outcome};
 use crate::image::CodeImage;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_STATUS, Layout};
@@ -117,6 +118,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
             fuel -= 1;
             match step(&mut frame, host) {
                 Ok(Outcome::Ran) => {}
+                Ok(Outcome::Control) => fuel = control(&mut frame, fuel),
                 Ok(Outcome::Blocked) => {
                     frame.coros[start + CORO_PC] = frame.position();
                     frame.coros[start + CORO_GATE] = frame.gate;

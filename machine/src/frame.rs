@@ -38,6 +38,8 @@ pub(crate) struct BurstContext {
 pub(crate) enum Outcome {
     /// Go on.
     Ran,
+    /// It is a control instruction: see [`control`](crate::control::control).
+    Control,
     /// Wait at the frame's gate; the instruction will run again.
     Blocked,
     /// Go on, after the others.
@@ -124,6 +126,21 @@ impl Frame<'_> {
             *tags = *tags & !(0xff << shift) | u64::from(tag) << shift;
         }
         self.coros[self.regs_at + usize::from(register)] = word;
+    }
+
+    /// Writes a value that fits its word. Mostly the register held one of the same kind.
+    #[inline(always)]
+    pub(crate) fn write_plain(&mut self, register: u16, tag: u8, word: u64) {
+        if self.tag(register) == tag {
+            self.coros[self.regs_at + usize::from(register)] = word;
+        } else {
+            self.write_other(register, tag, word);
+        }
+    }
+
+    #[inline(never)]
+    fn write_other(&mut self, register: u16, tag: u8, word: u64) {
+        self.write(register, tag, word);
     }
 
     #[inline(always)]

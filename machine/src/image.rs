@@ -18,6 +18,7 @@ pub struct CodeImage {
     pub(crate) sorts: SortTable,
     pub(crate) ops: Box<[Op]>,
     pub(crate) arms: Box<[Comm]>,
+    pub(crate) targets: Box<[u32]>,
     pub(crate) constants: Box<[Value]>,
     pub(crate) layout: Layout,
 }

@@ -13,6 +13,7 @@ mod certify;
 mod comm;
 mod commit;
 mod config;
+mod control;
 mod edge;
 mod effect;
 mod ext;

@@ -8,11 +8,13 @@
 //! Jumps are folded into the instruction before them: an operation names the position where execution goes on. A jump
 //! is therefore no step, unless it is a loop of jumps alone.
 
+use crate::ext::plain;
+use crate::verify::Checked;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{
-    Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, LayerId, SortId, SortTable, StatePart, ValType,
+    Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, LayerId, SortId, SortTable, StatePart, ValType, Value,
 };
 
 /// The payload is a product, whose components must be checked too.
@@ -95,7 +97,18 @@ pub(crate) enum Op {
         layer: LayerId,
         pc: u32,
     },
+    /// A constant that fits a word, in two halves so that operations need no wider alignment.
     Set {
+        dst: u16,
+        tag: u8,
+        /// Whether execution goes on elsewhere than at the next operation.
+        far: bool,
+        low: u32,
+        high: u32,
+        pc: u32,
+    },
+    /// Any other constant.
+    SetOwned {
         dst: u16,
         constant: u32,
         pc: u32,
@@ -103,6 +116,7 @@ pub(crate) enum Op {
     Move {
         dst: u16,
         src: u16,
+        far: bool,
         pc: u32,
     },
     Jump {
@@ -110,7 +124,9 @@ pub(crate) enum Op {
     },
     Branch {
         on: u16,
-        arms: Arms,
+        /// Its stretch of the image's targets.
+        first: u32,
+        count: u32,
         pc: u32,
     },
     Yield {
@@ -137,20 +153,25 @@ pub(crate) enum Op {
 pub(crate) struct Ops {
     pub(crate) ops: Vec<Op>,
     pub(crate) arms: Vec<Comm>,
+    /// Where `Branch` leads.
+    pub(crate) targets: Vec<u32>,
 }
 
 struct Build<'a> {
     parts: &'a ImageParts,
     code: &'a [Instr],
     sorts: &'a SortTable,
+    constants: &'a [Value],
     /// Labels on edges that lead some receiver's state elsewhere: messages that matter one by one.
     rigid: BTreeSet<(u16, u16)>,
     /// Where execution goes on when it goes on at each position.
     targets: Vec<u32>,
     /// Arms by state and table, so that code that shares a table shares its arms.
     choices: BTreeMap<(u32, u32), Arms>,
-    branches: BTreeMap<u32, Arms>,
+    branches: BTreeMap<u32, u32>,
     arms: Vec<Comm>,
+    /// Where the rows of `Branch` tables lead, table after table.
+    led: Vec<u32>,
 }
 
 /// For every position, where execution goes on: through jumps, but not round a loop of them. Each jump is followed
@@ -179,7 +200,8 @@ fn threads(code: &[Instr]) -> Vec<u32> {
 }
 
 /// Builds the operations; `states` has the verified state of every instruction that a path reaches.
-pub(crate) fn build(parts: &ImageParts, code: &[Instr], sorts: &SortTable, states: &[Option<u32>]) -> Ops {
+pub(crate) fn build(parts: &ImageParts, checked: &Checked, states: &[Option<u32>]) -> Ops {
+    let Checked { sorts, code, constants } = checked;
     let mut rigid = BTreeSet::new();
     for (at, state) in parts.states.iter().enumerate() {
         if let Action::Recv(edge) = state.action {
@@ -188,9 +210,10 @@ pub(crate) fn build(parts: &ImageParts, code: &[Instr], sorts: &SortTable, state
         }
     }
     let (targets, choices, branches) = (threads(code), BTreeMap::new(), BTreeMap::new());
-    let mut build = Build { parts, code, sorts, rigid, targets, choices, branches, arms: Vec::new() };
+    let mut build =
+        Build { parts, code, sorts, constants, rigid, targets, choices, branches, arms: Vec::new(), led: Vec::new() };
     let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, states[pc])).collect();
-    Ops { ops, arms: build.arms }
+    Ops { ops, arms: build.arms, targets: build.led }
 }
 
 impl Build<'_> {
@@ -234,19 +257,18 @@ impl Build<'_> {
         arms
     }
 
-    /// The arms of a `Branch`: only where each leads matters, since it says nothing about a message.
-    fn branch(&mut self, table: u32) -> Arms {
-        if let Some(arms) = self.branches.get(&table) {
-            return *arms;
+    /// Where a `Branch` leads: its stretch of the targets.
+    fn branch(&mut self, table: u32) -> (u32, u32) {
+        let rows = &self.parts.tables[table as usize];
+        let count = rows.len() as u32;
+        if let Some(first) = self.branches.get(&table) {
+            return (*first, count);
         }
-        let first = self.arms.len() as u32;
-        for row in &self.parts.tables[table as usize] {
-            let (edge, label, pc) = (EdgeId(0), LabelId(0), self.thread(row.target));
-            self.arms.push(Comm { state: 0, next: 0, pc, edge, label, reg: 0, tag: 0, flags: 0 });
-        }
-        let arms = Arms { first, count: self.arms.len() as u32 - first };
-        self.branches.insert(table, arms);
-        arms
+        let first = self.led.len() as u32;
+        let led = rows.iter().map(|row| self.targets.get(row.target as usize).copied().unwrap_or(row.target));
+        self.led.extend(led);
+        self.branches.insert(table, first);
+        (first, count)
     }
 
     fn op(&mut self, pc: u32, state: Option<u32>) -> Op {
@@ -275,10 +297,18 @@ impl Build<'_> {
             Instr::Invoke { arg, dst, effect } => Op::Invoke { arg, dst, effect: EffectRow(effect as u16), pc: next },
             Instr::Acquire { dst, layer } => Op::Acquire { dst, layer: LayerId(layer as u16), pc: next },
             Instr::Release { evidence, layer } => Op::Release { evidence, layer: LayerId(layer as u16), pc: next },
-            Instr::Set { dst, constant } => Op::Set { dst, constant, pc: next },
-            Instr::Move { dst, src } => Op::Move { dst, src, pc: next },
+            Instr::Set { dst, constant } => match plain(&self.constants[constant as usize]) {
+                Some((tag, word)) => {
+                    Op::Set { dst, tag, low: word as u32, high: (word >> 32) as u32, far: next != pc + 1, pc: next }
+                }
+                None => Op::SetOwned { dst, constant, pc: next },
+            },
+            Instr::Move { dst, src } => Op::Move { dst, src, far: next != pc + 1, pc: next },
             Instr::Jump { target } => Op::Jump { pc: self.thread(target) },
-            Instr::Branch { on, table } => Op::Branch { on, arms: self.branch(table), pc: next },
+            Instr::Branch { on, table } => {
+                let (first, count) = self.branch(table);
+                Op::Branch { on, first, count, pc: next }
+            }
             Instr::Yield {} => Op::Yield { pc: next },
             Instr::Fork { ghost } => Op::Fork { ghost, pc: next },
             Instr::Join {} => Op::Join { pc: next },

@@ -198,21 +198,22 @@ fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
     }
     fit::check(&parts, &mut work)?;
     let states = flow::check(&parts, &checked.code, &checked.sorts, &mut work)?;
-    let ops = op::build(&parts, &checked.code, &checked.sorts, &states);
+    let ops = op::build(&parts, &checked, &states);
     Ok(CodeImage {
         digest: parts.digest(),
         layout: Layout::of(&parts),
         sorts: checked.sorts,
         ops: ops.ops.into(),
         arms: ops.arms.into(),
+        targets: ops.targets.into(),
         constants: checked.constants.into(),
         parts,
     })
 }
 
 /// What the table check has decoded on its way.
-struct Checked {
-    sorts: SortTable,
-    code: Vec<Instr>,
-    constants: Vec<Value>,
+pub(crate) struct Checked {
+    pub(crate) sorts: SortTable,
+    pub(crate) code: Vec<Instr>,
+    pub(crate) constants: Vec<Value>,
 }
