@@ -77,14 +77,21 @@ fn peer(name: &'static str, peer: impl Peer + 'static, workload: Workload, size:
     probe(name, move || turn(&peer, workload, size).map(|sample| sample.ns_per_message()))
 }
 
-/// Time a message inline over the time on the slowest number of workers.
-fn threaded(workload: &'static str) -> Probe {
-    probe(format!("threaded {workload}"), move || {
+/// Numbers of workers that are held against the inline runtime.
+pub(crate) const WORKERS: [usize; 3] = [1, 2, 4];
+
+/// Time a step inline over the time on that many workers: inline before and after, so that a host that becomes slower
+/// does so for both.
+fn threaded(workload: &'static str, workers: usize) -> Probe {
+    probe(threaded_name(workload, workers), move || {
         let on = |workers| own(workload, |setup| Setup { workers, ..setup }).map(|m| m.ns_per_step());
-        let inline = on(0)?;
-        let slowest = [1, 2, 4].into_iter().map(on).try_fold(0.0, |worst: f64, ns| Ok::<_, String>(worst.max(ns?)))?;
-        Ok(inline / slowest)
+        let (before, first, second, after) = (on(0)?, on(workers)?, on(workers)?, on(0)?);
+        Ok((before + after) / (first + second))
     })
+}
+
+pub(crate) fn threaded_name(workload: &str, workers: usize) -> String {
+    format!("{workload} on {workers}")
 }
 
 /// The predecessor's time a message over that of Motet doing what the predecessor does.
@@ -169,7 +176,9 @@ pub(crate) fn probes(parked_sessions: u64) -> Vec<Probe> {
         growth("telltale in sessions", Telltale::DEFAULT, Workload::ManySessions, &[16, 32, 64, 128]),
         parked(parked_sessions),
     ];
-    all.extend(THREADED.map(threaded));
+    for workload in THREADED {
+        all.extend(WORKERS.map(|workers| threaded(workload, workers)));
+    }
     all.extend(PREDECESSOR.map(predecessor));
     all
 }

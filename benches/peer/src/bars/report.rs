@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::bar::{Bar, Goal};
+use super::bar::{Bar, Goal, Read};
 use super::round::Round;
 use crate::measure::median;
 
@@ -74,11 +74,14 @@ impl Report {
 
 impl Row {
     fn new(bar: &Bar, rounds: &[Round]) -> Self {
-        let figures: Result<Vec<f64>, String> = rounds.iter().map(|round| (bar.read)(round)).collect();
-        let (figures, error) = match figures {
-            Ok(figures) => (figures, None),
+        let read = |read: &Read| rounds.iter().map(read).collect::<Result<Vec<f64>, String>>();
+        let ways: Result<Vec<Vec<f64>>, String> = bar.reads.iter().map(read).collect();
+        let (ways, error) = match ways {
+            Ok(ways) => (ways, None),
             Err(error) => (Vec::new(), Some(error)),
         };
+        let middle = |figures: &Vec<f64>| median(figures.iter().copied());
+        let figures = ways.into_iter().min_by(|a, b| middle(a).total_cmp(&middle(b))).unwrap_or_default();
         let measured = (!figures.is_empty()).then(|| median(figures.iter().copied()));
         let least = figures.iter().copied().reduce(f64::min);
         let probe = |name: &String| {
