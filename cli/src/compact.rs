@@ -4,8 +4,8 @@ use crate::failure::Outcome;
 use crate::out::Out;
 use crate::summary::plural;
 use crate::wal;
-use motet_runtime::cut_log;
 use motet_runtime::log::span::OpenSpans;
+use motet_runtime::{DurableOptions, cut_log};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
-    let mut options = wal::options(0);
+    let mut options = DurableOptions::default();
     if args.pin || args.carry.is_some() {
         options.open = args.carry.map_or(OpenSpans::Pin, |max| OpenSpans::Carry { max });
     }

@@ -22,9 +22,8 @@ pub(crate) struct Args {
     /// Another process that answers: `exec:COMMAND`. Without it the run's own host goes on.
     #[arg(long, value_name = "exec:COMMAND")]
     host: Option<String>,
-    /// Make a checkpoint, and cut the log there, whenever so many records have been written; 0 makes none.
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    checkpoint_records: u64,
+    #[command(flatten)]
+    checkpoints: wal::Checkpoints,
 }
 
 fn tail_json(tail: &Tail) -> Json {
@@ -109,7 +108,7 @@ pub(crate) fn answers(durable: &DurableGuestRuntime) -> Outcome<Answers> {
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let threads = count("threads", args.threads, MAX_THREADS)? as usize;
     let storage = wal::storage(&args.folder, false)?;
-    let recovered = Durable::recover(storage, wal::options(args.checkpoint_records));
+    let recovered = Durable::recover(storage, args.checkpoints.options());
     let (durable, plan) = recovered.map_err(|error| wal::recover_failure(&error))?;
     let answers = answers(&durable)?;
     let answers = match &args.host {

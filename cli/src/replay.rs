@@ -8,7 +8,7 @@ use crate::settings::count;
 use crate::summary::plural;
 use crate::wal;
 use motet_machine::{Gate, TraceReader};
-use motet_runtime::{GuestRuntime, ReplayError, RunRecord, replay, replay_log};
+use motet_runtime::{DurableOptions, GuestRuntime, ReplayError, RunRecord, replay, replay_log};
 use motet_types::{CoroutineId, RoleId};
 use serde_json::json;
 use std::path::PathBuf;
@@ -88,7 +88,7 @@ const SHOWN: usize = 4;
 /// The same from a log.
 fn log(args: &Args, out: &mut Out) -> Outcome<()> {
     let storage = wal::storage(&args.file, false)?;
-    let replayed = replay_log(storage, &wal::options(0), args.until);
+    let replayed = replay_log(storage, &DurableOptions::default(), args.until);
     let (runtime, plan) = replayed.map_err(|error| wal::recover_failure(&error))?;
     let tally = *runtime.machine().tally();
     let places = if args.until.is_some() { places(&runtime) } else { Vec::new() };

@@ -163,6 +163,7 @@ impl<E> Started<E> {
         }
         let schedule = settings.schedule.clone();
         let file = args.trace.as_deref().map(OutputFile::create).transpose()?;
+        args.checkpoints.need(args.wal.as_deref())?;
         let carrier = match &args.wal {
             None => {
                 let mut runtime = Runtime::with_executor(config, schedule, executor).map_err(failed)?;
@@ -176,7 +177,7 @@ impl<E> Started<E> {
             Some(folder) => {
                 // So that recovery can hold itself against states on the way.
                 config.digest_waves = DIGEST_WAVES;
-                let options = DurableOptions { record: file.is_some(), ..wal::options(args.checkpoint_records) };
+                let options = DurableOptions { record: file.is_some(), ..args.checkpoints.options() };
                 let storage = wal::storage(folder, true)?;
                 let mut durable = Durable::create(storage, options, config, schedule, executor)
                     .map_err(|error| wal::durable_failure(&error))?;

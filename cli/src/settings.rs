@@ -1,6 +1,7 @@
 //! The options of `motet run`, and what they come to: checked counts, a schedule, a configuration.
 
 use crate::failure::{Failure, Outcome};
+use crate::wal::Checkpoints;
 use clap::ValueEnum;
 use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, ProtocolMachineConfig, RunId};
 use motet_runtime::{PriorityPolicy, Schedule, SchedulerPolicy, Threads};
@@ -81,9 +82,8 @@ pub(crate) struct Args {
     /// Keep a write-ahead log in this folder, which must not hold a run yet.
     #[arg(long, value_name = "DIR")]
     pub(crate) wal: Option<PathBuf>,
-    /// With --wal: make a checkpoint, and cut the log there, whenever so many records have been written; 0 makes none.
-    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "wal")]
-    pub(crate) checkpoint_records: u64,
+    #[command(flatten)]
+    pub(crate) checkpoints: Checkpoints,
     /// How deep speculations may be nested; 0 refuses images that speculate.
     #[arg(long, value_name = "DEPTH", default_value_t = 0)]
     speculation: u16,

@@ -23,8 +23,35 @@ pub(crate) fn storage(folder: &Path, create: bool) -> Outcome<Arc<dyn Storage>> 
     Ok(Arc::new(files))
 }
 
-pub(crate) fn options(checkpoint_records: u64) -> DurableOptions {
-    DurableOptions { checkpoint_records, ..DurableOptions::default() }
+/// How often checkpoints are made: what `run` and `recover` ask for alike.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Checkpoints {
+    /// Make a checkpoint, and cut the log there, whenever so many records have been written; 0 makes none for their sake
+    /// [default: 10000]
+    #[arg(long, value_name = "N")]
+    checkpoint_records: Option<u64>,
+    /// The same whenever so many steps have been taken, which recovery would have to take again [default: 100000000]
+    #[arg(long, value_name = "N")]
+    checkpoint_steps: Option<u64>,
+}
+
+impl Checkpoints {
+    /// Refuses to be asked for where nothing is logged.
+    pub(crate) fn need(self, log: Option<&Path>) -> Outcome<()> {
+        match (log, self.checkpoint_records.or(self.checkpoint_steps)) {
+            (None, Some(_)) => Err(Failure::usage("no_log", "checkpoints belong to a log, and this run keeps none")
+                .help("name its folder: --wal DIR")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn options(self) -> DurableOptions {
+        DurableOptions {
+            checkpoint_records: self.checkpoint_records.unwrap_or(10_000),
+            checkpoint_steps: self.checkpoint_steps.unwrap_or(100_000_000),
+            ..DurableOptions::default()
+        }
+    }
 }
 
 /// The address of damage, for tools.

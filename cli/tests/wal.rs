@@ -131,6 +131,20 @@ fn rot_stops_with_an_address() {
 }
 
 #[test]
+fn a_run_without_effects_makes_checkpoints_by_its_steps() {
+    let scratch = Scratch::new();
+    let wal = scratch.path("wal");
+    let long = ["run", "examples/ticker.tell", "--steps", "2000000"];
+    json(&[&long[..], &["--wal", &wal, "--checkpoint-steps", "300000"]].concat());
+    let recovered = json(&["recover", &wal]);
+    assert!(recovered["found"]["checkpoint"].is_u64(), "{recovered}");
+    // What was taken after the last is taken again, not the whole run.
+    assert!(recovered["found"]["steps_replayed"].as_u64() < Some(1_000_000), "{recovered}");
+    let (status, _, error) = answer(&[&long[..], &["--checkpoint-steps", "9"]].concat());
+    assert_eq!((status, error.contains("no_log")), (2, true), "{error}");
+}
+
+#[test]
 fn killed_runs_end_as_if_they_had_not_been() {
     let scratch = Scratch::new();
     let cases = std::env::var("MOTET_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(20_u64);

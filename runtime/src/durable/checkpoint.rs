@@ -111,11 +111,14 @@ pub(crate) struct Checkpointing {
     last: Option<Arc<CutHead>>,
     /// Records in the log when the last checkpoint began.
     records: u64,
+    /// Steps taken by then.
+    pub(super) steps: u64,
 }
 
 impl Checkpointing {
-    pub(crate) fn new(last: Option<CutHead>, records: u64) -> Self {
-        Self { stage: Stage::Idle, last: last.map(Arc::new), records }
+    pub(crate) fn new(last: Option<CutHead>) -> Self {
+        let records = last.as_ref().map_or(0, |last| last.certificate.cut.get());
+        Self { stage: Stage::Idle, last: last.map(Arc::new), records, steps: 0 }
     }
 }
 
@@ -135,12 +138,13 @@ impl<E> Durable<E> {
             return Ok(());
         }
         if !planted(Planted::DurableCheckpointForgets) {
-            self.write()?;
+            self.write_reached()?;
         }
         let cut = self.spans.cut_at_end(self.options.open)?;
         self.runtime.begin_snapshot().map_err(CheckpointError::from)?;
         let head = encode_head(&self.runtime, &self.kept);
         self.checkpointing.records = self.log.end().get();
+        self.checkpointing.steps = self.runtime.machine().tally().steps;
         self.checkpointing.stage = Stage::Copying { cut, head };
         Ok(())
     }
@@ -155,9 +159,15 @@ impl<E> Durable<E> {
 
     /// Begins a checkpoint when one is due, and does its part of one that has begun.
     pub(crate) fn checkpoint_goes_on(&mut self) -> Result<(), DurableError> {
-        let due = self.options.checkpoint_records;
+        let is_due = |every: u64, since: u64| every > 0 && since >= every;
         match &self.checkpointing.stage {
-            Stage::Idle if due > 0 && self.log.end().get() - self.checkpointing.records >= due => {
+            Stage::Idle
+                if is_due(self.options.checkpoint_records, self.log.end().get() - self.checkpointing.records)
+                    || is_due(
+                        self.options.checkpoint_steps,
+                        self.runtime.machine().tally().steps - self.checkpointing.steps,
+                    ) =>
+            {
                 match self.begin_checkpoint() {
                     // Too many spans are open here; the next turn looks again.
                     Err(DurableError::Cut(_)) => Ok(()),

@@ -97,6 +97,9 @@ pub struct DurableOptions {
     /// A checkpoint begins at the end of a turn when this many records were written since the last; 0 begins none but
     /// those that are asked for.
     pub checkpoint_records: u64,
+    /// The same for steps: recovery takes again what was taken since the last checkpoint, so this bounds how long it
+    /// takes where few inputs come. 0 begins none for their sake.
+    pub checkpoint_steps: u64,
     /// How many sessions are copied at the end of each turn while a checkpoint is being made.
     pub slice: usize,
     /// How many effects may be open where the log is cut; they are carried into the checkpoint.
@@ -113,6 +116,7 @@ impl Default for DurableOptions {
         Self {
             log: Options::default(),
             checkpoint_records: 0,
+            checkpoint_steps: 0,
             slice: 16_384,
             open: OpenSpans::Carry { max: u32::MAX },
             beside: true,
@@ -175,8 +179,7 @@ impl<E> Durable<E> {
     fn over(runtime: Runtime<E>, log: Log, options: DurableOptions, spans: Spans, last: Option<CutHead>) -> Self {
         let (images, handler) = (runtime.machine().images().len(), runtime.handler().is_some());
         let (digested, waves) = (runtime.machine().boundary().wave, runtime.machine().tally().waves);
-        let records = last.as_ref().map_or(0, |last| last.certificate.cut.get());
-        let checkpointing = Checkpointing::new(last, records);
+        let checkpointing = Checkpointing::new(last);
         let (intended, kept, agreements) = (BTreeSet::new(), Vec::new(), Agreements::default());
         Self {
             runtime,
@@ -312,6 +315,13 @@ impl<E> Durable<E> {
         Ok(())
     }
 
+    /// The same, and how far the run has come, should nothing have come in: recovery goes as far.
+    fn write_reached(&mut self) -> Result<(), DurableError> {
+        self.write()?;
+        let waves = self.runtime.machine().tally().waves;
+        if waves > self.waves { self.write_tape(waves, &[]) } else { Ok(()) }
+    }
+
     fn write_tape(&mut self, waves: u64, tape: &[u8]) -> Result<(), DurableError> {
         self.waves = waves;
         // A record must fit a segment; what is longer goes in pieces of half of one.
@@ -376,12 +386,7 @@ impl<E> Durable<E> {
 
     /// Makes everything so far durable: when it returns, no crash loses any of it.
     pub fn sync(&mut self) -> Result<(), DurableError> {
-        self.write()?;
-        let waves = self.runtime.machine().tally().waves;
-        if waves > self.waves {
-            // Nothing came in, but the run went on: recovery goes as far.
-            self.write_tape(waves, &[])?;
-        }
+        self.write_reached()?;
         if let Some(last) = self.log.end().get().checked_sub(1)
             && !planted(Planted::DurableSyncLies)
         {

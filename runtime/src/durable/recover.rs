@@ -307,6 +307,7 @@ impl Durable<Inline> {
             evidence_cache: script.found.outcomes,
         };
         let mut durable = Self::over(runtime, log, options, spans, last);
+        durable.checkpointing.steps = durable.runtime.machine().tally().steps - again.steps;
         durable.intended = script.intents.into_keys().collect();
         durable.kept = script.kept;
         durable.agreements = agreements;
