@@ -117,7 +117,7 @@ impl Default for DurableOptions {
             log: Options::default(),
             checkpoint_records: 0,
             checkpoint_steps: 0,
-            slice: 16_384,
+            slice: 4_096,
             open: OpenSpans::Carry { max: u32::MAX },
             beside: true,
             record: false,
