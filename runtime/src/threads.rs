@@ -35,7 +35,10 @@ const LONG: Duration = Duration::from_micros(300);
 /// The most work that goes by before a worker that never stays awake is woken again.
 const SELDOM: Duration = Duration::from_millis(10);
 /// Waves that are expected to take less than this are timed only now and then: the clock would cost more than it tells.
-const TINY: Duration = Duration::from_micros(5);
+const TINY_NS: f64 = 5_000.0;
+
+/// How many of them in a row go untimed.
+const UNTIMED: u32 = 32;
 
 /// A wave that was taken on.
 enum Held {
@@ -207,8 +210,8 @@ impl<H: EffectHandler + ?Sized + 'static> Executor<Arc<H>> for Threads {
     }
 
     fn finish(&mut self, host: &Arc<H>) -> Option<Result<FinishedWave, LostChunk>> {
-        let expected = self.pace.expected(self.bursts);
         if self.workers > 1 && self.chunks > 1 && matches!(self.held.back()?, Held::Whole(_)) {
+            let expected = self.pace.expected(self.bursts);
             let next = match self.held.front()? {
                 Held::Whole(wave) => self.pace.expected(wave.certificate().picks.len()),
                 Held::Shared(_) => Some(Duration::ZERO),
@@ -217,7 +220,9 @@ impl<H: EffectHandler + ?Sized + 'static> Executor<Arc<H>> for Threads {
                 self.share(host);
             }
         }
-        self.collect();
+        if let Held::Shared(_) = self.held.front()? {
+            self.collect();
+        }
         let finished = match self.held.pop_front()? {
             Held::Shared(flight) => flight.join(),
             Held::Whole(wave) if self.workers == 1 || self.is_tiny(&wave) => alone(wave, &**host),
@@ -246,8 +251,7 @@ impl Observed for Threads {
 impl Threads {
     /// Whether timing the wave would cost more than it tells; now and then it is done all the same.
     fn is_tiny(&mut self, wave: &CertifiedWave) -> bool {
-        let expected = self.pace.expected(wave.certificate().picks.len());
-        expected.is_some_and(|expected| expected < TINY) && !self.pace.is_due()
+        self.pace.is_tiny(wave.certificate().picks.len()) && !self.pace.is_due()
     }
 }
 
@@ -277,10 +281,15 @@ impl Pace {
         self.burst_ns.map(|burst_ns| Duration::from_nanos((burst_ns * bursts as f64) as u64))
     }
 
+    /// Whether that many bursts are known to take less than [`TINY_NS`].
+    fn is_tiny(&self, bursts: usize) -> bool {
+        self.burst_ns.is_some_and(|burst_ns| burst_ns * (bursts as f64) < TINY_NS)
+    }
+
     /// Whether one more wave untimed would be too many.
     fn is_due(&mut self) -> bool {
         self.untimed += 1;
-        self.untimed >= 8
+        self.untimed >= UNTIMED
     }
 
     fn learn(&mut self, bursts: usize, took: Duration) {
@@ -351,7 +360,7 @@ mod tests {
         assert!(!shares([SLOW].into_iter().chain([SHORT; 40]), 16));
         // A wave that is too short to be timed each time is timed now and then all the same.
         let mut pace = Pace::default();
-        assert!((0..8).any(|_| pace.is_due()));
+        assert!((0..UNTIMED).any(|_| pace.is_due()));
     }
 
     #[test]
