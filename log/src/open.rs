@@ -165,7 +165,16 @@ fn refuse_leftovers(storage: &dyn Storage, names: &[String], heads: &[Found; 2])
 /// Looks at the checkpoints. A log that has been cut needs one.
 fn checkpoints(storage: &dyn Storage, names: &[String], log: LogId, head: &HeadSlots) -> Result<[Found; 2], OpenError> {
     let look = |slot| slots::look(storage, names, SlotKind::Checkpoint, slot, Some(log));
-    let found = [look(0)?, look(1)?];
+    let mut found = [look(0)?, look(1)?];
+    // Each checkpoint has a number of its own: one that stands in both slots was written to the wrong place.
+    let [zero, one] = &mut found;
+    if let (Some(first), Some(second)) = (&zero.header, &one.header)
+        && first.sequence == second.sequence
+    {
+        let file = SlotKind::Checkpoint.file(0).to_owned();
+        zero.state = SlotState::Bad { file, why: String::from("the other slot's checkpoint stands in it") };
+        zero.header = None;
+    }
     let covered = found.iter().filter_map(|found| found.header.as_ref()).map(|header| header.lsn).max();
     if head.first > Lsn::ZERO && covered.is_none_or(|covered| covered < head.first) {
         let [zero, one] = found.each_ref().map(|found| found.state.to_string());

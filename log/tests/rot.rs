@@ -233,6 +233,25 @@ pub(crate) fn misdirected_and_stale_sectors_are_found() {
 }
 
 #[test]
+fn a_checkpoint_in_both_slots_is_seen() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk).unwrap();
+    for lsn in [10, 20] {
+        while log.end() < Lsn::new(lsn) {
+            append(&log, 5).unwrap();
+        }
+        checkpoint(&log, Lsn::new(lsn)).unwrap();
+    }
+    log.close().unwrap();
+    let mut image = disk.image();
+    let newest = image.file("checkpoint.1").unwrap().to_vec();
+    *image.file_mut("checkpoint.0").unwrap() = newest;
+    let (_, recovered) = open(&SimDisk::from_image(&image)).unwrap();
+    assert_eq!(recovered.checkpoint.unwrap().lsn, Lsn::new(20), "it is in force all the same");
+    assert!(matches!(recovered.report.checkpoints[0], SlotState::Bad { .. }), "{}", recovered.report);
+}
+
+#[test]
 pub(crate) fn either_head_and_either_checkpoint_may_rot() {
     let disk = SimDisk::new();
     let (log, _) = open(&disk).unwrap();
