@@ -16,11 +16,12 @@ use crate::snapshot::ResumeError;
 use crate::status::{RuntimeError, Turn};
 use crate::tape::Input;
 use motet_log::span::{BadHead, CutHead, SpanEdge};
-use motet_log::{Checkpoint, Log, LogError, Lsn, OpenError, Record, Recovered, Storage};
+use motet_log::{Checkpoint, Files, Log, LogError, Lsn, OpenError, Record, Recovered, Storage};
 use motet_machine::{Boundary, CodeImage, EffectCoordinate, ProtocolMachineConfig, RecordedEffect, VerifyError};
 use motet_semantic::{ArtifactBytesError, RecoverError as AgreementError};
 use motet_types::{Digest, EffectKinds, Planted, SessionId, planted};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Why a run cannot be recovered. The log is as it was.
@@ -269,6 +270,36 @@ impl Rebuild {
 }
 
 impl Durable<Inline> {
+    /// Opens the run that was kept in a folder, and goes on with it: [`Durable::recover`] over its files.
+    ///
+    /// ```
+    /// use motet_runtime::log::Files;
+    /// use motet_runtime::machine::ProtocolMachineConfig;
+    /// use motet_runtime::{DurableGuestRuntime, DurableOptions, Inline, Schedule};
+    /// use std::sync::Arc;
+    ///
+    /// let folder = std::env::temp_dir().join(format!("motet-open-folder-{}", std::process::id()));
+    /// let (options, config) = (DurableOptions::default(), ProtocolMachineConfig::default());
+    /// let files = Arc::new(Files::open(&folder)?);
+    /// let mut run =
+    ///     DurableGuestRuntime::create(files, options.clone(), config, Schedule::default(), Inline::default())?;
+    /// run.note(b"mine")?;
+    /// run.sync()?;
+    /// drop(run); // A crash would do.
+    ///
+    /// let (run, plan) = DurableGuestRuntime::open_folder(&folder, options)?;
+    /// assert_eq!(run.notes().next(), Some(&b"mine"[..]));
+    /// assert_eq!(plan.steps, 0);
+    /// # drop(run);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_folder(folder: &Path, options: DurableOptions) -> Result<(Self, DurableRecoveryPlan), RecoverError> {
+        let failed = |source| OpenError::Io { file: folder.display().to_string(), source };
+        let files = Files::open(folder).map_err(failed)?;
+        Self::recover(Arc::new(files), options)
+    }
+
     /// Recovers the run in a log, and says what was found. Another executor may carry it on
     /// ([`Durable::with_executor`]).
     pub fn recover(
