@@ -1,10 +1,14 @@
 //! The heap of the default scheme: live resources and nullifiers, each an authenticated map.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::digest::{Digest, Domain, NULLIFIER_BUCKET, NULLIFIER_NODE, RESOURCE_BUCKET, RESOURCE_NODE, hash_root};
 use crate::error::HeapError;
+use crate::filter::Filter;
 use crate::id::{IdSource, ResourceId};
+use crate::pending::{Batch, Now, Pending};
 use crate::planted::planted;
 use crate::resource::{Resource, ResourceKind, stored_kind};
 use crate::snapshot::Snapshot;
@@ -89,10 +93,21 @@ impl Commitment {
 ///   [`snapshot`](Heap::snapshot) also keeps that state, to read and prove from.
 ///
 /// A clone is O(1) and shares everything until one side changes. Equal contents have equal roots, whatever led there.
-#[derive(Clone)]
 pub struct Heap {
     live: Tree<Held>,
     spent: Tree<Nullifier>,
+    /// What the trees do not know yet. Shared with clones; whoever then wants to say more changes its trees first.
+    pending: Arc<Pending>,
+    /// Holds every id in the trees. A clone has none until it has allocated enough to earn one.
+    filter: Option<Box<Filter>>,
+    /// Ids looked for in the trees for want of a filter.
+    unfiltered: u64,
+}
+
+impl Clone for Heap {
+    fn clone(&self) -> Heap {
+        Heap { pending: self.pending.clone(), ..Heap::from_trees(self.live.clone(), self.spent.clone()) }
+    }
 }
 
 impl Default for Heap {
@@ -104,11 +119,11 @@ impl Default for Heap {
 impl Heap {
     /// An empty heap.
     pub fn new() -> Heap {
-        Heap { live: Tree::new(), spent: Tree::new() }
+        Heap { filter: Some(Box::new(Filter::with_room(0))), ..Heap::from_trees(Tree::new(), Tree::new()) }
     }
 
     pub(crate) fn from_trees(live: Tree<Held>, spent: Tree<Nullifier>) -> Heap {
-        Heap { live, spent }
+        Heap { live, spent, pending: Arc::default(), filter: None, unfiltered: 0 }
     }
 
     /// A live resource.
@@ -132,7 +147,12 @@ impl Heap {
     }
 
     pub(crate) fn held(&self, id: &ResourceId) -> Result<&Held, HeapError> {
-        self.live.get(&id.0).ok_or_else(|| self.missing(id))
+        match self.pending.get(&id.0) {
+            Now::AsBefore => self.live.get(&id.0).ok_or_else(|| self.missing(id)),
+            Now::Begun(held) => Ok(held),
+            Now::Passed | Now::Consumed => Err(HeapError::AlreadyConsumed(*id)),
+            Now::Removed => Err(HeapError::NotFound(*id)),
+        }
     }
 
     /// A live resource's kind.
@@ -147,80 +167,109 @@ impl Heap {
 
     /// Whether the resource is there, unconsumed.
     pub fn is_live(&self, id: &ResourceId) -> bool {
-        self.live.get(&id.0).is_some()
+        match self.pending.get(&id.0) {
+            Now::AsBefore => self.live.get(&id.0).is_some(),
+            now => matches!(now, Now::Begun(_)),
+        }
     }
 
     /// Whether the resource was consumed.
     pub fn is_consumed(&self, id: &ResourceId) -> bool {
-        self.spent.get(&id.0).is_some()
+        match self.pending.get(&id.0) {
+            Now::AsBefore => self.spent.get(&id.0).is_some(),
+            now => matches!(now, Now::Passed | Now::Consumed),
+        }
     }
 
-    /// Live resources in id order, in stored form.
+    /// Live resources in id order, in stored form. Sorts first what changed since the last commit.
     pub fn iter(&self) -> impl Iterator<Item = (ResourceId, &[u8])> {
-        self.live.iter().map(|(key, held)| (ResourceId(*key), &*held.stored))
+        let waiting = self.pending.sorted().into_iter().map(|(key, now)| match now {
+            Now::AsBefore => (key, Said::Nothing),
+            Now::Begun(held) => (key, Said::There(held)),
+            Now::Passed | Now::Consumed | Now::Removed => (key, Said::Gone),
+        });
+        merge(self.live.iter(), waiting).map(|(key, held)| (ResourceId(*key), &*held.stored))
     }
 
-    /// Consumed ids in id order.
+    /// Consumed ids in id order. Sorts first what changed since the last commit.
     pub fn consumed(&self) -> impl Iterator<Item = ResourceId> {
-        self.spent.iter().map(|(key, _)| ResourceId(*key))
+        let waiting = self.pending.sorted().into_iter().map(|(key, now)| match now {
+            Now::Passed | Now::Consumed => (key, Said::There(&Nullifier)),
+            Now::AsBefore | Now::Begun(_) | Now::Removed => (key, Said::Nothing),
+        });
+        merge(self.spent.iter(), waiting).map(|(key, _)| ResourceId(*key))
     }
 
     /// How many resources are live.
     pub fn live_count(&self) -> u64 {
-        self.live.len()
+        self.pending.live(self.live.len())
     }
 
     /// How many were consumed.
     pub fn consumed_count(&self) -> u64 {
-        self.spent.len()
+        self.pending.spent(self.spent.len())
     }
 
     /// Allocates a resource under the next id of `ids`.
     pub fn alloc(&mut self, ids: &mut IdSource, resource: &Resource) -> Result<ResourceId, HeapError> {
-        let value = Held::new(&resource.encode()?);
-        let id = ids.next(&value.contents)?;
+        let mut encoded = Vec::with_capacity(64);
+        self.alloc_through(&mut encoded, ids, resource)
+    }
+
+    /// Allocates a resource; `encoded` is for its stored form, and what was in it is lost.
+    fn alloc_through(
+        &mut self,
+        encoded: &mut Vec<u8>,
+        ids: &mut IdSource,
+        resource: &Resource,
+    ) -> Result<ResourceId, HeapError> {
+        resource.encode_into(encoded)?;
+        let held = Held::new(encoded);
+        let id = ids.next(&held.contents)?;
+        if self.filter.is_none() {
+            self.unfiltered += 1;
+        }
         self.fresh(&id)?;
-        self.live.insert(Vec::from([Leaf { key: id.0, value }]));
+        self.begin(&id, held);
         Ok(id)
     }
 
     /// Allocates all of them or none. The ids of a refused request stay used.
     pub fn alloc_many(&mut self, ids: &mut IdSource, resources: &[Resource]) -> Result<Vec<ResourceId>, HeapError> {
         let mut made = Vec::with_capacity(resources.len());
-        let mut values = Vec::with_capacity(resources.len());
         let mut encoded = Vec::with_capacity(64);
         for resource in resources {
-            resource.encode_into(&mut encoded)?;
-            let value = Held::new(&encoded);
-            made.push(ids.next(&value.contents)?);
-            values.push(Some(value));
-        }
-        let order = key_order(&made);
-        let sorted: Vec<ResourceId> = order.iter().map(|at| made[*at]).collect();
-        if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
-            return Err(HeapError::AlreadyExists(twice[0]));
-        }
-        for some in sorted.chunks(AT_ONCE) {
-            self.warm(some);
-            if some.iter().any(|id| self.fresh(id).is_err()) {
-                // The one that comes first in the request, not in the order of ids.
-                made.iter().try_for_each(|id| self.fresh(id))?;
+            match self.alloc_through(&mut encoded, ids, resource) {
+                Ok(id) => made.push(id),
+                Err(error) => {
+                    made.iter().try_for_each(|id| self.remove(id).map(drop))?;
+                    return Err(error);
+                }
             }
         }
-        let leaf = |at: usize| values[at].take().map(|value| Leaf { key: made[at].0, value });
-        self.live.insert(order.into_iter().filter_map(leaf).collect());
         Ok(made)
     }
 
     /// Refuses an id that is live or was ever consumed.
     pub(crate) fn fresh(&self, id: &ResourceId) -> Result<(), HeapError> {
-        if self.is_consumed(id) && !planted("alloc-over-spent") {
-            return Err(HeapError::AlreadyConsumed(*id));
+        match self.pending.get(&id.0) {
+            Now::AsBefore => {
+                if self.filter.as_ref().is_some_and(|filter| !filter.may_hold(&id.0)) {
+                    return Ok(());
+                }
+                if self.spent.get(&id.0).is_some() && !planted("alloc-over-spent") {
+                    return Err(HeapError::AlreadyConsumed(*id));
+                }
+                if self.live.get(&id.0).is_some() {
+                    return Err(HeapError::AlreadyExists(*id));
+                }
+                Ok(())
+            }
+            Now::Begun(_) => Err(HeapError::AlreadyExists(*id)),
+            Now::Passed | Now::Consumed if planted("alloc-over-spent") => Ok(()),
+            Now::Passed | Now::Consumed => Err(HeapError::AlreadyConsumed(*id)),
+            Now::Removed => Ok(()),
         }
-        if self.is_live(id) {
-            return Err(HeapError::AlreadyExists(*id));
-        }
-        Ok(())
     }
 
     /// Fetches the places of some ids, so that their cache misses overlap.
@@ -229,17 +278,47 @@ impl Heap {
         self.spent.warm(ids.iter().map(|id| &id.0));
     }
 
-    /// Adds leaves, in key order, whose keys are fresh and differ.
-    pub(crate) fn insert_many(&mut self, leaves: Vec<Leaf<Held>>) {
-        self.live.insert(leaves);
+    /// Where changes wait.
+    fn pending(&mut self) -> &mut Pending {
+        if Arc::get_mut(&mut self.pending).is_none() {
+            self.apply();
+        }
+        // Nobody else has it any more.
+        Arc::make_mut(&mut self.pending)
+    }
+
+    /// A fresh id becomes live.
+    pub(crate) fn begin(&mut self, id: &ResourceId, held: Held) {
+        let pending = self.pending();
+        if let Now::Removed = pending.put(&id.0, Now::Begun(held)) {
+            // It is in the tree still, and an id says what is under it.
+            pending.put(&id.0, Now::AsBefore);
+        }
+    }
+
+    /// A live resource stops being live.
+    pub(crate) fn end(&mut self, id: &ResourceId, consumed: bool) -> Result<Held, HeapError> {
+        if let Some(pending) = Arc::get_mut(&mut self.pending)
+            && let Now::Begun(_) = pending.get(&id.0)
+            && let Now::Begun(held) = pending.put(&id.0, if consumed { Now::Passed } else { Now::AsBefore })
+        {
+            return Ok(held);
+        }
+        // It is in the tree, or will be when `pending` has made room.
+        let held = self.held(id)?.clone();
+        self.pending().put(&id.0, if consumed { Now::Consumed } else { Now::Removed });
+        Ok(held)
+    }
+
+    /// Marks a key as consumed that is neither live nor was before.
+    pub(crate) fn pass(&mut self, id: &ResourceId) {
+        self.pending().put(&id.0, Now::Passed);
     }
 
     /// Consumes a live resource: its contents leave the heap and come back in stored form, its nullifier stays for
     /// good.
     pub fn consume(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
-        let stored = self.remove(id)?;
-        self.nullify(&[id.0]);
-        Ok(stored)
+        self.end(id, !planted("consume-skips-nullifier")).map(|held| held.stored)
     }
 
     /// Consumes all of them or none; an id that stands twice is refused.
@@ -247,49 +326,72 @@ impl Heap {
         if planted("consume-many-partial") {
             return ids.iter().map(|id| self.consume(id)).collect();
         }
-        let order = key_order(ids);
-        let keys: Vec<Digest> = order.iter().map(|at| ids[*at].0).collect();
-        if let Some(twice) = keys.windows(2).find(|two| two[0] == two[1]) {
-            return Err(HeapError::Duplicate(ResourceId(twice[0])));
+        let mut sorted: Vec<&ResourceId> = ids.iter().collect();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
+            return Err(HeapError::Duplicate(*twice[0]));
         }
-        for some in keys.chunks(AT_ONCE) {
-            self.live.warm(some.iter());
-            if some.iter().any(|key| self.live.get(key).is_none()) {
-                // The one that comes first in the request, not in the order of ids.
-                ids.iter().try_for_each(|id| self.held(id).map(drop))?;
-            }
+        for some in ids.chunks(AT_ONCE) {
+            self.live.warm(some.iter().map(|id| &id.0));
+            some.iter().try_for_each(|id| self.held(id).map(drop))?;
         }
-        let mut taken: Vec<_> = order.into_iter().zip(self.live.remove(&keys)).collect();
-        self.nullify(&keys);
-        // Back into the order of the request.
-        taken.sort_unstable_by_key(|(at, _)| *at);
-        Ok(taken.into_iter().map(|(_, held)| held.stored).collect())
+        ids.iter().map(|id| self.consume(id)).collect()
     }
 
     /// Takes a live resource out without consuming it: it is given up, not used. Afterwards its id is neither live nor
     /// consumed. A consumed resource has nothing left to remove, and its nullifier is never forgotten.
     pub fn remove(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
-        self.held(id)?;
-        self.live.remove(&[id.0]).pop().map(|held| held.stored).ok_or_else(|| self.missing(id))
+        self.end(id, false).map(|held| held.stored)
     }
 
-    /// Takes out live resources; their keys are in order.
-    pub(crate) fn remove_many(&mut self, keys: &[Digest]) {
-        self.live.remove(keys);
+    /// Brings the trees up to date with what waits.
+    fn apply(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let mut pending = core::mem::take(&mut self.pending);
+        let batch = match Arc::get_mut(&mut pending) {
+            Some(alone) => alone.drain(),
+            None => (*pending).clone().drain(),
+        };
+        if Arc::get_mut(&mut pending).is_some() {
+            // Its table is there for the next batch.
+            self.pending = pending;
+        }
+        for keys in batch.ended.chunks(AT_ONCE) {
+            self.live.warm(keys.iter());
+            self.live.remove(keys);
+        }
+        self.filter(&batch);
+        self.live.insert(batch.begun);
+        for keys in batch.nullified.chunks(AT_ONCE) {
+            self.spent.warm(keys.iter());
+            self.spent.insert(keys.iter().map(|key| Leaf { key: *key, value: Nullifier }).collect());
+        }
     }
 
-    /// Marks keys, in order and none of them consumed yet, as consumed.
-    pub(crate) fn nullify(&mut self, keys: &[Digest]) {
-        if !planted("consume-skips-nullifier") {
-            for keys in keys.chunks(AT_ONCE) {
-                self.spent.warm(keys.iter());
-                self.spent.insert(keys.iter().map(|key| Leaf { key: *key, value: Nullifier }).collect());
-            }
+    /// Keeps the filter's promise for what the trees are about to take in.
+    fn filter(&mut self, batch: &Batch) {
+        let there = self.live.len() + self.spent.len();
+        let more = batch.begun.len() + batch.nullified.len();
+        let wanted = self.filter.is_some() || self.unfiltered > there / 64;
+        if !self.filter.as_ref().is_some_and(|filter| filter.has_room(more)) {
+            self.filter = wanted.then(|| {
+                let mut filter = Filter::with_room(2 * (there as usize + more));
+                self.live.iter().for_each(|(key, _)| filter.add(key));
+                self.spent.iter().for_each(|(key, _)| filter.add(key));
+                Box::new(filter)
+            });
+        }
+        if let Some(filter) = &mut self.filter {
+            batch.begun.iter().for_each(|leaf| filter.add(&leaf.key));
+            batch.nullified.iter().for_each(|key| filter.add(key));
         }
     }
 
     /// Hashes what changed since the last commit, and nothing else.
     pub fn commit(&mut self) -> Commitment {
+        self.apply();
         Commitment {
             resources: self.live.settle(),
             live: self.live.len(),
@@ -301,7 +403,7 @@ impl Heap {
     /// What a commit would answer, without one: at hand when nothing has changed since the last.
     pub fn commitment(&self) -> Commitment {
         match (self.live.settled_root(), self.spent.settled_root()) {
-            (Some(resources), Some(nullifiers)) => Commitment {
+            (Some(resources), Some(nullifiers)) if self.pending.is_empty() => Commitment {
                 resources: *resources,
                 live: self.live.len(),
                 nullifiers: *nullifiers,
@@ -314,8 +416,8 @@ impl Heap {
     /// The commitment, computed from the contents alone, with no digest that the heap keeps: what
     /// [`Heap::commit`] must answer too.
     pub fn recomputed(&self) -> Commitment {
-        let live = self.live.iter().map(|(key, held)| Leaf { key: *key, value: Held::new(&held.stored) });
-        let spent = self.spent.iter().map(|(key, _)| Leaf { key: *key, value: Nullifier });
+        let live = self.iter().map(|(id, stored)| Leaf { key: id.0, value: Held::new(stored) });
+        let spent = self.consumed().map(|id| Leaf { key: id.0, value: Nullifier });
         let (mut again, live, spent) = (Heap::new(), live.collect(), spent.collect());
         again.live.insert(live);
         again.spent.insert(spent);
@@ -324,7 +426,7 @@ impl Heap {
 
     /// Whether it holds nothing and never did.
     pub fn is_untouched(&self) -> bool {
-        self.live.len() == 0 && self.spent.len() == 0
+        self.live_count() == 0 && self.consumed_count() == 0
     }
 
     /// Commits and gives the root.
@@ -347,13 +449,36 @@ impl Heap {
     }
 }
 
-/// The places of some ids, in key order.
-fn key_order(ids: &[ResourceId]) -> Vec<usize> {
-    let start = |id: &ResourceId| id.0.first_chunk().map_or(0, |start| u64::from_be_bytes(*start));
-    // Hashes hardly ever agree in 64 bits, and comparing those costs a tenth of comparing all.
-    let mut order: Vec<(u64, usize)> = ids.iter().map(start).zip(0..).collect();
-    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| ids[a.1].cmp(&ids[b.1])));
-    order.into_iter().map(|(_, at)| at).collect()
+/// What waits to be said about an id in one of the trees.
+enum Said<'a, V> {
+    Nothing,
+    There(&'a V),
+    Gone,
+}
+
+/// A tree's leaves with what waits, both in key order.
+fn merge<'a, V: 'a>(
+    leaves: impl Iterator<Item = (&'a Digest, &'a V)>,
+    waiting: impl Iterator<Item = (&'a Digest, Said<'a, V>)>,
+) -> impl Iterator<Item = (&'a Digest, &'a V)> {
+    let (mut leaves, mut waiting) = (leaves.peekable(), waiting.peekable());
+    core::iter::from_fn(move || {
+        loop {
+            let Some((key, _)) = waiting.peek() else {
+                return leaves.next();
+            };
+            if let Some(leaf) = leaves.next_if(|(leaf, _)| leaf < key) {
+                return Some(leaf);
+            }
+            let (key, said) = waiting.next()?;
+            let there = leaves.next_if(|(leaf, _)| *leaf == key);
+            match said {
+                Said::Nothing if there.is_some() => return there,
+                Said::There(value) => return Some((key, value)),
+                Said::Nothing | Said::Gone => {}
+            }
+        }
+    })
 }
 
 impl core::fmt::Debug for Heap {

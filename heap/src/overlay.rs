@@ -14,7 +14,6 @@ use crate::id::{IdSource, ResourceId};
 use crate::planted::planted;
 use crate::resource::Resource;
 use crate::stored::StoredResource;
-use crate::tree::Leaf;
 
 /// What became of one id. Everything an overlay says about an id is one of these; no entry means: as in the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,26 +215,17 @@ impl Heap {
                 Change::Allocated(_) | Change::Passed | Change::Dropped => {}
             }
         }
-        let (mut begun, mut ended, mut nullified) = (Vec::new(), Vec::new(), Vec::new());
-        for (ResourceId(key), change) in overlays.iter_mut().flat_map(|overlay| core::mem::take(&mut overlay.changes)) {
+        for (id, change) in overlays.iter_mut().flat_map(|overlay| core::mem::take(&mut overlay.changes)) {
             match change {
-                Change::Allocated(value) => begun.push(Leaf { key, value }),
+                Change::Allocated(held) => self.begin(&id, held),
                 Change::Passed if planted("overlay-drops-nullifier") => {}
-                Change::Passed => nullified.push(key),
-                Change::Consumed => {
-                    ended.push(key);
-                    nullified.push(key);
+                Change::Passed => self.pass(&id),
+                Change::Consumed | Change::Removed => {
+                    self.end(&id, change == Change::Consumed)?;
                 }
-                Change::Removed => ended.push(key),
                 Change::Dropped => {}
             }
         }
-        begun.sort_unstable_by_key(|leaf| leaf.key);
-        ended.sort_unstable();
-        nullified.sort_unstable();
-        self.remove_many(&ended);
-        self.insert_many(begun);
-        self.nullify(&nullified);
         Ok(())
     }
 }
