@@ -105,13 +105,11 @@ impl Snapshot {
             let key = source.key_after(nullified.last().map(|leaf| &leaf.key), live.saturating_add(at))?;
             nullified.push(Leaf { key, value: Nullifier });
         }
-        let (mut resources, mut nullifiers) = (Tree::new(), Tree::new());
-        resources.insert(leaves);
+        let resources = Tree::of(leaves);
         if let Some(both) = nullified.iter().find(|leaf| resources.get(&leaf.key).is_some()) {
             return Err(ArchiveError::LiveAndConsumed(crate::ResourceId(both.key)));
         }
-        nullifiers.insert(nullified);
-        let snapshot = Heap::from_trees(resources, nullifiers).snapshot();
+        let snapshot = Heap::from_trees(resources, Tree::of(nullified)).snapshot();
         if snapshot.commitment() == commitment || planted("archive-trusts-entries") {
             Ok(snapshot)
         } else {

@@ -350,7 +350,7 @@ impl Heap {
             return;
         }
         let mut pending = core::mem::take(&mut self.pending);
-        let batch = match Arc::get_mut(&mut pending) {
+        let mut batch = match Arc::get_mut(&mut pending) {
             Some(alone) => alone.drain(),
             None => (*pending).clone().drain(),
         };
@@ -358,34 +358,27 @@ impl Heap {
             // Its table is there for the next batch.
             self.pending = pending;
         }
-        for keys in batch.ended.chunks(AT_ONCE) {
-            self.live.warm(keys.iter());
-            self.live.remove(keys);
-        }
         self.filter(&batch);
-        self.live.insert(batch.begun);
-        for keys in batch.nullified.chunks(AT_ONCE) {
-            self.spent.warm(keys.iter());
-            self.spent.insert(keys.iter().map(|key| Leaf { key: *key, value: Nullifier }).collect());
-        }
+        self.live.apply(&mut batch.live);
+        self.spent.apply(&mut batch.spent);
     }
 
     /// Keeps the filter's promise for what the trees are about to take in.
     fn filter(&mut self, batch: &Batch) {
         let there = self.live.len() + self.spent.len();
-        let more = batch.begun.len() + batch.nullified.len();
+        let more = batch.live.len() + batch.spent.len();
         let wanted = self.filter.is_some() || self.unfiltered > there / 64;
         if !self.filter.as_ref().is_some_and(|filter| filter.has_room(more)) {
             self.filter = wanted.then(|| {
                 let mut filter = Filter::with_room(2 * (there as usize + more));
-                self.live.iter().for_each(|(key, _)| filter.add(key));
-                self.spent.iter().for_each(|(key, _)| filter.add(key));
+                self.live.iter().for_each(|leaf| filter.add(&leaf.key));
+                self.spent.iter().for_each(|leaf| filter.add(&leaf.key));
                 Box::new(filter)
             });
         }
         if let Some(filter) = &mut self.filter {
-            batch.begun.iter().for_each(|leaf| filter.add(&leaf.key));
-            batch.nullified.iter().for_each(|key| filter.add(key));
+            let begun = batch.live.iter().filter(|change| change.value.is_some()).map(|change| &change.key);
+            begun.chain(batch.spent.iter().map(|change| &change.key)).for_each(|key| filter.add(key));
         }
     }
 
@@ -418,10 +411,7 @@ impl Heap {
     pub fn recomputed(&self) -> Commitment {
         let live = self.iter().map(|(id, stored)| Leaf { key: id.0, value: Held::new(stored) });
         let spent = self.consumed().map(|id| Leaf { key: id.0, value: Nullifier });
-        let (mut again, live, spent) = (Heap::new(), live.collect(), spent.collect());
-        again.live.insert(live);
-        again.spent.insert(spent);
-        again.commit()
+        Heap::from_trees(Tree::of(live.collect()), Tree::of(spent.collect())).commit()
     }
 
     /// Whether it holds nothing and never did.
@@ -458,10 +448,10 @@ enum Said<'a, V> {
 
 /// A tree's leaves with what waits, both in key order.
 fn merge<'a, V: 'a>(
-    leaves: impl Iterator<Item = (&'a Digest, &'a V)>,
+    leaves: impl Iterator<Item = &'a Leaf<V>>,
     waiting: impl Iterator<Item = (&'a Digest, Said<'a, V>)>,
 ) -> impl Iterator<Item = (&'a Digest, &'a V)> {
-    let (mut leaves, mut waiting) = (leaves.peekable(), waiting.peekable());
+    let (mut leaves, mut waiting) = (leaves.map(|leaf| (&leaf.key, &leaf.value)).peekable(), waiting.peekable());
     core::iter::from_fn(move || {
         loop {
             let Some((key, _)) = waiting.peek() else {

@@ -7,8 +7,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::digest::Digest;
-use crate::heap::Held;
-use crate::tree::Leaf;
+use crate::heap::{Held, Nullifier};
+use crate::tree::Change;
 
 /// What became of an id since the trees were last changed.
 #[derive(Clone, Debug, Default)]
@@ -52,11 +52,10 @@ pub(crate) struct Pending {
     nullified: u64,
 }
 
-/// What waited, each in key order.
+/// What waited, for each tree in key order.
 pub(crate) struct Batch {
-    pub(crate) begun: Vec<Leaf<Held>>,
-    pub(crate) ended: Vec<Digest>,
-    pub(crate) nullified: Vec<Digest>,
+    pub(crate) live: Vec<Change<Held>>,
+    pub(crate) spent: Vec<Change<Nullifier>>,
 }
 
 /// The first eight bytes, ordered as keys are.
@@ -154,21 +153,19 @@ impl Pending {
     /// Takes everything out, ready for the trees.
     pub(crate) fn drain(&mut self) -> Batch {
         let mut batch = Batch {
-            begun: Vec::with_capacity(self.begun as usize),
-            ended: Vec::with_capacity(self.ended as usize),
-            nullified: Vec::with_capacity(self.nullified as usize),
+            live: Vec::with_capacity((self.begun + self.ended) as usize),
+            spent: Vec::with_capacity(self.nullified as usize),
         };
         for at in self.order() {
             let (key, now) = &mut self.entries[at];
+            let [_, _, nullified] = now.weight();
             match core::mem::take(now) {
-                Now::AsBefore => {}
-                Now::Begun(value) => batch.begun.push(Leaf { key: *key, value }),
-                Now::Passed => batch.nullified.push(*key),
-                Now::Consumed => {
-                    batch.ended.push(*key);
-                    batch.nullified.push(*key);
-                }
-                Now::Removed => batch.ended.push(*key),
+                Now::AsBefore | Now::Passed => {}
+                Now::Begun(held) => batch.live.push(Change { key: *key, value: Some(held) }),
+                Now::Consumed | Now::Removed => batch.live.push(Change { key: *key, value: None }),
+            }
+            if nullified == 1 {
+                batch.spent.push(Change { key: *key, value: Some(Nullifier) });
             }
         }
         self.entries.clear();

@@ -15,17 +15,16 @@
 //! A subtree with at most eight leaves is a bucket, any other a branch, so equal contents are equal pages.
 
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use crate::cursor::{Cursor, Malformed};
-use crate::digest::{Digest, EMPTY};
+use crate::digest::{Digest, EMPTY, hash_pair};
 use crate::heap::{Commitment, Heap, Held, Nullifier};
 use crate::planted::planted;
 use crate::resource::Resource;
 use crate::snapshot::Snapshot;
-use crate::tree::{Bucket, Fork, Leaf, MOST, Node, Shape, Stored, Tree, level, settled_bucket, settled_fork};
+use crate::tree::{Leaf, MOST, Shape, Spot, Stored, Tree, hash_bucket, level};
 
 const VERSION: u8 = 1;
 const BUCKET: u8 = 1;
@@ -33,6 +32,9 @@ const FORK: u8 = 2;
 
 const NOTHING: u8 = 0;
 const BRANCH: u8 = 2;
+
+/// Binary levels of a page that is a fork.
+const LEVELS: usize = 4;
 
 /// Bits of a key, below the last of which there is nothing.
 const KEY_BITS: usize = 256;
@@ -121,8 +123,8 @@ impl Snapshot {
     /// Puts the pages that the store lacks. The commitment given is what [`Snapshot::load`] asks for.
     pub fn save<S: PageStore>(&self, store: &mut S) -> Result<Commitment, S::Error> {
         let commitment = self.commitment();
-        save_node(store, &commitment.resources, self.live().top())?;
-        save_node(store, &commitment.nullifiers, self.spent().top())?;
+        save_page(store, &Spot::top(self.live(), &commitment.resources))?;
+        save_page(store, &Spot::top(self.spent(), &commitment.nullifiers))?;
         Ok(commitment)
     }
 
@@ -134,111 +136,107 @@ impl Snapshot {
     }
 }
 
-fn save_node<V: Kept, S: PageStore>(store: &mut S, digest: &Digest, node: &Node<V>) -> Result<(), S::Error> {
-    if *digest == EMPTY || store.has(digest)? {
+/// Puts the page that begins at a spot, after those below it.
+fn save_page<V: Kept, S: PageStore>(store: &mut S, spot: &Spot<'_, V>) -> Result<(), S::Error> {
+    if *spot.digest == EMPTY || store.has(spot.digest)? {
         return Ok(());
     }
     let mut out = Vec::with_capacity(600);
     out.extend([VERSION, V::TREE]);
-    match node {
-        Node::Empty => {}
-        Node::Bucket(bucket) => {
-            out.extend([BUCKET, bucket.len() as u8]);
-            for leaf in bucket.leaves() {
+    match spot.bucket() {
+        Some(leaves) => {
+            out.extend([BUCKET, leaves.len() as u8]);
+            for leaf in leaves {
                 out.extend(leaf.key);
                 leaf.value.write(&mut out);
             }
         }
-        Node::Fork(fork) => {
+        None => {
             out.push(FORK);
-            save_fork(store, fork, 1, &mut out)?;
+            save_levels(store, spot, 0, &mut out)?;
         }
     }
-    store.put(digest, out)
+    store.put(spot.digest, out)
 }
 
-/// Writes a fork's levels from `node` on, and saves what hangs there.
-fn save_fork<V: Kept, S: PageStore>(
+/// Writes a fork's levels from `spot` on, which is `level` of them down, and saves what hangs there.
+fn save_levels<V: Kept, S: PageStore>(
     store: &mut S,
-    fork: &Fork<V>,
-    node: usize,
+    spot: &Spot<'_, V>,
+    level: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), S::Error> {
-    let shape = fork.shape(node);
-    out.push(match shape {
+    out.push(match spot.shape() {
         Shape::Empty => NOTHING,
         Shape::Bucket => BUCKET,
         Shape::Branch => BRANCH,
     });
-    match shape {
-        Shape::Empty => Ok(()),
-        Shape::Branch if node < 16 => {
-            save_fork(store, fork, 2 * node, out)?;
-            save_fork(store, fork, 2 * node + 1, out)
-        }
-        Shape::Bucket | Shape::Branch => {
-            save_node(store, fork.digest(node), fork.hanging(node))?;
-            out.extend(fork.digest(node));
+    match spot.halves() {
+        Some(halves) if level < LEVELS => halves.iter().try_for_each(|half| save_levels(store, half, level + 1, out)),
+        _ if spot.shape() == Shape::Empty => Ok(()),
+        _ => {
+            save_page(store, spot)?;
+            out.extend(spot.digest);
             Ok(())
         }
     }
 }
 
 fn load_tree<V: Kept, S: PageStore>(store: &S, root: &Digest, count: u64) -> Result<Tree<V>, LoadError<S::Error>> {
-    let top = load_node(store, root, &EMPTY, 0)?;
-    if top.count() != count {
+    let mut leaves = Vec::new();
+    load_page(store, root, &EMPTY, 0, &mut leaves)?;
+    if leaves.len() as u64 != count {
         return Err(LoadError::WrongCount);
     }
-    Ok(Tree::from_settled(top, *root))
+    // Every page is what its digest says; together they have to be the one tree of these leaves.
+    let mut tree = Tree::of(leaves);
+    if tree.settle() != *root && !planted("load-trusts-page") {
+        return Err(LoadError::Damaged(*root));
+    }
+    Ok(tree)
 }
 
-/// The subtree with this digest, all its digests settled; its keys begin with the first `bit` bits of `path`.
-fn load_node<V: Kept, S: PageStore>(
+/// Appends the leaves of the page with this digest, and of those below it, whose keys begin with the first `bit` bits of
+/// `path`; answers with what the page is.
+fn load_page<V: Kept, S: PageStore>(
     store: &S,
     digest: &Digest,
     path: &Digest,
     bit: usize,
-) -> Result<Node<V>, LoadError<S::Error>> {
+    leaves: &mut Vec<Leaf<V>>,
+) -> Result<Shape, LoadError<S::Error>> {
     if *digest == EMPTY {
-        return Ok(Node::Empty);
+        return Ok(Shape::Empty);
     }
     let bytes = store.get(digest).map_err(LoadError::Store)?.ok_or(LoadError::Missing(*digest))?;
     let damaged = LoadError::Damaged(*digest);
     let sound = |found: Digest| found == *digest || planted("load-trusts-page");
     match read_page::<V>(&bytes, path, bit).map_err(|_| LoadError::Damaged(*digest))? {
-        Page::Bucket(bucket) => match sound(settled_bucket(&bucket)) {
-            true => Ok(Node::Bucket(Arc::new(bucket))),
-            false => Err(damaged),
-        },
-        Page::Fork(hanging) => {
-            let mut fork = settled_fork(&hanging);
-            // Checked before anything below is asked for, so a damaged page sends us nowhere.
-            if !sound(*fork.digest(1)) {
-                return Err(damaged);
-            }
-            let mut counts = [0; 32];
-            for (node, shape, digest) in hanging {
-                let below = load_node(store, &digest, &at_node(path, bit, node), bit + level(node))?;
-                let found = match &below {
-                    Node::Empty => Shape::Empty,
-                    Node::Bucket(_) => Shape::Bucket,
-                    Node::Fork(_) => Shape::Branch,
-                };
-                if found != shape {
-                    return Err(damaged);
-                }
-                counts[node] = below.count();
-                fork.attach(node, below);
-            }
-            fork.mark_settled();
-            for node in (1..16).rev().filter(|node| fork.shape(*node) == Shape::Branch) {
-                counts[node] = counts[2 * node] + counts[2 * node + 1];
-                if counts[node] <= MOST as u64 {
-                    return Err(damaged);
-                }
-            }
-            Ok(Node::Fork(Arc::new(fork)))
+        Page::Bucket(some) if sound(hash_bucket(some.iter())) => {
+            leaves.extend(some);
+            Ok(Shape::Bucket)
         }
+        // Checked before anything below is asked for, so a damaged page sends us nowhere.
+        Page::Fork(hanging) if sound(fold::<V>(&hanging, 1)) => {
+            for (node, shape, digest) in hanging {
+                let before = leaves.len();
+                let found = load_page(store, &digest, &at_node(path, bit, node), bit + level(node), leaves)?;
+                if found != shape || shape == Shape::Branch && leaves.len() - before <= MOST {
+                    return Err(damaged);
+                }
+            }
+            Ok(Shape::Branch)
+        }
+        _ => Err(damaged),
+    }
+}
+
+/// The digest of a fork's node, given those at which its branches end.
+fn fold<V: Kept>(hanging: &[(usize, Shape, Digest)], node: usize) -> Digest {
+    match hanging.iter().find(|(at, ..)| *at == node) {
+        Some((.., digest)) => *digest,
+        None if node >= 1 << LEVELS => EMPTY,
+        None => hash_pair(&V::NODE, &fold::<V>(hanging, 2 * node), &fold::<V>(hanging, 2 * node + 1)),
     }
 }
 
@@ -255,7 +253,7 @@ fn at_node(path: &Digest, bit: usize, node: usize) -> Digest {
 
 /// A page as its bytes say.
 enum Page<V> {
-    Bucket(Bucket<V>),
+    Bucket(Vec<Leaf<V>>),
     /// The nodes of a fork at which its branches end.
     Fork(Vec<(usize, Shape, Digest)>),
 }
@@ -280,9 +278,9 @@ fn read_page<V: Kept>(bytes: &[u8], path: &Digest, bit: usize) -> Result<Page<V>
                 }
                 leaves.push(Leaf { key, value: V::read(&mut cursor)? });
             }
-            Page::Bucket(Bucket::new(leaves, bit))
+            Page::Bucket(leaves)
         }
-        FORK if bit < KEY_BITS && bit.is_multiple_of(4) => {
+        FORK if bit < KEY_BITS && bit.is_multiple_of(LEVELS) => {
             let mut hanging = Vec::with_capacity(16);
             read_fork(&mut cursor, 1, &mut hanging)?;
             if hanging.iter().any(|(node, ..)| *node == 1) {
@@ -300,7 +298,7 @@ fn read_fork(cursor: &mut Cursor<'_>, node: usize, hanging: &mut Vec<(usize, Sha
     let shape = match cursor.u8()? {
         NOTHING => Shape::Empty,
         BUCKET => Shape::Bucket,
-        BRANCH if node < 16 => {
+        BRANCH if node < 1 << LEVELS => {
             read_fork(cursor, 2 * node, hanging)?;
             return read_fork(cursor, 2 * node + 1, hanging);
         }

@@ -1,171 +1,68 @@
-//! Forks: four binary levels at a time, and the changes that run through them.
+//! Forks: five binary levels at a time, above blocks; and the changes that run through them.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::bucket::{Bucket, Leaf, MOST};
-use super::{Node, Shape, Stored};
-use crate::digest::{Digest, EMPTY};
-use crate::planted::planted;
+use super::block::{Block, Leaf, MOST, ROOM, fits};
+use super::levels::{Levels, level};
+use super::{Change, Node, Shape, Stored};
+use crate::digest::Digest;
 
-/// A subtree with more than [`MOST`] leaves: what hangs below four binary levels, and every digest of those levels.
-///
-/// Nodes are numbered as in a heap of the other sort: 1 is the fork itself, the halves of n are 2n and 2n + 1, and 16 to
-/// 31 are where the four levels end. What hangs at node n, a bucket or nothing from level 1 on, a fork at level 4 only,
-/// is kept under the first of the nibbles that lead there, its home. Most forks have few leaves more than a bucket, so
-/// only what is there takes room.
+/// Binary levels of a fork.
+pub(super) const LEVELS: usize = 5;
+
+/// Subtrees below a fork.
+pub(super) const WAYS: usize = 1 << LEVELS;
+
+/// A fork with no more leaves becomes a block, if they fit.
+const FEW: u64 = ROOM as u64 / 4;
+
+/// A subtree too large for a block: 32 subtrees, and every digest of the levels between.
 #[derive(Clone)]
 pub(crate) struct Fork<V> {
     count: u64,
-    /// Homes whose subtree changed since the digests were computed.
-    stale: u16,
-    /// Bit n: nibble n is a home.
-    roots: u16,
-    /// By nibble: the home of what it leads to.
-    homes: [u8; 16],
-    /// By home: the node at which it hangs.
-    nodes: [u8; 16],
-    /// Bit n: node n is a bucket.
-    buckets: u32,
-    /// Bit n: node n is a branch.
-    branches: u32,
-    /// Of the nodes that are either, by number.
-    digests: Vec<Digest>,
-    /// What hangs at each home.
-    below: Vec<Node<V>>,
+    /// Subtrees that changed since the digests were computed.
+    stale: u32,
+    /// Leaves in each subtree, but never more than one too many for a bucket. Of stale subtrees: as they were.
+    few: [u8; WAYS],
+    /// Nodes 32 to 63 are the subtrees.
+    levels: Levels,
+    below: [Node<V>; WAYS],
 }
 
-/// The four bits of `key` that pick the subtree in a fork at `depth`.
-pub(crate) fn nibble(key: &Digest, depth: usize) -> usize {
-    let byte = key[depth / 2];
-    usize::from(if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
+/// The bits of `key` that pick the subtree in a fork `bit` bits down; beyond its end there are zeros.
+pub(super) fn way(key: &Digest, bit: usize) -> usize {
+    let byte = |at: usize| usize::from(key.get(at).copied().unwrap_or(0));
+    (byte(bit / 8) << 8 | byte(bit / 8 + 1)) >> (16 - LEVELS - bit % 8) & (WAYS - 1)
 }
 
-/// Levels between the fork and one of its nodes.
-pub(crate) fn level(node: usize) -> usize {
-    node.max(1).ilog2() as usize
-}
-
-/// The nibbles that lead to a node: the first, and how many.
-fn reach(node: usize) -> (usize, usize) {
-    let width = 16 >> level(node);
-    (node * width - 16, width)
-}
-
-/// How many of the bits below bit `at` are set.
-fn rank(bits: u32, at: usize) -> usize {
-    (bits & ((1 << at) - 1)).count_ones() as usize
-}
-
-/// Bits of the nodes below a node.
-fn inside(node: usize) -> u32 {
-    (1..5 - level(node)).fold(0, |bits, down| bits | ((1 << (1 << down)) - 1) << (node << down))
+/// The subtrees below a node.
+fn reach(node: usize) -> core::ops::Range<usize> {
+    let width = WAYS >> level(node);
+    let first = node * width - WAYS;
+    first..first + width
 }
 
 impl<V> Fork<V> {
-    /// A fork with nothing below it.
-    pub(crate) fn new() -> Fork<V> {
-        Fork {
-            count: 0,
-            stale: 0,
-            roots: 1,
-            homes: [0; 16],
-            nodes: [1; 16],
-            buckets: 0,
-            branches: 0,
-            digests: Vec::new(),
-            below: Vec::from([Node::Empty]),
-        }
-    }
-
-    /// Hangs a subtree at a node, where nothing or only parts of it were.
-    pub(crate) fn hang(&mut self, node: usize, subtree: Node<V>) {
-        let (first, width) = reach(node);
-        for nibble in first..first + width {
-            if self.roots >> nibble & 1 == 1 {
-                self.below.remove(rank(self.roots.into(), nibble));
-                self.roots &= !(1 << nibble);
-            }
-            self.homes[nibble] = first as u8;
-            self.stale &= !(1 << nibble);
-        }
-        let mut inside = inside(node) & (self.buckets | self.branches);
-        while inside != 0 {
-            self.set(inside.trailing_zeros() as usize, Shape::Empty, EMPTY);
-            inside &= inside - 1;
-        }
-        self.nodes[first] = node as u8;
-        self.below.reserve_exact(1);
-        self.below.insert(rank(self.roots.into(), first), subtree);
-        self.roots |= 1 << first;
-        self.stale |= 1 << first;
-    }
-
-    /// Hangs a settled subtree; the fork's digests are of it already, or will be.
-    pub(crate) fn attach(&mut self, node: usize, subtree: Node<V>) {
-        self.count += subtree.count();
-        self.hang(node, subtree);
-    }
-
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    pub(crate) fn shape(&self, node: usize) -> Shape {
-        match (self.buckets >> node & 1, self.branches >> node & 1) {
-            (1, _) => Shape::Bucket,
-            (_, 1) => Shape::Branch,
-            _ => Shape::Empty,
-        }
+    pub(crate) fn levels(&self) -> &Levels {
+        &self.levels
     }
 
-    pub(crate) fn digest(&self, node: usize) -> &Digest {
-        let there = self.buckets | self.branches;
-        if there >> node & 1 == 0 {
-            return &EMPTY;
-        }
-        &self.digests[rank(there, node)]
+    pub(super) fn levels_mut(&mut self) -> &mut Levels {
+        &mut self.levels
     }
 
-    /// Sets what a node is.
-    pub(crate) fn set(&mut self, node: usize, shape: Shape, digest: Digest) {
-        let (there, bit) = (self.buckets | self.branches, 1 << node);
-        let at = rank(there, node);
-        match (there & bit != 0, shape) {
-            (true, Shape::Empty) => drop(self.digests.remove(at)),
-            (true, _) => self.digests[at] = digest,
-            (false, Shape::Empty) => {}
-            (false, _) => {
-                self.digests.reserve_exact(1);
-                self.digests.insert(at, digest);
-            }
-        }
-        self.buckets = if shape == Shape::Bucket { self.buckets | bit } else { self.buckets & !bit };
-        self.branches = if shape == Shape::Branch { self.branches | bit } else { self.branches & !bit };
+    pub(super) fn stale(&self) -> u32 {
+        self.stale
     }
 
-    /// What hangs at a home.
-    pub(crate) fn at(&self, home: usize) -> &Node<V> {
-        &self.below[rank(self.roots.into(), home)]
-    }
-
-    fn at_mut(&mut self, home: usize) -> &mut Node<V> {
-        &mut self.below[rank(self.roots.into(), home)]
-    }
-
-    /// What hangs at a node that is no branch, or at the end of the four levels.
-    pub(crate) fn hanging(&self, node: usize) -> &Node<V> {
-        self.at(reach(node).0)
-    }
-
-    /// The home of what a key leads to, in a fork at `depth`.
-    fn home(&self, key: &Digest, depth: usize) -> usize {
-        usize::from(self.homes[nibble(key, depth)])
-    }
-
-    /// What a key leads to, in a fork at `depth`.
-    pub(crate) fn toward(&self, key: &Digest, depth: usize) -> &Node<V> {
-        self.at(self.home(key, depth))
+    /// What a key leads to, in a fork `bit` bits down.
+    pub(crate) fn toward(&self, key: &Digest, bit: usize) -> &Node<V> {
+        &self.below[way(key, bit)]
     }
 
     /// What hangs below, in key order.
@@ -173,187 +70,171 @@ impl<V> Fork<V> {
         &self.below
     }
 
-    pub(crate) fn stale(&self) -> u16 {
-        self.stale
+    pub(super) fn below_mut(&mut self) -> &mut [Node<V>] {
+        &mut self.below
     }
 
-    pub(crate) fn mark_settled(&mut self) {
-        self.stale = 0;
+    /// What hangs below one of the fork's nodes.
+    pub(crate) fn below_node(&self, node: usize) -> &[Node<V>] {
+        &self.below[reach(node)]
     }
 
-    /// The node where a home's subtree hangs.
-    pub(crate) fn node_of(&self, home: usize) -> usize {
-        usize::from(self.nodes[home])
+    /// What hangs at one of the nodes 32 to 63.
+    pub(crate) fn hanging(&self, node: usize) -> &Node<V> {
+        &self.below[node - WAYS]
     }
 
-    /// The subtrees that changed.
-    pub(crate) fn stale_below(&self) -> impl Iterator<Item = &Node<V>> {
-        let stale = self.stale;
-        (0..16).filter(move |home| stale >> home & 1 == 1).map(|home| self.at(home))
-    }
-
-    /// The forks below that changed.
-    pub(crate) fn stale_forks(&mut self) -> impl Iterator<Item = &mut Arc<Fork<V>>> {
-        let (stale, roots) = (self.stale, self.roots);
-        let homes = (0..16).filter(move |home| roots >> home & 1 == 1);
-        self.below.iter_mut().zip(homes).filter_map(move |(node, home)| match node {
-            Node::Fork(fork) if stale >> home & 1 == 1 => Some(fork),
-            _ => None,
-        })
-    }
-
-    /// The digests of both halves of a node.
-    pub(crate) fn halves(&self, node: usize) -> [&Digest; 2] {
-        [self.digest(2 * node), self.digest(2 * node + 1)]
-    }
-
-    /// Hangs the subtree of these leaves, which are in key order, at a node of a fork at `depth`.
-    fn place(&mut self, node: usize, mut leaves: Vec<Leaf<V>>, depth: usize) {
-        if leaves.len() <= MOST || node >= 16 {
-            self.hang(node, build(leaves, 4 * depth + level(node)));
-            return;
+    /// Brings the shapes up to date, and the digests of the subtrees that changed, which are settled: answers with the
+    /// branches, as bits, that have to be hashed then, from the lowest up. `small` hashes a bucket that spans subtrees.
+    pub(super) fn plan(&mut self, small: &mut impl FnMut(&[Node<V>]) -> Digest) -> u128 {
+        for way in 0..WAYS {
+            if self.stale >> way & 1 == 1 {
+                self.few[way] = self.below[way].count().min(MOST as u64 + 1) as u8;
+            }
         }
-        let bit = 4 * depth + level(node);
-        let right = leaves.split_off(leaves.partition_point(|leaf| leaf.key[bit / 8] >> (7 - bit % 8) & 1 == 0));
-        self.place(2 * node, leaves, depth);
-        self.place(2 * node + 1, right, depth);
+        let mut marked = 0;
+        self.visit(1, small, &mut marked);
+        self.stale = 0;
+        marked
+    }
+
+    fn visit(&mut self, node: usize, small: &mut impl FnMut(&[Node<V>]) -> Digest, marked: &mut u128) {
+        let reach = reach(node);
+        let was = self.levels.shape(node);
+        let few: u16 = self.few[reach.clone()].iter().map(|few| u16::from(*few)).sum();
+        let shape = match usize::from(few) {
+            0 => Shape::Empty,
+            few if few <= MOST => Shape::Bucket,
+            _ => Shape::Branch,
+        };
+        self.levels.reshape(node, shape);
+        match shape {
+            Shape::Empty => {}
+            _ if node >= WAYS => {
+                let digest = *self.below[node - WAYS].digest();
+                self.levels.set(node, digest);
+            }
+            Shape::Bucket => {
+                let digest = small(&self.below[reach]);
+                self.levels.set(node, digest);
+            }
+            Shape::Branch => {
+                let width = reach.len() / 2;
+                for (half, first) in [(2 * node, reach.start), (2 * node + 1, reach.start + width)] {
+                    let ways = u32::MAX >> (32 - width) << first;
+                    if was != Shape::Branch || self.stale & ways != 0 {
+                        self.visit(half, small, marked);
+                    }
+                }
+                *marked |= 1 << node;
+            }
+        }
     }
 }
 
-/// The subtree at `bit` with these leaves, which are in key order. More than fill a bucket only where a fork may be.
-pub(super) fn build<V>(leaves: Vec<Leaf<V>>, bit: usize) -> Node<V> {
+/// The subtree at `bit` with these leaves, which are in key order.
+fn build<V>(leaves: Vec<Leaf<V>>, bit: usize) -> Node<V> {
     if leaves.is_empty() {
         return Node::Empty;
     }
-    if leaves.len() <= MOST {
-        return Node::Bucket(Arc::new(Bucket::new(leaves, bit)));
+    if fits(&leaves, bit) {
+        return Node::Block(Arc::new(Block::new(leaves, bit)));
     }
-    let mut fork = Fork::new();
-    fork.count = leaves.len() as u64;
-    fork.place(1, leaves, bit / 4);
-    Node::Fork(Arc::new(fork))
+    let mut below = [const { Node::Empty }; WAYS];
+    let count = leaves.len() as u64;
+    let mut leaves = leaves.into_iter().peekable();
+    while let Some(first) = leaves.next() {
+        let at = way(&first.key, bit);
+        let mut some = Vec::from([first]);
+        while let Some(leaf) = leaves.next_if(|leaf| way(&leaf.key, bit) == at) {
+            some.push(leaf);
+        }
+        some.shrink_to_fit();
+        below[at] = build(some, bit + LEVELS);
+    }
+    Node::Fork(Arc::new(Fork { count, stale: u32::MAX, few: [0; WAYS], levels: Levels::default(), below }))
 }
 
-/// Adds the next `count` leaves below `node`, `bit` bits down. They come in key order, belong there, and their keys are
-/// not there yet. If they are too many for a bucket, the caller gets all leaves of the subtree back to place them.
-pub(super) fn insert<V: Stored>(node: &mut Node<V>, bit: usize, leaves: &mut Leaves<V>, count: usize) -> Overfull<V> {
+/// Applies changes below `node`, `bit` bits down. They are in key order, belong there, begin what is not there and end
+/// what is.
+pub(super) fn apply<V: Stored>(node: &mut Node<V>, bit: usize, changes: &mut [Change<V>]) {
     match node {
-        Node::Empty => {
-            let leaves: Vec<_> = leaves.take(count).collect();
-            if count > MOST {
-                return Some(leaves);
+        Node::Block(block) if block.len() + changes.len() <= ROOM => {
+            let block = Arc::make_mut(block);
+            let mut fits = true;
+            for change in changes {
+                match change.value.take() {
+                    Some(value) => fits &= block.put(Leaf { key: change.key, value }),
+                    None => drop(block.take(&change.key)),
+                }
             }
-            *node = build(leaves, bit);
-        }
-        Node::Bucket(bucket) if bucket.len() + count > MOST => {
-            let mut all = Vec::with_capacity(bucket.len() + count);
-            collect(core::mem::replace(node, Node::Empty), &mut all);
-            all.extend(leaves.take(count));
-            all.sort_unstable_by_key(|leaf| leaf.key);
-            return Some(all);
-        }
-        Node::Bucket(bucket) => {
-            let bucket = Arc::make_mut(bucket);
-            for leaf in leaves.take(count) {
-                let (Ok(at) | Err(at)) = bucket.find(&leaf.key);
-                bucket.put(at, leaf);
+            if !fits || block.len() == 0 {
+                rebuild(node, bit, &mut []);
             }
         }
+        Node::Empty | Node::Block(_) => rebuild(node, bit, changes),
         Node::Fork(fork) => {
-            let (fork, depth) = (Arc::make_mut(fork), bit / 4);
-            fork.count += count as u64;
-            let mut left = count;
-            while let Some(first) = leaves.as_slice().first().filter(|_| left > 0) {
-                let home = fork.home(&first.key, depth);
-                let rest = &leaves.as_slice()[..left];
-                let together = rest.iter().take_while(|leaf| fork.home(&leaf.key, depth) == home).count();
-                left -= together;
-                let hangs = fork.node_of(home);
-                match insert(fork.at_mut(home), 4 * depth + level(hangs), leaves, together) {
-                    None if planted("insert-leaves-digest") && home % 2 == 1 => {}
-                    None => fork.stale |= 1 << home,
-                    Some(leaves) => fork.place(hangs, leaves, depth),
+            let fork = Arc::make_mut(fork);
+            for some in changes.chunk_by_mut(|a, b| way(&a.key, bit) == way(&b.key, bit)) {
+                let at = some.first().map_or(0, |change| way(&change.key, bit));
+                for change in some.iter() {
+                    if change.value.is_some() { fork.count += 1 } else { fork.count -= 1 }
                 }
+                apply(&mut fork.below[at], bit + LEVELS, some);
+                fork.stale |= 1 << at;
             }
-        }
-    }
-    None
-}
-
-/// Leaves to insert, in key order.
-pub(super) type Leaves<V> = alloc::vec::IntoIter<Leaf<V>>;
-
-/// More leaves than a bucket holds, for who knows where to place them.
-type Overfull<V> = Option<Vec<Leaf<V>>>;
-
-/// Takes the leaves with these keys, which are in order and all there, from below `node`, `bit` bits down, and appends
-/// their values to `taken`.
-pub(super) fn remove<V: Stored>(node: &mut Node<V>, bit: usize, keys: &[Digest], taken: &mut Vec<V>) {
-    match node {
-        Node::Empty => {}
-        Node::Bucket(shared) => {
-            let bucket = Arc::make_mut(shared);
-            for key in keys {
-                let leaf = bucket.find(key).ok().and_then(|at| bucket.take(at));
-                taken.extend(leaf.map(|leaf| leaf.value));
-            }
-            if bucket.len() == 0 {
-                *node = Node::Empty;
-            }
-        }
-        Node::Fork(shared) => {
-            let (fork, depth) = (Arc::make_mut(shared), bit / 4);
-            let (before, mut changed) = (taken.len(), 0u16);
-            let homes = fork.homes;
-            for some in keys.chunk_by(|a, b| homes[nibble(a, depth)] == homes[nibble(b, depth)]) {
-                let home = some.first().map_or(0, |key| fork.home(key, depth));
-                let hangs = fork.node_of(home);
-                remove(fork.at_mut(home), 4 * depth + level(hangs), some, taken);
-                changed |= 1 << home;
-            }
-            fork.count -= (taken.len() - before) as u64;
-            if !planted("remove-leaves-digest") {
-                fork.stale |= changed;
-            }
-            if fork.count <= MOST as u64 {
-                let mut leaves = Vec::with_capacity(MOST);
-                collect(core::mem::replace(node, Node::Empty), &mut leaves);
-                *node = build(leaves, bit);
-            } else if !planted("remove-leaves-halves") {
-                for home in (0..16).filter(|home| changed >> home & 1 == 1) {
-                    merge(fork, usize::from(fork.homes[home]), depth);
-                }
+            if fork.count <= FEW {
+                rebuild(node, bit, &mut []);
             }
         }
     }
 }
 
-/// Puts what hangs at a home together with its other half as long as one bucket holds both.
-fn merge<V: Clone>(fork: &mut Fork<V>, home: usize, depth: usize) {
-    let mut node = fork.node_of(home);
-    while node > 1 {
-        let halves = [node & !1, node | 1].map(|half| reach(half).0);
-        let other = node ^ 1;
-        let other_home = reach(other).0;
-        let apart = fork.roots >> other_home & 1 == 0
-            || fork.node_of(other_home) != other
-            || halves.iter().any(|home| matches!(fork.at(*home), Node::Fork(_)))
-            || halves.iter().map(|home| fork.at(*home).count()).sum::<u64>() > MOST as u64;
-        if apart {
-            return;
-        }
-        let mut leaves = Vec::with_capacity(MOST);
-        halves.iter().for_each(|home| collect(core::mem::replace(fork.at_mut(*home), Node::Empty), &mut leaves));
-        node /= 2;
-        fork.place(node, leaves, depth);
+/// Builds a subtree anew, with changes, in the shape that is due.
+fn rebuild<V: Stored>(node: &mut Node<V>, bit: usize, changes: &mut [Change<V>]) {
+    let mut leaves = Vec::with_capacity(node.count() as usize + changes.len());
+    collect(core::mem::replace(node, Node::Empty), &mut leaves);
+    if !changes.is_empty() {
+        let mut ended = changes.iter().filter(|change| change.value.is_none()).map(|change| change.key).peekable();
+        leaves.retain(|leaf| {
+            while ended.next_if(|key| *key < leaf.key).is_some() {}
+            ended.next_if_eq(&leaf.key).is_none()
+        });
+        let begun = |change: &mut Change<V>| Some(Leaf { key: change.key, value: change.value.take()? });
+        leaves.extend(changes.iter_mut().filter_map(begun));
+        leaves.sort_by_key(|leaf| leaf.key);
     }
+    *node = build(leaves, bit);
 }
 
 /// Appends all leaves below `node` in key order.
 fn collect<V: Clone>(node: Node<V>, leaves: &mut Vec<Leaf<V>>) {
     match node {
         Node::Empty => {}
-        Node::Bucket(bucket) => leaves.extend(Arc::unwrap_or_clone(bucket).drain()),
+        Node::Block(block) => leaves.extend(Arc::unwrap_or_clone(block).drain()),
         Node::Fork(fork) => Arc::unwrap_or_clone(fork).below.into_iter().for_each(|node| collect(node, leaves)),
+    }
+}
+
+/// The blocks that these changes led to and whose digests are not up to date, in order.
+pub(super) fn stale_blocks<'a, V: Clone>(
+    node: &'a mut Node<V>,
+    bit: usize,
+    changes: &[Change<V>],
+    blocks: &mut Vec<&'a mut Block<V>>,
+) {
+    match node {
+        Node::Empty => {}
+        Node::Block(block) if block.is_stale() => blocks.push(Arc::make_mut(block)),
+        Node::Block(_) => {}
+        Node::Fork(fork) => {
+            let mut below = Arc::make_mut(fork).below.iter_mut().enumerate();
+            for some in changes.chunk_by(|a, b| way(&a.key, bit) == way(&b.key, bit)) {
+                let wanted = some.first().map_or(0, |change| way(&change.key, bit));
+                if let Some((_, node)) = below.find(|(at, _)| *at == wanted) {
+                    stale_blocks(node, bit + LEVELS, some, blocks);
+                }
+            }
+        }
     }
 }

@@ -5,11 +5,13 @@
 //! shape, and so the root, is a function of the contents alone; history leaves no trace. A key's absence shows as the
 //! empty subtree, or the bucket without it, that stands where the key would.
 //!
-//! In memory four binary levels are one [`Fork`] with every digest of those levels at hand. A change touches one bucket
-//! and, shared with the other changes of its batch, the forks above it. [`Spot`] shows the binary trie again.
+//! In memory five binary levels are one [`Fork`] and the lowest subtrees are [`Block`]s of up to some hundred leaves, each
+//! with every digest of its levels at hand; how it is cut up follows no rule but speed. A change touches one block and,
+//! shared with the other changes of its batch, the forks above it. [`Spot`] shows the binary trie again.
 
-mod bucket;
+mod block;
 mod fork;
+mod levels;
 mod settle;
 mod spot;
 mod walk;
@@ -18,14 +20,20 @@ mod wide;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-pub(crate) use bucket::{Bucket, Leaf, MOST};
-pub(crate) use fork::{Fork, level};
-pub(crate) use settle::{settled_bucket, settled_fork};
+use block::Block;
+pub(crate) use block::{Leaf, MOST};
+use fork::Fork;
+pub(crate) use levels::level;
 pub(crate) use spot::Spot;
-pub(crate) use walk::Iter;
+use walk::Iter;
+pub(crate) use wide::hash_bucket;
 
 use crate::digest::{Digest, Domain, EMPTY};
 use crate::planted::planted;
+
+/// Changes applied and hashed together: enough for their cache misses to overlap, few enough for what was fetched to be
+/// there still when it is used.
+const AT_ONCE: usize = 256;
 
 /// What a tree holds under a key.
 pub(crate) trait Stored: Clone {
@@ -39,12 +47,18 @@ pub(crate) trait Stored: Clone {
     fn write_cell(&self, key: &Digest, out: &mut [u8]);
 }
 
-/// A subtree: a bucket if it has at most [`MOST`] leaves, otherwise a branch, which in memory is part of a fork.
+/// A subtree.
 #[derive(Clone)]
 pub(crate) enum Node<V> {
     Empty,
-    Bucket(Arc<Bucket<V>>),
+    Block(Arc<Block<V>>),
     Fork(Arc<Fork<V>>),
+}
+
+/// One change to a tree: a value for a key that is not there, or nothing for one that is.
+pub(crate) struct Change<V> {
+    pub(crate) key: Digest,
+    pub(crate) value: Option<V>,
 }
 
 /// What a subtree is, as far as digests care.
@@ -62,8 +76,17 @@ impl<V> Node<V> {
     pub(crate) fn count(&self) -> u64 {
         match self {
             Node::Empty => 0,
-            Node::Bucket(bucket) => bucket.len() as u64,
+            Node::Block(block) => block.len() as u64,
             Node::Fork(fork) => fork.count(),
+        }
+    }
+
+    /// The digest, as it was when it was last settled.
+    fn digest(&self) -> &Digest {
+        match self {
+            Node::Empty => &EMPTY,
+            Node::Block(block) => block.levels().digest(1),
+            Node::Fork(fork) => fork.levels().digest(1),
         }
     }
 }
@@ -80,11 +103,6 @@ pub(crate) struct Tree<V> {
 impl<V: Stored> Tree<V> {
     pub(crate) fn new() -> Tree<V> {
         Tree { top: Node::Empty, len: 0, root: Some(EMPTY) }
-    }
-
-    /// A tree whose every digest is settled.
-    pub(crate) fn from_settled(top: Node<V>, root: Digest) -> Tree<V> {
-        Tree { len: top.count(), top, root: Some(root) }
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -105,29 +123,45 @@ impl<V: Stored> Tree<V> {
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, V> {
-        Iter::new(&self.top)
+        Iter::over(core::slice::from_ref(&self.top))
     }
 
-    /// Adds leaves, which come in key order and whose keys are not there.
-    pub(crate) fn insert(&mut self, leaves: Vec<Leaf<V>>) {
-        debug_assert!(leaves.is_sorted_by(|a, b| a.key < b.key));
-        debug_assert!(leaves.iter().all(|leaf| self.get(&leaf.key).is_none()) || planted("alloc-over-spent"));
-        let count = leaves.len();
-        self.len += count as u64;
-        self.root = self.root.filter(|_| count == 0);
-        if let Some(all) = fork::insert(&mut self.top, 0, &mut leaves.into_iter(), count) {
-            self.top = fork::build(all, 0);
+    /// A tree of these leaves, which come in key order.
+    pub(crate) fn of(leaves: Vec<Leaf<V>>) -> Tree<V> {
+        let mut tree = Tree::new();
+        let mut changes: Vec<Change<V>> =
+            leaves.into_iter().map(|leaf| Change { key: leaf.key, value: Some(leaf.value) }).collect();
+        tree.apply(&mut changes);
+        tree
+    }
+
+    /// Applies changes, which come in key order. Values are taken out of them.
+    pub(crate) fn apply(&mut self, changes: &mut [Change<V>]) {
+        debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key));
+        let there = |change: &Change<V>| self.get(&change.key).is_some();
+        debug_assert!(
+            changes.iter().all(|change| change.value.is_none() == there(change)) || planted("alloc-over-spent")
+        );
+        if changes.is_empty() {
+            return;
+        }
+        self.root = None;
+        if self.len == 0 {
+            return self.change(changes);
+        }
+        for some in changes.chunks_mut(AT_ONCE) {
+            self.warm(some.iter().map(|change| &change.key));
+            self.change(some);
         }
     }
 
-    /// Takes out the leaves with these keys, which are in order and all there; their values in that order.
-    pub(crate) fn remove(&mut self, keys: &[Digest]) -> Vec<V> {
-        debug_assert!(keys.is_sorted_by(|a, b| a < b) && keys.iter().all(|key| self.get(key).is_some()));
-        let mut taken = Vec::with_capacity(keys.len());
-        self.root = self.root.filter(|_| keys.is_empty());
-        fork::remove(&mut self.top, 0, keys, &mut taken);
-        self.len -= taken.len() as u64;
-        taken
+    fn change(&mut self, changes: &mut [Change<V>]) {
+        let begun = changes.iter().filter(|change| change.value.is_some()).count();
+        self.len = self.len + begun as u64 - (changes.len() - begun) as u64;
+        fork::apply(&mut self.top, 0, changes);
+        let mut blocks = Vec::with_capacity(changes.len());
+        fork::stale_blocks(&mut self.top, 0, changes, &mut blocks);
+        settle::settle_blocks(&mut blocks);
     }
 
     /// The root, if nothing changed since it was last computed.
@@ -151,10 +185,9 @@ impl<V: Stored> Tree<V> {
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeSet;
-    use alloc::vec;
     use alloc::vec::Vec;
 
-    use super::{Leaf, MOST, Spot, Stored, Tree};
+    use super::{Change, MOST, Spot, Stored, Tree};
     use crate::digest::{Digest, EMPTY, hash, hash_pair};
     use crate::heap::Nullifier;
 
@@ -203,18 +236,19 @@ mod tests {
                 }
                 if below(5) < if step < 100 { 4 } else { 1 } {
                     if keys.insert(key) {
-                        tree.insert(vec![Leaf { key, value: Nullifier }]);
+                        tree.apply(&mut [Change { key, value: Some(Nullifier) }]);
                     }
                 } else {
                     assert_eq!(tree.get(&key).is_some(), keys.contains(&key));
                     if keys.remove(&key) {
-                        assert_eq!(tree.remove(&[key]).len(), 1);
+                        tree.apply(&mut [Change { key, value: None }]);
+                        assert_eq!(tree.len(), keys.len() as u64);
                     }
                 }
                 if below(10) == 0 {
                     let sorted: Vec<_> = keys.iter().copied().collect();
                     assert_eq!(tree.settle(), literal(&sorted, 0), "round {round}, step {step}");
-                    assert!(tree.iter().map(|(key, _)| *key).eq(sorted));
+                    assert!(tree.iter().map(|leaf| leaf.key).eq(sorted));
                     let root = tree.settle();
                     check_spots(&Spot::top(&tree, &root));
                     kept.get_or_insert_with(|| (tree.clone(), tree.settle()));
@@ -224,6 +258,38 @@ mod tests {
                 tree.root = None;
                 assert_eq!(tree.settle(), root, "a clone is not changed by what came after");
             }
+        }
+    }
+
+    /// Large batches that begin and end at once, over trees that grow and shrink through every shape in memory.
+    #[test]
+    fn batches_of_hashed_keys() {
+        for seed in 0..8 {
+            batches(seed << 32);
+        }
+    }
+
+    fn batches(mut made: u64) {
+        let mut keys: BTreeSet<Digest> = BTreeSet::new();
+        let mut tree = Tree::new();
+        let growing = (0..20).map(|_| (500, 0));
+        for (begin, end) in growing.chain(
+            [(1000, 0), (500, 500), (500, 500), (3000, 200), (20, 3), (0, 9000), (1, 300), (700, 1), (100, 1000), (9, 9)])
+        {
+            let ended: Vec<Digest> = keys.iter().copied().step_by((keys.len() / (end + 1)).max(1)).take(end).collect();
+            let mut changes: Vec<_> = ended.iter().map(|key| Change { key: *key, value: None }).collect();
+            for _ in 0..begin {
+                made += 1;
+                let key = hash(&Nullifier::NODE, &made.to_le_bytes());
+                changes.push(Change { key, value: Some(Nullifier) });
+                keys.insert(key);
+            }
+            ended.iter().for_each(|key| assert!(keys.remove(key)));
+            changes.sort_by_key(|change| change.key);
+            tree.apply(&mut changes);
+            let sorted: Vec<_> = keys.iter().copied().collect();
+            assert!(tree.iter().map(|leaf| leaf.key).eq(sorted.iter().copied()), "{begin} begun, {end} ended");
+            assert_eq!(tree.settle(), literal(&sorted, 0), "{begin} begun, {end} ended");
         }
     }
 }

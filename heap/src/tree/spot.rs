@@ -1,7 +1,10 @@
-//! The binary trie as a proof sees it, over forks and buckets.
+//! The binary trie as proofs and pages see it, over forks and blocks.
 
-use super::bucket::Bucket;
-use super::fork::Fork;
+use alloc::vec::Vec;
+
+use super::block::{Block, Leaf};
+use super::fork::{Fork, WAYS};
+use super::walk::Iter;
 use super::{Node, Shape, Stored, Tree};
 use crate::digest::{Digest, EMPTY};
 
@@ -15,8 +18,9 @@ pub(crate) struct Spot<'a, V> {
 
 enum At<'a, V> {
     Empty,
-    Bucket(&'a Bucket<V>),
-    /// One of a fork's own nodes, 1 to 15.
+    /// One of a block's nodes.
+    Block(&'a Block<V>, usize),
+    /// One of a fork's own nodes, 1 to 31.
     Fork(&'a Fork<V>, usize),
 }
 
@@ -29,7 +33,7 @@ impl<'a, V: Stored> Spot<'a, V> {
     fn hanging(node: &'a Node<V>, digest: &'a Digest, bit: usize) -> Self {
         match node {
             Node::Empty => Spot { bit, digest: &EMPTY, at: At::Empty },
-            Node::Bucket(bucket) => Spot { bit, digest, at: At::Bucket(bucket) },
+            Node::Block(block) => Spot { bit, digest, at: At::Block(block, 1) },
             Node::Fork(fork) => Spot { bit, digest, at: At::Fork(fork, 1) },
         }
     }
@@ -37,31 +41,38 @@ impl<'a, V: Stored> Spot<'a, V> {
     pub(crate) fn shape(&self) -> Shape {
         match self.at {
             At::Empty => Shape::Empty,
-            At::Bucket(_) => Shape::Bucket,
-            At::Fork(..) => Shape::Branch,
+            At::Block(block, node) => block.levels().shape(node),
+            At::Fork(fork, node) => fork.levels().shape(node),
         }
     }
 
-    /// The bucket that stands here.
-    pub(crate) fn bucket(&self) -> Option<&'a Bucket<V>> {
+    /// The leaves of the bucket that stands here, in key order.
+    pub(crate) fn bucket(&self) -> Option<Vec<&'a Leaf<V>>> {
         match self.at {
-            At::Bucket(bucket) => Some(bucket),
-            _ => None,
+            _ if self.shape() != Shape::Bucket => None,
+            At::Empty => None,
+            At::Block(block, node) => Some(block.leaves(block.range(node)).collect()),
+            At::Fork(fork, node) => Some(Iter::over(fork.below_node(node)).collect()),
         }
     }
 
     /// The halves of a branch.
     pub(crate) fn halves(&self) -> Option<[Spot<'a, V>; 2]> {
-        let At::Fork(fork, node) = self.at else {
+        if self.shape() != Shape::Branch {
+            return None;
+        }
+        let bit = self.bit + 1;
+        let half = |half: usize| match self.at {
+            At::Empty => None,
+            At::Block(block, _) => Some(Spot { bit, digest: block.levels().digest(half), at: At::Block(block, half) }),
+            At::Fork(fork, _) if half >= WAYS => {
+                Some(Spot::hanging(fork.hanging(half), fork.levels().digest(half), bit))
+            }
+            At::Fork(fork, _) => Some(Spot { bit, digest: fork.levels().digest(half), at: At::Fork(fork, half) }),
+        };
+        let (At::Block(_, node) | At::Fork(_, node)) = self.at else {
             return None;
         };
-        Some([2 * node, 2 * node + 1].map(|half| {
-            let (digest, bit) = (fork.digest(half), self.bit + 1);
-            if half < 16 && fork.shape(half) == Shape::Branch {
-                Spot { bit, digest, at: At::Fork(fork, half) }
-            } else {
-                Spot::hanging(fork.hanging(half), digest, bit)
-            }
-        }))
+        Some([half(2 * node)?, half(2 * node + 1)?])
     }
 }

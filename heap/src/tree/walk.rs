@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Node;
-use super::bucket::Bucket;
+use super::block::{Block, Leaf};
+use super::fork::LEVELS;
 use crate::digest::Digest;
 
 pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
@@ -13,8 +14,8 @@ pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
     for depth in 0.. {
         match node {
             Node::Empty => break,
-            Node::Fork(fork) => node = fork.toward(key, depth),
-            Node::Bucket(bucket) => return bucket.leaf(bucket.find(key).ok()?).map(|leaf| &leaf.value),
+            Node::Fork(fork) => node = fork.toward(key, depth * LEVELS),
+            Node::Block(block) => return block.get(key),
         }
     }
     None
@@ -24,16 +25,17 @@ pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
 /// waiting for each other. Looking at one key after another then finds it there. Changes nothing.
 pub(super) fn warm<'a, V>(top: &Node<V>, keys: impl Iterator<Item = &'a Digest>) {
     let mut front: Vec<(&Node<V>, &Digest)> = keys.map(|key| (top, key)).collect();
+    let mut blocks: Vec<(&Block<V>, &Digest)> = Vec::with_capacity(front.len());
     let mut seen = 0;
     for depth in 0.. {
         front.retain_mut(|(node, key)| match node {
             Node::Empty => false,
-            Node::Bucket(bucket) => {
-                seen ^= bucket.touch();
+            Node::Block(block) => {
+                blocks.push((block, key));
                 false
             }
             Node::Fork(fork) => {
-                *node = fork.toward(key, depth);
+                *node = fork.toward(key, depth * LEVELS);
                 true
             }
         });
@@ -41,36 +43,39 @@ pub(super) fn warm<'a, V>(top: &Node<V>, keys: impl Iterator<Item = &'a Digest>)
             break;
         }
     }
+    blocks.iter().for_each(|(block, _)| seen ^= block.touch_header());
+    blocks.iter().for_each(|(block, key)| seen ^= block.touch(key));
     core::hint::black_box(seen);
 }
 
-/// Iterates over a tree's leaves in key order.
+/// Iterates over leaves in key order.
 pub(crate) struct Iter<'a, V> {
     /// What is left of each fork on the way down, the innermost last.
     forks: Vec<core::slice::Iter<'a, Node<V>>>,
-    bucket: Option<(&'a Bucket<V>, Range<usize>)>,
+    block: Option<(&'a Block<V>, Range<usize>)>,
 }
 
 impl<'a, V> Iter<'a, V> {
-    pub(super) fn new(top: &'a Node<V>) -> Self {
-        Iter { forks: vec![core::slice::from_ref(top).iter()], bucket: None }
+    /// Over the leaves of some subtrees, which are in key order.
+    pub(crate) fn over(nodes: &'a [Node<V>]) -> Self {
+        Iter { forks: vec![nodes.iter()], block: None }
     }
 }
 
 impl<'a, V> Iterator for Iter<'a, V> {
-    type Item = (&'a Digest, &'a V);
+    type Item = &'a Leaf<V>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some((bucket, positions)) = &mut self.bucket
-                && let Some(leaf) = positions.next().and_then(|at| bucket.leaf(at))
+            if let Some((block, positions)) = &mut self.block
+                && let Some(leaf) = positions.next().and_then(|at| block.leaf(at))
             {
-                return Some((&leaf.key, &leaf.value));
+                return Some(leaf);
             }
             match self.forks.last_mut()?.next() {
                 None => drop(self.forks.pop()),
                 Some(Node::Empty) => {}
-                Some(Node::Bucket(bucket)) => self.bucket = Some((bucket, 0..bucket.len())),
+                Some(Node::Block(block)) => self.block = Some((block, 0..block.len())),
                 Some(Node::Fork(fork)) => self.forks.push(fork.below().iter()),
             }
         }

@@ -5,14 +5,13 @@
 //! ones, so the feature `wide` uses its hidden `platform` module, and only here. Without the feature, or should that
 //! module ever go, the plain loop gives the same digests; the tests below compare them.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Stored;
-use super::bucket::{Bucket, MOST};
+use super::block::{Job, Leaf, MOST};
 #[cfg(feature = "wide")]
 use crate::counted;
-use crate::digest::{Digest, Domain, EMPTY};
+use crate::digest::{Digest, Domain, EMPTY, hash};
 use crate::planted::planted;
 
 /// Inputs per call, the widest that blake3 has.
@@ -20,10 +19,6 @@ const LANES: usize = 16;
 
 /// A bucket's longest preimage.
 const LONGEST: usize = 64 * MOST;
-
-/// Buckets brought into the cache together: enough for their misses to overlap and for every length to fill the lanes,
-/// few enough to be there still when they are hashed.
-const AT_ONCE: usize = 1024;
 
 /// `out[i] = H(domain, inputs[i])`. At most [`LANES`] inputs of `N` bytes, which is a multiple of 64 and at most 1,024.
 #[cfg(feature = "wide")]
@@ -55,44 +50,50 @@ fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]], out: &mut [Di
     }
 }
 
-/// The digests of some buckets, in their order.
-pub(super) fn hash_buckets<V: Stored>(buckets: &[&Bucket<V>]) -> Vec<Digest> {
-    let mut digests = vec![EMPTY; buckets.len()];
+/// The digests of some buckets, in their order, over whatever `digests` held. `write` writes a bucket's preimage.
+pub(super) fn hash_buckets<V: Stored>(jobs: &[Job], digests: &mut Vec<Digest>, write: impl Fn(&Job, &mut [u8])) {
+    digests.clear();
+    digests.resize(jobs.len(), EMPTY);
+    let blocks = |job: &Job| (usize::from(job.len) * V::CELL).div_ceil(64);
+    // Only equally long inputs run side by side.
+    let mut order: Vec<u32> = (0..jobs.len() as u32).collect();
+    order.sort_unstable_by_key(|at| jobs[*at as usize].len);
     let mut lanes = [[0; LONGEST]; LANES];
-    let mut by_blocks: [Vec<u32>; MOST + 1] = Default::default();
-    for (buckets, digests) in buckets.chunks(AT_ONCE).zip(digests.chunks_mut(AT_ONCE)) {
-        // Only equally long inputs run side by side. Looking at every length first also fetches every bucket.
-        by_blocks.iter_mut().for_each(Vec::clear);
-        for (at, bucket) in (0..).zip(buckets) {
-            by_blocks[(bucket.len() * V::CELL).div_ceil(64)].push(at);
-        }
-        for (blocks, some) in by_blocks.iter().enumerate() {
-            for some in some.chunks(LANES) {
-                for (lane, at) in lanes.iter_mut().zip(some) {
-                    write_cells(buckets[*at as usize], lane);
-                }
-                let mut out = [EMPTY; LANES];
-                hash_blocks(&V::BUCKET, blocks, &lanes[..some.len()], &mut out);
-                for (at, digest) in some.iter().zip(out) {
-                    digests[*at as usize] = digest;
-                }
+    for equal in order.chunk_by(|a, b| blocks(&jobs[*a as usize]) == blocks(&jobs[*b as usize])) {
+        for some in equal.chunks(LANES) {
+            for (lane, at) in lanes.iter_mut().zip(some) {
+                write(&jobs[*at as usize], lane);
+            }
+            let mut out = [EMPTY; LANES];
+            let length = some.first().map_or(0, |at| blocks(&jobs[*at as usize]));
+            hash_blocks(&V::BUCKET, length, &lanes[..some.len()], &mut out);
+            for (at, digest) in some.iter().zip(out) {
+                digests[*at as usize] = digest;
             }
         }
     }
-    digests
+}
+
+/// The digest of one bucket.
+pub(crate) fn hash_bucket<'a, V: Stored + 'a>(leaves: impl Iterator<Item = &'a Leaf<V>>) -> Digest {
+    let mut cells = [0; LONGEST];
+    let end = write_cells(leaves, &mut cells);
+    hash(&V::BUCKET, &cells[..end])
 }
 
 /// A bucket's preimage: its leaves in key order, and if that ends inside a block, the last leaf once more, which no
-/// bucket has twice.
-fn write_cells<V: Stored>(bucket: &Bucket<V>, out: &mut [u8; LONGEST]) {
+/// bucket has twice. Gives its length.
+pub(super) fn write_cells<'a, V: Stored + 'a>(leaves: impl Iterator<Item = &'a Leaf<V>>, out: &mut [u8]) -> usize {
     let mut end = 0;
-    for leaf in bucket.leaves() {
+    for leaf in leaves {
         leaf.value.write_cell(&leaf.key, &mut out[end..end + V::CELL]);
         end += V::CELL;
     }
     if !end.is_multiple_of(64) {
         out.copy_within(end - V::CELL..end, end);
+        end += V::CELL;
     }
+    end
 }
 
 /// Hashes the first `blocks` blocks of each input.
