@@ -20,21 +20,43 @@ pub struct ResourceId(pub [u8; 32]);
 impl ResourceId {
     /// The id that the source `path` makes with `counter` for a resource whose stored form is `stored`.
     pub fn derive(path: &[u8], counter: u64, stored: &[u8]) -> ResourceId {
-        let mut preimage = Vec::with_capacity(path.len() + 44);
-        put_id(&mut preimage, path, counter, &contents_digest(stored));
-        ResourceId(hash(&ID, &preimage))
+        ResourceId(hash_id(path, counter, &contents_digest(stored)))
     }
 }
 
-fn put_id(preimage: &mut Vec<u8>, path: &[u8], counter: u64, contents: &Digest) {
+/// Bytes of an id's preimage beside the path.
+const BESIDE: usize = 44;
+
+fn hash_id(path: &[u8], counter: u64, contents: &Digest) -> Digest {
+    // Paths are short as a rule, and then their preimage needs no allocation.
+    let (mut short, mut long) = ([0; 128], Vec::new());
+    let room = match short.get_mut(..path.len() + BESIDE) {
+        Some(room) => room,
+        None => {
+            long.resize(path.len() + BESIDE, 0);
+            &mut long[..]
+        }
+    };
+    let length = put_id(room, path, counter, contents);
+    hash(&ID, &room[..length])
+}
+
+/// Writes an id's preimage and gives its length.
+fn put_id(out: &mut [u8], path: &[u8], counter: u64, contents: &Digest) -> usize {
+    let mut end = 0;
+    let mut put = |bytes: &[u8]| {
+        out[end..end + bytes.len()].copy_from_slice(bytes);
+        end += bytes.len();
+    };
     if !planted("id-ignores-path") {
         // A path of 4 GiB is refused by `IdSource::new`, so the length always fits.
-        preimage.extend_from_slice(&(path.len() as u32).to_le_bytes());
-        preimage.extend_from_slice(path);
+        put(&(path.len() as u32).to_le_bytes());
+        put(path);
     }
     let counter = if planted("id-ignores-counter") { 0 } else { counter };
-    preimage.extend_from_slice(&counter.to_le_bytes());
-    preimage.extend_from_slice(contents);
+    put(&counter.to_le_bytes());
+    put(contents);
+    end
 }
 
 impl fmt::Display for ResourceId {
@@ -87,8 +109,6 @@ impl IdSource {
 
     /// The id that this source makes with `counter`.
     pub(crate) fn at(&self, counter: u64, contents: &Digest) -> ResourceId {
-        let mut preimage = Vec::with_capacity(self.path.len() + 44);
-        put_id(&mut preimage, &self.path, counter, contents);
-        ResourceId(hash(&ID, &preimage))
+        ResourceId(hash_id(&self.path, counter, contents))
     }
 }
