@@ -273,9 +273,18 @@ mod tests {
         let mut keys: BTreeSet<Digest> = BTreeSet::new();
         let mut tree = Tree::new();
         let growing = (0..20).map(|_| (500, 0));
-        for (begin, end) in growing.chain(
-            [(1000, 0), (500, 500), (500, 500), (3000, 200), (20, 3), (0, 9000), (1, 300), (700, 1), (100, 1000), (9, 9)])
-        {
+        for (begin, end) in growing.chain([
+            (1000, 0),
+            (500, 500),
+            (500, 500),
+            (3000, 200),
+            (20, 3),
+            (0, 9000),
+            (1, 300),
+            (700, 1),
+            (100, 1000),
+            (9, 9),
+        ]) {
             let ended: Vec<Digest> = keys.iter().copied().step_by((keys.len() / (end + 1)).max(1)).take(end).collect();
             let mut changes: Vec<_> = ended.iter().map(|key| Change { key: *key, value: None }).collect();
             for _ in 0..begin {
