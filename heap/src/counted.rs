@@ -11,6 +11,7 @@ pub(crate) fn alone(bytes: usize) {
 }
 
 /// Counts so many compressions side by side.
+#[cfg(feature = "wide")]
 #[inline(always)]
 pub(crate) fn together(compressions: usize) {
     count(1, compressions);

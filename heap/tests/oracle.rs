@@ -238,3 +238,58 @@ pub(crate) fn stored_forms_are_read_strictly() {
         }
     }
 }
+
+/// Changes wait until a commit; clones taken meanwhile share them and go their own ways, and what was there is found
+/// whichever way it is looked for.
+#[cfg_attr(not(feature = "planted"), test)]
+pub(crate) fn clones_part_between_commits() {
+    let mut random = Random::new(12);
+    for round in 0..40 {
+        let mut ids = IdSource::new(b"s").unwrap();
+        let mut sides = vec![(Heap::new(), Oracle::default())];
+        let mut known = Vec::new();
+        for step in 0..200 {
+            let side = random.below(sides.len());
+            let (heap, oracle) = &mut sides[side];
+            if random.below(2) == 0 {
+                let resource = random_resource(&mut random);
+                let mut again = ids.clone();
+                let id = heap.alloc(&mut ids, &resource).unwrap();
+                assert_eq!(heap.alloc(&mut again, &resource), Err(HeapError::AlreadyExists(id)));
+                oracle.live.insert(id.0, resource.encode().unwrap());
+                known.push(id);
+            } else {
+                let id = pick(&known, &mut random);
+                let stored = oracle.live.get(&id.0).cloned();
+                if random.below(4) == 0 {
+                    let refused = oracle.check(&id);
+                    oracle.live.remove(&id.0);
+                    assert_eq!(heap.remove(&id).map(drop), refused);
+                } else {
+                    assert_eq!(
+                        heap.consume(&id).map(|found| Some(found.to_vec())),
+                        oracle.consume_many(&[id]).map(|()| stored)
+                    );
+                }
+            }
+            match random.below(30) {
+                0 => drop(heap.commit()),
+                1 if sides.len() < 4 => {
+                    let copy = sides[side].clone();
+                    sides.push(copy);
+                }
+                _ => {}
+            }
+            let (heap, oracle) = &sides[side];
+            assert_eq!(heap.live_count(), oracle.live.len() as u64);
+            if step % 20 == 0 {
+                assert!(heap.iter().map(|(id, stored)| (id.0, stored.to_vec())).eq(oracle.live.clone()));
+                assert!(heap.consumed().map(|id| id.0).eq(oracle.spent.iter().copied()));
+                assert_eq!(heap.commitment().root(), oracle.root(), "round {round}, step {step}");
+            }
+        }
+        for (mut heap, oracle) in sides {
+            compare(&heap.snapshot(), &oracle, &known, &mut random);
+        }
+    }
+}
