@@ -79,6 +79,10 @@ impl Drawing {
         (self.fed, self.whole) = (true, whole);
         let mut open: BTreeMap<(SessionId, EdgeId), VecDeque<usize>> = BTreeMap::new();
         for event in TraceReader::new(events).map_while(Result::ok) {
+            // The columns are the image's roles; a session that an instruction opened has others.
+            if event.session.number() > 0 {
+                continue;
+            }
             if !self.sessions.contains_key(&event.session) && self.sessions.len() == MAX_SESSIONS {
                 continue;
             }

@@ -5,7 +5,7 @@ use crate::input;
 use crate::out::Out;
 use motet_machine::CodeImage;
 use motet_types::{
-    Action, IMAGE_VERSION, Instr, LabelId, Operand, Pc, RoleId, RolePart, ScalarPart, SortId, StatePart,
+    Action, Digest, IMAGE_VERSION, Instr, LabelId, Operand, Pc, RoleId, RolePart, ScalarPart, SortId, StatePart,
 };
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
@@ -53,6 +53,8 @@ fn operand_text(image: &CodeImage, kind: Operand, value: u32) -> Option<String> 
             let rows: Vec<String> = rows.iter().map(|row| Pc(row.target).to_string()).collect();
             format!("[{}]", rows.join(", "))
         }
+        Operand::Sort => sort_name(image, value as u16),
+        Operand::Plan => Digest(parts.plans.get(value as usize)?.image).to_string(),
         Operand::Read | Operand::Write | Operand::Endpoint | Operand::Layer | Operand::Number => return None,
     })
 }

@@ -2,15 +2,18 @@
 
 use crate::failure::{Failure, Outcome};
 use motet_bridge::edge_names;
-use motet_machine::CodeImage;
+use motet_machine::{CodeImage, TraceReader};
 use motet_runtime::{Input, RunRecord};
 use motet_types::{EffectRow, Event, EventKind, FaultClass, LayerId, RoleId, SessionId, Terminal};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The images of a record's sessions. Sessions are numbered in the order in which they were opened.
 pub(crate) struct SessionImages<'a> {
     images: &'a [Arc<CodeImage>],
     opened: Vec<u32>,
+    /// The images of sessions that instructions opened, by the sessions' ids.
+    guests: BTreeMap<SessionId, &'a CodeImage>,
 }
 
 impl<'a> SessionImages<'a> {
@@ -19,11 +22,22 @@ impl<'a> SessionImages<'a> {
             Input::Open { image } => Some(image.0),
             _ => None,
         });
-        Self { images: &record.images, opened: opened.collect() }
+        let mut found = Self { images: &record.images, opened: opened.collect(), guests: BTreeMap::new() };
+        let told = TraceReader::new(&record.events).map_while(Result::ok);
+        for event in told.filter(|event| event.session.number() > 0 && event.event.kind == EventKind::Opened) {
+            let plans = found.image(event.session.host()).ok().map(|image| &image.parts().plans);
+            let plan = plans.and_then(|plans| plans.get(event.event.label.index()));
+            let image = plan.and_then(|plan| found.images.iter().find(|image| image.digest().0 == plan.image));
+            found.guests.extend(image.map(|image| (event.session, &**image)));
+        }
+        found
     }
 
     /// The image that a session ran.
     pub(crate) fn image(&self, session: SessionId) -> Outcome<&'a CodeImage> {
+        if let Some(image) = self.guests.get(&session) {
+            return Ok(*image);
+        }
         let opened = usize::try_from(session.0).ok().and_then(|at| self.opened.get(at));
         let image = opened.and_then(|image| self.images.get(*image as usize));
         image.map(|image| &**image).ok_or_else(|| {
@@ -69,7 +83,7 @@ pub(crate) fn words(image: &CodeImage, event: Event) -> Words {
         EventKind::Forked | EventKind::Joined | EventKind::Aborted => {
             (role(), format!("speculation {}", event.ghost()))
         }
-        EventKind::Opened | EventKind::Closed => (String::new(), String::new()),
+        EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => (String::new(), String::new()),
         _ => (role(), String::new()),
     };
     Words { kind: event.kind.name(), who, what }

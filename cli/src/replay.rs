@@ -133,6 +133,10 @@ fn places(runtime: &GuestRuntime) -> Vec<(u64, String, String)> {
                 Gate::Open => String::from("runs"),
                 Gate::Message(at) => format!("waits for a message on {}", edge(at)),
                 Gate::Room(at) => format!("waits for room on {}", edge(at)),
+                Gate::GuestMessage(number, _) => {
+                    format!("waits for a message in the session opened as number {number}")
+                }
+                Gate::GuestRoom(number, _) => format!("waits for room in the session opened as number {number}"),
                 Gate::Answer => String::from("waits for the host's answer"),
                 Gate::Guard(layer) => format!("waits for the guard {layer}"),
                 Gate::NextBurst => String::from("waits for its next turn"),

@@ -42,6 +42,7 @@ impl ProtocolMachine {
         };
         let asked = Asked {
             coordinate: ask.coordinate,
+            session: ask.coordinate.session,
             role: ask.role,
             tick: self.tick,
             body,

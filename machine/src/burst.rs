@@ -6,7 +6,8 @@
 
 use crate::control::control;
 use crate::frame::{BurstContext, Frame, Outcome};
-use crate::image::CodeImage;
+use crate::guest::end_guests;
+use crate::images::Images;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_STATUS, Layout};
 use crate::outbox::{FaultReport, Outbox};
 use crate::reply::Respondent;
@@ -48,12 +49,13 @@ fn next_of_many(first: u64, more: &[u64], from: u16) -> Option<u16> {
 
 pub(crate) fn burst<H: Respondent + ?Sized>(
     session: &mut Session,
-    image: &CodeImage,
+    images: &Images,
     context: &BurstContext,
     host: &H,
     out: &mut Outbox,
 ) -> BurstReport {
     let id = session.id();
+    let (image_at, image) = (session.image, &*images[session.image as usize]);
     let record = if context.trace { out.begin_burst(id) } else { 0 };
     let layout = &image.layout;
     let status = session.status();
@@ -66,8 +68,11 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
     let mut fuel = context.fuel;
     let mut frame = Frame {
         image,
+        images,
+        image_at,
         context,
         session: id,
+        about: id,
         coroutine: current,
         owner: 0,
         gate: 0,
@@ -90,6 +95,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         withheld_at: 0,
     };
     frame.resume_speculation();
+    let mut closed = false;
     let end = 'burst: loop {
         let Some(next) = next_ready(frame.ready, &frame.head[HEAD_READY + 1..], current) else {
             break if frame.live == 0 { BurstEnd::Ended(Terminal::Closed) } else { BurstEnd::Waiting };
@@ -143,6 +149,10 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
                     frame.live -= 1;
                     break;
                 }
+                Ok(Outcome::Closed) => {
+                    closed = true;
+                    break 'burst BurstEnd::Ended(Terminal::Closed);
+                }
                 Err(fault) => {
                     frame.coros[start + CORO_PC] = frame.position();
                     fail(&mut frame, *fault);
@@ -160,7 +170,13 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
     let steps = context.fuel - fuel;
     if context.trace {
         if let BurstEnd::Ended(terminal) = end {
+            if let Some(growth) = frame.ext.as_deref().and_then(|ext| ext.growth.as_deref()) {
+                end_guests(growth, terminal, frame.out);
+            }
             frame.out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
+            if closed {
+                frame.out.event(Event::speculation(EventKind::EpochAdvanced, CoroutineId(0), 1));
+            }
         }
         frame.out.end_burst(record, steps, end);
     }

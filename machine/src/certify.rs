@@ -7,6 +7,7 @@
 
 use crate::edge::BufferMode;
 use crate::frame::BurstContext;
+use crate::images::Images;
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::Outbox;
 use crate::resources::Resources;
@@ -88,6 +89,7 @@ impl ProtocolMachine {
             trace: self.trace.is_on(),
             record: self.config.record,
             speculation: self.config.speculation_depth,
+            guests: self.config.max_guest_sessions,
         };
         self.copy_picks(&claim.picks);
         // Runs without resources pay for nothing.
@@ -121,7 +123,7 @@ pub(crate) struct Spare {
 }
 
 impl Spare {
-    fn chunk(&mut self, images: &Arc<Vec<Arc<crate::CodeImage>>>, context: BurstContext) -> Box<Chunk> {
+    fn chunk(&mut self, images: &Arc<Images>, context: BurstContext) -> Box<Chunk> {
         match self.chunks.pop() {
             Some(mut chunk) => {
                 (chunk.context, chunk.lane) = (context, 0);

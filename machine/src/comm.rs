@@ -1,7 +1,6 @@
 //! Sending and receiving: `Send`, `Offer`, `Receive`, `Choose`.
 
 use crate::edge::{BackpressurePolicy, Edge, Message};
-
 use crate::ext::{TAG_ENDPOINT, store, view};
 use crate::frame::{Frame, Outcome, Step};
 use crate::host::{Question, refused};
@@ -12,7 +11,7 @@ use crate::session::Gate;
 use alloc::boxed::Box;
 use motet_types::{EdgeId, EffectKind, EventKind, Fault, LabelId, Planted, RoleId, ValType, planted};
 
-const fn val_type(tag: u8) -> ValType {
+pub(crate) const fn val_type(tag: u8) -> ValType {
     match tag {
         0 => ValType::Unit,
         1 => ValType::Nat,
@@ -107,6 +106,12 @@ impl Frame<'_> {
 #[inline(always)]
 pub(crate) fn send<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
     let role = frame.monitor(comm.state)?;
+    send_as(frame, host, role, comm)
+}
+
+/// The same for a role that the coroutine owns, whose type is in the state of the communication.
+#[inline(always)]
+pub(crate) fn send_as<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm) -> Step {
     let (label, edge) = (comm.label, comm.edge);
     // Verification has followed what every register holds, down to its kind of value; a product's parts it has not.
     let (mut tag, mut word) = (comm.tag, frame.word(comm.reg));
@@ -162,8 +167,20 @@ pub(crate) fn send<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm
 #[inline(always)]
 pub(crate) fn receive<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
     let role = frame.monitor(comm.state)?;
-    let Some(message) = frame.incoming(comm.edge) else {
-        return frame.block(Gate::Message(comm.edge));
+    accept_message(frame, host, role, comm.edge, comm)
+}
+
+/// The same for a role that the coroutine owns, whose type is in the state of the communication.
+#[inline(always)]
+pub(crate) fn accept_message<H: Respondent + ?Sized>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    role: RoleId,
+    edge: EdgeId,
+    comm: &Comm,
+) -> Step {
+    let Some(message) = frame.incoming(edge) else {
+        return frame.block(Gate::Message(edge));
     };
     if message.label != comm.label {
         return Err(Box::new(Fault::UnknownLabel { label: message.label }));
@@ -181,10 +198,22 @@ pub(crate) fn choose<H: Respondent + ?Sized>(
     edge: EdgeId,
 ) -> Step {
     let role = frame.monitor(state)?;
+    let rows = frame.image.arms(arms);
+    choose_among(frame, host, role, edge, rows)
+}
+
+/// The same for a role that the coroutine owns, whose type allows the communications of the rows.
+#[inline(always)]
+pub(crate) fn choose_among<H: Respondent + ?Sized>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    role: RoleId,
+    edge: EdgeId,
+    rows: &[Comm],
+) -> Step {
     let Some(message) = frame.incoming(edge) else {
         return frame.block(Gate::Message(edge));
     };
-    let rows = frame.image.arms(arms);
     let arm = match planted(Planted::StepWrongArm) {
         true => rows.last(),
         false => rows.iter().find(|arm| arm.label == message.label),

@@ -40,6 +40,10 @@ pub struct ProtocolMachineConfig {
     pub speculation_depth: u16,
     /// Whether commits say which lane ran which burst.
     pub observe_lanes: bool,
+    /// The most sessions that instructions of one island may have open at once, beside its main one; 0 refuses images that
+    /// open sessions. They are not counted in `max_sessions`: how many all islands have at a moment depends on the
+    /// schedule.
+    pub max_guest_sessions: u16,
     /// The guard layers, each once. Without any, every layer is the host's to grant or refuse; with some, no other can be
     /// acquired.
     pub guard_layers: Vec<GuardLayer>,
@@ -58,6 +62,7 @@ impl Default for ProtocolMachineConfig {
             digest_waves: 0,
             speculation_depth: 0,
             observe_lanes: false,
+            max_guest_sessions: u16::MAX,
             guard_layers: Vec::new(),
         }
     }
@@ -107,6 +112,7 @@ impl ProtocolMachineConfig {
         into.bytes(&self.run_id.0);
         into.u32(self.digest_waves);
         into.u16(self.speculation_depth);
+        into.u16(self.max_guest_sessions);
         into.u32(self.guard_layers.len() as u32);
         for layer in &self.guard_layers {
             into.u16(layer.id.0);
@@ -147,6 +153,7 @@ impl ProtocolMachineConfig {
             run_id: RunId(from.take(16)?.try_into().ok()?),
             digest_waves: from.u32()?,
             speculation_depth: from.u16()?,
+            max_guest_sessions: from.u16()?,
             trace: TraceMode::Full,
             record: false,
             observe_lanes: false,

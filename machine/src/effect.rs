@@ -165,6 +165,8 @@ pub enum EffectRequestBody<'a> {
 pub struct Asked<'a> {
     /// Where it was asked for.
     pub coordinate: EffectCoordinate,
+    /// The session that it is about: the coordinate's, or one that instructions of its island opened.
+    pub session: SessionId,
     /// The asking role.
     pub role: RoleId,
     /// The machine's tick.
@@ -173,7 +175,7 @@ pub struct Asked<'a> {
     pub body: EffectRequestBody<'a>,
     /// The asking coroutine's registers; empty when the effect was deferred, since the coroutine then waits.
     pub state: Registers<'a>,
-    /// The session's image, for names.
+    /// That session's image, for names.
     pub image: &'a CodeImage,
     /// The run, for the effect's id.
     pub run: &'a RunId,
@@ -236,9 +238,13 @@ impl Asked<'_> {
         self.metadata().totality == Totality::MayBlock
     }
 
-    /// The handler that the session's owner named: of the edge that a message goes over, else of the session. The
+    /// The handler that the session's owner named: of the edge that a message goes over, else of the session; none in a
+    /// session that an instruction opened. The
     /// machine asks the host either way; whom the host asks is the host's.
     pub fn bound_handler(&self) -> Option<&str> {
+        if self.session != self.coordinate.session {
+            return None;
+        }
         let bindings = self.state.ext?.ownership.as_ref()?.bindings();
         let ends = match self.body {
             EffectRequestBody::SendDecision { partner, .. } | EffectRequestBody::Choose { partner, .. } => {

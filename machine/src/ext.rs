@@ -1,5 +1,7 @@
 //! Values beyond one word, and the optional box of a session that keeps them.
 
+use crate::growth::{Growth, Overflow};
+use crate::guest::{endpoint_parts, endpoint_word};
 use crate::outcome::EffectOutcome;
 use crate::ownership::SessionOwnership;
 use crate::speculation::Speculation;
@@ -13,7 +15,7 @@ use motet_types::{CoroutineId, EdgeId, RoleId, SessionId, ValType, Value};
 pub(crate) const TAG_UNIT: u8 = ValType::Unit as u8;
 pub(crate) const TAG_NAT: u8 = ValType::Nat as u8;
 pub(crate) const TAG_BOOL: u8 = ValType::Bool as u8;
-/// An endpoint of the same session; the word is the role.
+/// An endpoint of a session of the island; the word is `endpoint_word`.
 pub(crate) const TAG_ENDPOINT: u8 = ValType::Endpoint as u8;
 pub(crate) const FIRST_OWNED_TAG: u8 = ValType::Str as u8;
 
@@ -65,13 +67,15 @@ impl Owned {
 pub(crate) struct Ext {
     pub(crate) owned: Owned,
     /// Messages beyond the slots in place, by edge.
-    pub(crate) overflow: Vec<(EdgeId, VecDeque<(u64, u64)>)>,
+    pub(crate) overflow: Overflow,
     /// Answers that have come for coroutines which have not run since.
     pub(crate) answers: Vec<(CoroutineId, EffectOutcome)>,
     /// What the session may take back.
     pub(crate) speculation: Option<Box<Speculation>>,
     /// Who owns the session, when anybody ever has.
     pub(crate) ownership: Option<Box<SessionOwnership>>,
+    /// What the island has besides its main session, when its instructions ever opened one.
+    pub(crate) growth: Option<Box<Growth>>,
 }
 
 impl Ext {
@@ -80,7 +84,8 @@ impl Ext {
         let spilled: usize = self.overflow.iter().map(|(_, queue)| 40 + 16 * queue.capacity()).sum();
         let speculation = self.speculation.as_ref().map_or(0, |speculation| speculation.bytes());
         let ownership = self.ownership.as_ref().map_or(0, |ownership| ownership.bytes());
-        size_of::<Self>() + self.owned.bytes() + spilled + speculation + ownership
+        let growth = self.growth.as_ref().map_or(0, |growth| growth.bytes());
+        size_of::<Self>() + self.owned.bytes() + spilled + speculation + ownership + growth
     }
 
     pub(crate) fn overflow(&mut self, edge: EdgeId) -> &mut VecDeque<(u64, u64)> {
@@ -184,7 +189,10 @@ impl<'a> Payload<'a> {
             TAG_UNIT => ValueRef::Unit,
             TAG_NAT => ValueRef::Nat(self.word),
             TAG_BOOL => ValueRef::Bool(self.word != 0),
-            TAG_ENDPOINT => ValueRef::Endpoint { session: self.session, role: RoleId(self.word as u16) },
+            TAG_ENDPOINT => {
+                let (number, role) = endpoint_parts(self.word);
+                ValueRef::Endpoint { session: self.session.guest(number), role }
+            }
             _ => self.owned.map_or(ValueRef::Unit, ValueRef::from),
         }
     }
@@ -206,7 +214,7 @@ impl<'a> From<&'a Value> for Payload<'a> {
         let (session, word) = match value {
             Value::Nat(n) => (SessionId(0), *n),
             Value::Bool(b) => (SessionId(0), u64::from(*b)),
-            Value::Endpoint { session, role } => (*session, u64::from(role.0)),
+            Value::Endpoint { session, role } => (session.host(), endpoint_word(session.number(), *role)),
             _ => (SessionId(0), 0),
         };
         Self { session, word, owned: Some(value), tag: value.val_type() as u8 }

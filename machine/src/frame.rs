@@ -4,6 +4,7 @@ use crate::edge::BackpressurePolicy;
 use crate::effect::RunId;
 use crate::ext::{Ext, FIRST_OWNED_TAG};
 use crate::image::CodeImage;
+use crate::images::Images;
 use crate::layout::{EDGE_WORDS, HEAD_READY};
 use crate::outbox::Outbox;
 use crate::session::Gate;
@@ -29,6 +30,8 @@ pub(crate) struct BurstContext {
     pub(crate) record: bool,
     /// How deep speculations may be nested.
     pub(crate) speculation: u16,
+    /// How many sessions that its instructions opened an island may have at once.
+    pub(crate) guests: u16,
 }
 
 /// The verdict of a step. The burst acts on it; the step never switches coroutines itself. It fits a register: the gate
@@ -46,13 +49,22 @@ pub(crate) enum Outcome {
     Yielded,
     /// The coroutine has ended.
     Done,
+    /// The main session was closed, and the island has ended.
+    Closed,
 }
 
 /// A coroutine that runs, its session's parts borrowed apart.
 pub(crate) struct Frame<'a> {
+    /// The image of the session whose roles and edges stand here. Code is always the main session's.
     pub(crate) image: &'a CodeImage,
+    pub(crate) images: &'a Images,
+    /// The place of the main session's image.
+    pub(crate) image_at: u32,
     pub(crate) context: &'a BurstContext,
+    /// The island's main session.
     pub(crate) session: SessionId,
+    /// The session whose roles and edges stand here.
+    pub(crate) about: SessionId,
     pub(crate) coroutine: u16,
     /// The coroutine's number where a role's cell has its owner.
     pub(crate) owner: u64,

@@ -3,7 +3,7 @@
 use crate::effect::{Asked, EffectCoordinate, EffectRequest, EffectRequestBody, Labels, Registers};
 use crate::ext::{Payload, store, view};
 use crate::frame::{Frame, Outcome, Step};
-use crate::op::Arms;
+use crate::op::{Arms, Comm};
 use crate::outbox::{Ask, Wanted};
 use crate::outcome::{EffectOutcome, EffectResponse};
 use crate::reply::{Aside, Reply, Respondent, Says};
@@ -21,7 +21,7 @@ use motet_types::{
 pub(crate) enum Question<'a> {
     Send { partner: RoleId, label: LabelId, tag: u8, word: u64 },
     Receive { partner: RoleId, label: LabelId, tag: u8, word: u64 },
-    Choose { partner: RoleId, arms: Arms },
+    Choose { partner: RoleId, rows: &'a [Comm] },
     Invoke { effect: EffectRow, tag: u8, word: u64 },
     Release { layer: LayerId, evidence: &'a Value, resource: &'a Digest },
 }
@@ -75,9 +75,7 @@ impl Frame<'_> {
             Question::Receive { partner, label, tag, word } => {
                 EffectRequestBody::Receive { partner, label, payload: Payload::new(ext, session, tag, word) }
             }
-            Question::Choose { partner, arms } => {
-                EffectRequestBody::Choose { partner, labels: Labels { rows: self.image.arms(arms) } }
-            }
+            Question::Choose { partner, rows } => EffectRequestBody::Choose { partner, labels: Labels { rows } },
             Question::Invoke { effect, tag, word } => {
                 EffectRequestBody::InvokeStep { effect, argument: Payload::new(ext, session, tag, word) }
             }
@@ -87,6 +85,7 @@ impl Frame<'_> {
         };
         let asked = Asked {
             coordinate,
+            session: self.about,
             role,
             tick: self.context.tick,
             body,
@@ -166,11 +165,25 @@ pub(crate) fn decide<H: Respondent + ?Sized>(
     edge: EdgeId,
 ) -> Step {
     let role = frame.monitor(state)?;
+    let rows = frame.image.arms(arms);
+    let at = decide_among(frame, host, role, rows, edge)?;
+    frame.pc = rows[at].pc;
+    Ok(Outcome::Ran)
+}
+
+/// Asks which of the rows' labels a role sends; answers its position, which is one.
+pub(crate) fn decide_among<H: Respondent + ?Sized>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    role: RoleId,
+    rows: &[Comm],
+    edge: EdgeId,
+) -> Result<usize, Box<Fault>> {
     let kind = EffectKind::Choose;
     let at = if frame.context.wants.contains(kind) {
         let partner = frame.receiver(edge);
         let mut aside = Aside::default();
-        let reply = frame.ask(host, role, Question::Choose { partner, arms }, &mut aside);
+        let reply = frame.ask(host, role, Question::Choose { partner, rows }, &mut aside);
         match reply.says {
             Says::Choose => reply.word as usize,
             _ => return Err(refused(kind, reply.outcome(&mut aside))),
@@ -180,12 +193,9 @@ pub(crate) fn decide<H: Respondent + ?Sized>(
         let message = String::from("nobody decides: the host does not want `choose`");
         return Err(Box::new(Fault::Invoke { effect: kind.name(), kind: EffectFailureKind::Unavailable, message }));
     };
-    match frame.image.arms(arms).get(at) {
-        Some(arm) => {
-            frame.pc = arm.pc;
-            Ok(Outcome::Ran)
-        }
-        None => Err(broken(kind, format!("label number {at} was chosen where there are {}", arms.count))),
+    match rows.len() {
+        count if at < count => Ok(at),
+        count => Err(broken(kind, format!("label number {at} was chosen where there are {count}"))),
     }
 }
 

@@ -19,6 +19,9 @@ pub struct CodeImage {
     pub(crate) ops: Box<[Op]>,
     pub(crate) arms: Box<[Comm]>,
     pub(crate) targets: Box<[u32]>,
+    /// What each state allows, and where each state's part of it starts.
+    pub(crate) branches: Box<[Comm]>,
+    pub(crate) branches_at: Box<[u32]>,
     pub(crate) constants: Box<[Value]>,
     pub(crate) layout: Layout,
 }
@@ -104,6 +107,12 @@ impl CodeImage {
             state.role == role.0 && matches!(state.action, Action::Send(_)) && state.branches.len() > 1
         });
         states.flat_map(|state| state.branches.iter().map(|branch| LabelId(branch.label)))
+    }
+
+    /// The communications that a state allows, in the order of its branches.
+    pub(crate) fn branches(&self, state: u32) -> &[Comm] {
+        let starts = self.branches_at.get(state as usize..state as usize + 2);
+        starts.map_or(&[], |starts| &self.branches[starts[0] as usize..starts[1] as usize])
     }
 
     #[inline(always)]

@@ -14,13 +14,17 @@ mod comm;
 mod commit;
 mod config;
 mod control;
+mod dynamic;
 mod edge;
 mod effect;
 mod ext;
 mod frame;
+mod growth;
+mod guest;
 mod heap_proof;
 mod host;
 mod image;
+mod images;
 mod layout;
 mod machine;
 mod op;
@@ -70,7 +74,8 @@ pub use seal::{SealError, seal, unseal};
 pub use session::Gate;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, Snapshot, SnapshotRefusal};
 pub use state::decode::{
-    CoroutineState, EdgeState, InFlight, LevelState, SessionState, SpeculationState, Standing, StateError, StatePlace,
+    CoroutineState, EdgeState, GrowthState, GuestState, InFlight, LevelState, RoleState, SessionState,
+    SpeculationState, Standing, StateError, StatePlace,
 };
 pub use tape::RecordedEffect;
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};

@@ -8,6 +8,7 @@ use crate::certify::Spare;
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
+use crate::images::Images;
 use crate::op::Op;
 use crate::outbox::{Ask, Outbox};
 use crate::park::Parked;
@@ -46,6 +47,31 @@ pub enum OpenError {
     /// The image speculates and the configuration does not allow it.
     #[error("the image speculates; the configuration's `speculation_depth` is 0")]
     Speculates,
+    /// The image opens sessions and the configuration does not allow it.
+    #[error("the image opens sessions; the configuration's `max_guest_sessions` is 0")]
+    OpensSessions,
+    /// The image opens sessions of another that is not loaded.
+    #[error("the image opens sessions of the image {digest}, which must be loaded first")]
+    PlannedImage {
+        /// The other image's content digest.
+        digest: Digest,
+    },
+    /// The image opens sessions of another that has another number of roles.
+    #[error("the image opens sessions of the image {digest} with {expected} roles; it has {found}")]
+    PlannedRoles {
+        /// The other image's content digest.
+        digest: Digest,
+        /// How many roles the plan says.
+        expected: u16,
+        /// How many there are.
+        found: usize,
+    },
+    /// The machine has numbered as many sessions as it can.
+    #[error("{limit} sessions have been opened, and no more can be numbered")]
+    Exhausted {
+        /// How many.
+        limit: u64,
+    },
     /// Images are loaded and sessions opened while every island is at home.
     #[error("{out} waves are out; images are loaded and sessions opened between turns")]
     WavesOut {
@@ -120,7 +146,7 @@ pub struct LaneSelection {
 #[derive(Debug)]
 pub struct ProtocolMachine {
     pub(crate) config: ProtocolMachineConfig,
-    pub(crate) images: Arc<Vec<Arc<CodeImage>>>,
+    pub(crate) images: Arc<Images>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) free: Vec<u32>,
     /// Slot by session id; `PARKED` for those that are parked, `GONE` for ended ones.
@@ -176,7 +202,7 @@ impl ProtocolMachine {
         &self.config
     }
 
-    /// Adds an image; the same image twice is one image.
+    /// Adds an image; the same image twice is one image. The images that its plans name must be there.
     pub fn load(&mut self, image: Arc<CodeImage>) -> Result<ImageId, OpenError> {
         self.all_home()?;
         let needed = image.parts().roles.iter().map(|role| role.registers).max().unwrap_or(0);
@@ -186,11 +212,17 @@ impl ProtocolMachine {
         if self.config.speculation_depth == 0 && image.ops.iter().any(|op| matches!(op, Op::Fork { .. })) {
             return Err(OpenError::Speculates);
         }
+        if self.config.max_guest_sessions == 0 && !image.parts().plans.is_empty() {
+            return Err(OpenError::OpensSessions);
+        }
         let known = self.images.iter().position(|known| known.digest() == image.digest());
-        let at = known.unwrap_or_else(|| {
-            Arc::make_mut(&mut self.images).push(image);
-            self.images.len() - 1
-        });
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let plans = self.images.link(&image)?;
+                Arc::make_mut(&mut self.images).add(image, plans)
+            }
+        };
         Ok(ImageId(at as u32))
     }
 
@@ -217,6 +249,9 @@ impl ProtocolMachine {
             return Err(OpenError::TooManySessions { limit });
         }
         let id = SessionId(self.tally.opened);
+        if id.0 >= SessionId::LIMIT {
+            return Err(OpenError::Exhausted { limit: SessionId::LIMIT });
+        }
         let session = Session::open(id, image, image_id.0);
         let at = self.settle(session, Place::Ready);
         self.digests.changed(&mut self.slots[at as usize], at);

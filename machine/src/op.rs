@@ -57,6 +57,13 @@ impl Comm {
     pub(crate) const fn offered(&self) -> bool {
         self.flags & OFFERED != 0
     }
+
+    /// The same communication with another register and another way on.
+    pub(crate) const fn at(mut self, reg: u16, pc: u32, offered: bool) -> Self {
+        (self.reg, self.pc) = (reg, pc);
+        self.flags = if offered { self.flags | OFFERED } else { self.flags & !OFFERED };
+        self
+    }
 }
 
 /// A stretch of an image's arms: one for each branch of a state, in the state's order.
@@ -145,6 +152,43 @@ pub(crate) enum Op {
     Halt {
         state: u32,
     },
+    /// `Send` and `Offer` through an endpoint that is not surely the own one; `Offer` names its label.
+    SendThrough {
+        chan: u16,
+        val: u16,
+        label: Option<LabelId>,
+        pc: u32,
+    },
+    /// `Receive` through such an endpoint.
+    ReceiveThrough {
+        chan: u16,
+        dst: u16,
+        pc: u32,
+    },
+    /// `Choose` through such an endpoint. Of its arms only register and position matter.
+    ChooseThrough {
+        chan: u16,
+        arms: Arms,
+    },
+    /// `Decide` through such an endpoint. Of its arms only the position matters.
+    DecideThrough {
+        chan: u16,
+        arms: Arms,
+    },
+    Open {
+        dst: u16,
+        plan: u16,
+        pc: u32,
+    },
+    Close {
+        session: u16,
+        pc: u32,
+    },
+    Cast {
+        val: u16,
+        sort: SortId,
+        pc: u32,
+    },
     /// An instruction that no path reaches. It was not verified and cannot run.
     Unreachable,
 }
@@ -155,6 +199,19 @@ pub(crate) struct Ops {
     pub(crate) arms: Vec<Comm>,
     /// Where `Branch` leads.
     pub(crate) targets: Vec<u32>,
+    /// What each state of each automaton allows: the communications of its branches, and for each state where they
+    /// start; one more start says where the last one's end.
+    pub(crate) branches: Vec<Comm>,
+    pub(crate) branches_at: Vec<u32>,
+}
+
+/// What verification knows of an instruction that some path reaches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Point {
+    /// The state of the role's own type.
+    pub(crate) state: u32,
+    /// Whether the endpoint that the instruction is about is surely the own one.
+    pub(crate) own: bool,
 }
 
 struct Build<'a> {
@@ -199,8 +256,8 @@ fn threads(code: &[Instr]) -> Vec<u32> {
     targets.into_iter().map(Option::unwrap_or_default).collect()
 }
 
-/// Builds the operations; `states` has the verified state of every instruction that a path reaches.
-pub(crate) fn build(parts: &ImageParts, checked: &Checked, states: &[Option<u32>]) -> Ops {
+/// Builds the operations; `points` has what is known of every instruction that a path reaches.
+pub(crate) fn build(parts: &ImageParts, checked: &Checked, points: &[Option<Point>]) -> Ops {
     let Checked { sorts, code, constants } = checked;
     let mut rigid = BTreeSet::new();
     for (at, state) in parts.states.iter().enumerate() {
@@ -212,8 +269,14 @@ pub(crate) fn build(parts: &ImageParts, checked: &Checked, states: &[Option<u32>
     let (targets, choices, branches) = (threads(code), BTreeMap::new(), BTreeMap::new());
     let mut build =
         Build { parts, code, sorts, constants, rigid, targets, choices, branches, arms: Vec::new(), led: Vec::new() };
-    let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, states[pc])).collect();
-    Ops { ops, arms: build.arms, targets: build.led }
+    let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, points[pc])).collect();
+    let (mut branches, mut branches_at) = (Vec::new(), Vec::with_capacity(parts.states.len() + 1));
+    for (at, state) in parts.states.iter().enumerate() {
+        branches_at.push(branches.len() as u32);
+        branches.extend((0..state.branches.len()).map(|branch| build.comm(at as u32, branch, 0, 0, false)));
+    }
+    branches_at.push(branches.len() as u32);
+    Ops { ops, arms: build.arms, targets: build.led, branches, branches_at }
 }
 
 impl Build<'_> {
@@ -271,8 +334,36 @@ impl Build<'_> {
         (first, count)
     }
 
-    fn op(&mut self, pc: u32, state: Option<u32>) -> Op {
-        let Some(state) = state else { return Op::Unreachable };
+    /// The arms of a table whose labels only the step knows: where each leads, and its register.
+    fn table(&mut self, table: u32) -> Arms {
+        let first = self.arms.len() as u32;
+        for row in &self.parts.tables[table as usize] {
+            let (edge, label, pc) = (EdgeId(0), LabelId(0), self.thread(row.target));
+            self.arms.push(Comm { state: 0, next: 0, pc, edge, label, reg: row.dst, tag: 0, flags: 0 });
+        }
+        Arms { first, count: self.arms.len() as u32 - first }
+    }
+
+    /// An operation through an endpoint of which only the step knows what its type allows.
+    fn through(&mut self, pc: u32) -> Op {
+        let next = self.thread(pc + 1);
+        match self.code[pc as usize] {
+            Instr::Send { chan, val } => Op::SendThrough { chan, val, label: None, pc: next },
+            Instr::Offer { chan, val, label } => {
+                Op::SendThrough { chan, val, label: Some(LabelId(label as u16)), pc: next }
+            }
+            Instr::Receive { chan, dst } => Op::ReceiveThrough { chan, dst, pc: next },
+            Instr::Choose { chan, table } => Op::ChooseThrough { chan, arms: self.table(table) },
+            Instr::Decide { chan, table } => Op::DecideThrough { chan, arms: self.table(table) },
+            _ => Op::Unreachable,
+        }
+    }
+
+    fn op(&mut self, pc: u32, point: Option<Point>) -> Op {
+        let Some(Point { state, own }) = point else { return Op::Unreachable };
+        if !own {
+            return self.through(pc);
+        }
         let next = self.thread(pc + 1);
         let row = &self.parts.states[state as usize];
         match self.code[pc as usize] {
@@ -314,6 +405,9 @@ impl Build<'_> {
             Instr::Join {} => Op::Join { pc: next },
             Instr::Abort {} => Op::Abort { pc: next },
             Instr::Halt {} => Op::Halt { state },
+            Instr::Open { dst, plan } => Op::Open { dst, plan: plan as u16, pc: next },
+            Instr::Close { session } => Op::Close { session, pc: next },
+            Instr::Cast { val, sort } => Op::Cast { val, sort: SortId(sort as u16), pc: next },
             _ => Op::Unreachable,
         }
     }

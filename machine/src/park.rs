@@ -6,7 +6,7 @@
 use crate::machine::{PARKED, Place, ProtocolMachine};
 use crate::state::decode::{SessionState, StateError};
 use crate::state::encode::{encode_session, leaf};
-use crate::state::rebuild::rebuild;
+use crate::state::rebuild::{Home, rebuild};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_types::{Digest, Planted, SessionId, planted};
@@ -90,7 +90,9 @@ impl ProtocolMachine {
         if leaf(&image.digest(), bytes) != parked.leaf && !planted(Planted::ParkTrustsBytes) {
             return Err(ParkError::Changed(id));
         }
-        let (session, asks) = rebuild(state, &image, parked.image, &self.config.buffer)?;
+        let buffer = &self.config.buffer;
+        let home = Home { image: &image, image_id: parked.image, images: &self.images, buffer };
+        let (session, asks) = rebuild(state, &home)?;
         if asks.iter().ne(self.asks_of(id)) {
             return Err(ParkError::Effects(id));
         }

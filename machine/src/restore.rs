@@ -11,7 +11,7 @@ use crate::root::Counters;
 use crate::seal::{SealError, unseal};
 use crate::snapshot::{LIVE, PARKED, SNAPSHOT_MAGIC, SNAPSHOT_VERSION};
 use crate::state::decode::{SessionState, StateError};
-use crate::state::rebuild::{examine, rebuild};
+use crate::state::rebuild::{Home, examine, rebuild};
 use crate::tape::decode_value;
 use crate::trace::{ARENA_BYTES, TraceMode, TraceReader};
 use crate::verify::{Typing, VerifyError};
@@ -97,6 +97,7 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("limit of sessions", config.max_sessions == found.max_sessions),
         ("limit of payloads", config.max_payload_bytes == found.max_payload_bytes),
         ("run id", config.run_id == found.run_id),
+        ("limit of sessions that instructions open", config.max_guest_sessions == found.max_guest_sessions),
         ("set of guard layers", config.guard_layers == found.guard_layers),
         ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
@@ -233,7 +234,7 @@ impl<'b> Restore<'_, 'b> {
             let image = image.ok_or(RestoreError::MissingImage { digest })?;
             let loaded = self.machine.load(Arc::clone(image));
             if loaded.map(|id| id.0) != Ok(at) {
-                return Err(self.content("an image stands twice, or needs more registers than are allowed"));
+                return Err(self.content("an image stands twice, or needs more than is allowed or there"));
             }
             self.typings.push(None);
         }
@@ -262,8 +263,9 @@ impl<'b> Restore<'_, 'b> {
                 };
                 let buffer = self.machine.config.buffer;
                 let ready = state.coroutines.iter().any(|coroutine| coroutine.standing.is_ready());
-                examine(&state, &image, typing, &buffer).map_err(refuse)?;
-                let (session, asks) = rebuild(state, &image, image_id, &buffer).map_err(refuse)?;
+                let home = Home { image: &image, image_id, images: &self.machine.images, buffer: &buffer };
+                examine(&state, &home, typing).map_err(refuse)?;
+                let (session, asks) = rebuild(state, &home).map_err(refuse)?;
                 let place = if ready { Place::Ready } else { Place::Waiting };
                 let at = self.machine.settle(session, place);
                 self.machine.index.set(id, at);

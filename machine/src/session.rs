@@ -14,10 +14,14 @@ use motet_types::{CoroutineId, EdgeId, LayerId, SessionId};
 pub enum Gate {
     /// Nothing: it runs, or may.
     Open,
-    /// A message on its own edge.
+    /// A message on an edge of the main session.
     Message(EdgeId),
-    /// Room on its own edge.
+    /// Room on an edge of the main session.
     Room(EdgeId),
+    /// A message on an edge of the session that instructions of the island opened as the so-manieth.
+    GuestMessage(u32, EdgeId),
+    /// Room on an edge of such a session.
+    GuestRoom(u32, EdgeId),
     /// The host's answer to its outstanding effect.
     Answer,
     /// The host's grant of a guard: until then it is denied.
@@ -28,7 +32,18 @@ pub enum Gate {
     Halted,
 }
 
+/// Where in a gate's word the number of a guest stands.
+const GUEST: u32 = 24;
+
 impl Gate {
+    /// The word of a gate as it was packed with a guest in the main session's place.
+    pub(crate) const fn within(word: u64, number: u32) -> u64 {
+        match word as u8 {
+            1 | 2 => word | (number as u64) << GUEST,
+            _ => word,
+        }
+    }
+
     pub(crate) const fn pack(self) -> u64 {
         match self {
             Gate::Open => 0,
@@ -38,13 +53,17 @@ impl Gate {
             Gate::NextBurst => 4,
             Gate::Halted => 5,
             Gate::Guard(layer) => 6 | (layer.0 as u64) << 8,
+            Gate::GuestMessage(number, edge) => 1 | (edge.0 as u64) << 8 | (number as u64) << GUEST,
+            Gate::GuestRoom(number, edge) => 2 | (edge.0 as u64) << 8 | (number as u64) << GUEST,
         }
     }
 
     pub(crate) const fn unpack(word: u64) -> Self {
-        let edge = EdgeId((word >> 8) as u16);
+        let (edge, number) = (EdgeId((word >> 8) as u16), (word >> GUEST) as u32);
         match word as u8 {
             0 => Gate::Open,
+            1 if number > 0 => Gate::GuestMessage(number, edge),
+            2 if number > 0 => Gate::GuestRoom(number, edge),
             1 => Gate::Message(edge),
             2 => Gate::Room(edge),
             3 => Gate::Answer,
@@ -116,9 +135,11 @@ impl Session {
         Status(self.words[HEAD_STATUS])
     }
 
-    /// Messages on all edges.
+    /// Messages on all edges of the island.
     pub(crate) fn in_flight(&self, layout: &Layout) -> usize {
-        self.words[layout.edges_at..].chunks_exact(EDGE_WORDS).map(|edge| Header(edge[0]).len()).sum()
+        let own: usize = self.words[layout.edges_at..].chunks_exact(EDGE_WORDS).map(|edge| Header(edge[0]).len()).sum();
+        let growth = self.ext.as_deref().and_then(|ext| ext.growth.as_deref());
+        own + growth.map_or(0, |growth| growth.guests.iter().map(|guest| guest.in_flight()).sum())
     }
 
     pub(crate) fn gate(&self, layout: &Layout, coroutine: CoroutineId) -> Gate {

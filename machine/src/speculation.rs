@@ -6,17 +6,17 @@
 //!
 //! What happens in a speculation is withheld: its events join the trace with the outermost `Join` or never, and nobody
 //! outside is asked anything. Three things are not taken back, because they have been seen outside: the effect
-//! counters, so that no id is used twice; the answers that came meanwhile, or were used; and the steps.
+//! counters and the numbers of opened sessions, so that no id is used twice; the answers that came meanwhile, or were used; and the steps.
 
 use crate::ext::{Ext, Owned};
 use crate::frame::{Frame, Outcome, Step};
+use crate::growth::{Growth, Overflow};
 use crate::layout::{CORO_GATE, CORO_PC, HEAD_ID, HEAD_READY, HEAD_STATUS};
 use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Status};
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use motet_types::{CoroutineId, EdgeId, Event, EventKind, Fault, Planted, planted};
+use motet_types::{CoroutineId, Event, EventKind, Fault, Planted, planted};
 
 /// The speculations of a session that are open.
 #[derive(Clone, Debug)]
@@ -37,7 +37,9 @@ pub(crate) struct Level {
     /// All words. The forking coroutine stands behind its `Fork`.
     pub(crate) words: Box<[u64]>,
     pub(crate) owned: Owned,
-    pub(crate) overflow: Vec<(EdgeId, VecDeque<(u64, u64)>)>,
+    pub(crate) overflow: Overflow,
+    /// What the island had besides its main session.
+    pub(crate) growth: Option<Box<Growth>>,
     /// Answers that have been used since.
     pub(crate) spent: Vec<(CoroutineId, EffectOutcome)>,
     /// How many bytes of events were withheld when it began.
@@ -47,7 +49,10 @@ pub(crate) struct Level {
 impl Speculation {
     /// Bytes that it holds, itself included.
     pub(crate) fn bytes(&self) -> usize {
-        let level = |level: &Level| 8 * level.words.len() + level.owned.bytes() + 16 * level.overflow.len();
+        let level = |level: &Level| {
+            let growth = level.growth.as_ref().map_or(0, |growth| growth.bytes());
+            8 * level.words.len() + level.owned.bytes() + 16 * level.overflow.len() + growth
+        };
         size_of::<Self>() + self.withheld.len() + self.levels.iter().map(level).sum::<usize>()
     }
 }
@@ -91,8 +96,10 @@ impl Frame<'_> {
     /// The session faults: what was withheld never happened.
     pub(crate) fn drop_speculation(&mut self) {
         if let Some(ext) = self.ext.as_mut()
-            && ext.speculation.take().is_some()
+            && let Some(speculation) = ext.speculation.take()
         {
+            // Sessions that it opened were never told of, and those that it closed are there.
+            ext.growth = speculation.levels.into_iter().next().and_then(|level| level.growth);
             self.out.events.truncate(self.withheld_at);
             self.tracing = self.context.trace;
         }
@@ -165,7 +172,8 @@ pub(crate) fn fork(frame: &mut Frame<'_>, ghost: u16, pc: u32) -> Step {
     let (words, events) = (frame.copy_words(pc), frame.out.events.len() - frame.withheld_at);
     let ext: &mut Ext = frame.ext.get_or_insert_default();
     let owned = if planted(Planted::SpeculationForgetsOwned) { Owned::default() } else { ext.owned.clone() };
-    let level = Level { ghost, words, owned, overflow: ext.overflow.clone(), spent: Vec::new(), events };
+    let (overflow, growth) = (ext.overflow.clone(), ext.growth.clone());
+    let level = Level { ghost, words, owned, overflow, growth, spent: Vec::new(), events };
     match &mut ext.speculation {
         Some(speculation) => speculation.levels.push(level),
         none => *none = Some(Box::new(Speculation { coroutine, levels: Vec::from([level]), withheld: Vec::new() })),
@@ -223,6 +231,9 @@ pub(crate) fn abort(frame: &mut Frame<'_>, pc: u32) -> Step {
     frame.put_words(&level.words);
     if let Some(ext) = frame.ext.as_mut() {
         (ext.owned, ext.overflow) = (level.owned, level.overflow);
+        if !planted(Planted::SpeculationKeepsGuests) {
+            ext.growth = Growth::taken_back(ext.growth.take(), level.growth);
+        }
         if !planted(Planted::SpeculationLosesAnswer) {
             ext.answers.extend(level.spent);
         }

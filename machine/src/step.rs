@@ -7,6 +7,7 @@
 
 use crate::acquire::guard;
 use crate::comm::{choose, receive, send};
+use crate::dynamic::rare;
 use crate::frame::{Frame, Outcome, Step};
 use crate::host::{decide, invoke};
 use crate::op::Op;
@@ -40,14 +41,23 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
         Op::Join { pc } => join(frame, *pc),
         Op::Abort { pc } => abort(frame, *pc),
         Op::Halt { state } => halt(frame, *state),
+        Op::SendThrough { .. }
+        | Op::ReceiveThrough { .. }
+        | Op::ChooseThrough { .. }
+        | Op::DecideThrough { .. }
+        | Op::Open { .. }
+        | Op::Close { .. }
+        | Op::Cast { .. } => rare(frame, host, op),
         // No path leads here.
         Op::Unreachable => Err(Box::new(Fault::Action)),
     }
 }
 
-/// Ends the coroutine; its type is at its end, as it was verified to be.
+/// Ends the coroutine; its own type is at its end, as it was verified to be, and so are those of all endpoints that it
+/// owns.
 fn halt(frame: &mut Frame<'_>, state: u32) -> Step {
     frame.monitor(state)?;
+    frame.leave()?;
     if frame.tracing {
         frame.out.event(Event::plain(EventKind::Halted, CoroutineId(frame.coroutine), 0));
     }

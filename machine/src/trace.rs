@@ -5,7 +5,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use motet_types::{Digest, Event, Planted, Reader, SessionId, Terminal, Tick, planted};
+use motet_types::{Digest, Event, EventKind, Planted, Reader, SessionId, Terminal, Tick, planted};
 
 /// How many bytes of events are hashed at a time, at least. BLAKE3 is slow on less.
 pub(crate) const ARENA_BYTES: usize = 16 * 1024;
@@ -292,7 +292,16 @@ impl<'a> TraceReader<'a> {
         }
         self.events -= 1;
         let event = self.bursts.event()?;
-        Ok(Some(TraceEvent { tick: self.tick, session: self.session, event }))
+        if event.kind != EventKind::Guest {
+            return Ok(Some(TraceEvent { tick: self.tick, session: self.session, event }));
+        }
+        let lost = TraceError { what: "no event follows that is of a session opened inside", ..self.bursts.at("") };
+        self.events = self.events.checked_sub(1).ok_or(lost)?;
+        let (session, event) = (self.session.guest(event.ghost()), self.bursts.event()?);
+        if event.kind == EventKind::Guest || session == self.session {
+            return Err(lost);
+        }
+        Ok(Some(TraceEvent { tick: self.tick, session, event }))
     }
 }
 

@@ -11,7 +11,7 @@
 
 use crate::burst::{BurstReport, burst};
 use crate::frame::BurstContext;
-use crate::image::CodeImage;
+use crate::images::Images;
 use crate::outbox::Outbox;
 use crate::reply::Respondent;
 use crate::session::Session;
@@ -236,7 +236,7 @@ pub(crate) struct Chunk {
     pub(crate) reports: Vec<BurstReport>,
     pub(crate) outbox: Outbox,
     pub(crate) digest: Option<Digest>,
-    pub(crate) images: Arc<Vec<Arc<CodeImage>>>,
+    pub(crate) images: Arc<Images>,
     pub(crate) context: BurstContext,
     /// The worker that runs it.
     pub(crate) lane: u8,
@@ -254,11 +254,10 @@ impl Chunk {
         }
         let mut context = self.context;
         for island in &mut self.islands {
-            let image = &self.images[island.session.image as usize];
             if *steps < u64::from(context.fuel) {
                 context.fuel = *steps as u32;
             }
-            let report = burst(&mut island.session, image, &context, host, &mut self.outbox);
+            let report = burst(&mut island.session, &self.images, &context, host, &mut self.outbox);
             *steps -= u64::from(report.steps);
             self.reports.push(report);
         }

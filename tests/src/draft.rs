@@ -2,8 +2,8 @@
 
 use motet_machine::{CodeImage, VerifyError};
 use motet_types::{
-    Action, BranchPart, ConstantPart, EdgePart, EffectPart, GlobalPart, ImageParts, Instr, LabelPart, RolePart,
-    ScalarPart, Sort, StatePart, TableRow,
+    Action, BranchPart, ConstantPart, EdgePart, EffectPart, GlobalPart, ImageParts, Instr, LabelPart, PlanPart,
+    RolePart, ScalarPart, Sort, StatePart, TableRow,
 };
 use std::sync::Arc;
 
@@ -88,6 +88,12 @@ impl Draft {
         let (interface, operation) = ("Test".into(), operation.into());
         self.parts.effects.push(EffectPart { interface, operation, argument, answer, may_block });
         self.parts.effects.len() as u32 - 1
+    }
+
+    /// Adds a plan that opens sessions of an image.
+    pub fn plan(&mut self, image: &CodeImage) -> u32 {
+        self.parts.plans.push(PlanPart { image: image.digest().0, roles: image.role_count() as u16 });
+        self.parts.plans.len() as u32 - 1
     }
 
     /// Where the next role's code will start.

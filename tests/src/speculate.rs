@@ -14,7 +14,7 @@ pub enum Manner {
 
 /// Puts instructions before the one at `at`; who jumped there comes to the first of them, or does `pass` them. Lines
 /// go with their code.
-fn insert(parts: &mut ImageParts, role: usize, at: u32, code: &[Instr], pass: bool) {
+pub(crate) fn insert(parts: &mut ImageParts, role: usize, at: u32, code: &[Instr], pass: bool) {
     let by = code.len() as u32;
     let moved = |target: u32| if target > at || pass && target == at { target + by } else { target };
     for word in &mut parts.code {
@@ -44,11 +44,14 @@ fn is_straight(instr: Instr) -> bool {
             | Instr::Set { .. }
             | Instr::Move { .. }
             | Instr::Yield {}
+            | Instr::Open { .. }
+            | Instr::Close { .. }
+            | Instr::Cast { .. }
     )
 }
 
 /// Straight pieces of a role's code into which nobody jumps, the first instruction aside: (first, length).
-fn pieces(parts: &ImageParts, role: &RolePart) -> Vec<(u32, u32)> {
+pub(crate) fn pieces(parts: &ImageParts, role: &RolePart) -> Vec<(u32, u32)> {
     let instr = |pc: u32| Instr::decode(parts.code[pc as usize]).ok();
     let jumps = (role.code_start..role.code_end).filter_map(instr).filter_map(|instr| match instr {
         Instr::Jump { target } => Some(target),

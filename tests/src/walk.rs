@@ -30,12 +30,14 @@ pub struct Setup {
     pub sessions: usize,
     /// How many steps may be taken in all.
     pub limit: u64,
+    /// The images that the image's plans name; they are loaded first.
+    pub plans: Vec<Arc<CodeImage>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let config = ProtocolMachineConfig { record: true, ..ProtocolMachineConfig::default() };
-        Self { config, schedule: Schedule::default(), sessions: 1, limit: 100_000 }
+        Self { config, schedule: Schedule::default(), sessions: 1, limit: 100_000, plans: Vec::new() }
     }
 }
 
@@ -75,10 +77,20 @@ impl Setup {
         self
     }
 
+    /// The set-up with images that plans name.
+    #[must_use]
+    pub fn plans(mut self, plans: &[Arc<CodeImage>]) -> Self {
+        self.plans = plans.to_vec();
+        self
+    }
+
     /// A runtime with the sessions opened and nothing run.
     pub fn start<E>(&self, image: &Arc<CodeImage>, executor: E) -> Result<Runtime<E>, String> {
         let runtime = Runtime::with_executor(self.config.clone(), self.schedule.clone(), executor);
         let mut runtime = runtime.map_err(|error| error.to_string())?;
+        for plan in &self.plans {
+            runtime.load(Arc::clone(plan)).map_err(|error| error.to_string())?;
+        }
         let image = runtime.load(Arc::clone(image)).map_err(|error| error.to_string())?;
         for _ in 0..self.sessions {
             runtime.open(image).map_err(|error| error.to_string())?;

@@ -39,14 +39,14 @@ kinds! {
     Offered = 3 "offered";
     /// A label was followed by its receiver; stands behind the `Received` of the same message.
     Chose = 4 "chose";
-    /// A session was opened.
+    /// A session was opened; by an instruction, `label` is the row of its plan.
     Opened = 5 "opened";
     /// A session was closed by an instruction.
     Closed = 6 "closed";
     /// A session ended; `detail` is a [`Terminal`]. Where its ownership ended it, `label` is the reason's number plus one:
     /// 1 the owner died, 2 a transfer was abandoned, 3 a transfer could not be committed.
     SessionTerminal = 7 "session_terminal";
-    /// A session's epoch went up.
+    /// A session's epoch went up; `edge` and `label` are the low and high halves of the new one.
     EpochAdvanced = 8 "epoch_advanced";
     /// A coroutine ended.
     Halted = 9 "halted";
@@ -80,6 +80,10 @@ kinds! {
     Cancelled = 23 "cancelled";
     /// An output condition was checked.
     OutputConditionChecked = 24 "output_condition_checked";
+    /// No event by itself: the next one is of the session that instructions of this island opened as the so-manieth;
+    /// `edge` and `label` are the low and high halves of its number. Readers of a trace hand out the next event with that
+    /// session's id.
+    Guest = 25 "guest";
 }
 
 /// How a session ended.
@@ -151,7 +155,12 @@ impl Event {
         Self::message(kind, coroutine, EdgeId(ghost as u16), LabelId((ghost >> 16) as u16))
     }
 
-    /// The number of the speculation that the event is about.
+    /// What stands before an event of the session that instructions opened as the `number`-th of their island.
+    pub const fn guest(number: u32) -> Self {
+        Self::speculation(EventKind::Guest, CoroutineId(0), number)
+    }
+
+    /// The number of the speculation that the event is about, of the session that it announces, or the epoch.
     pub const fn ghost(self) -> u32 {
         self.edge.0 as u32 | (self.label.0 as u32) << 16
     }

@@ -1,6 +1,6 @@
 //! Faults: what a program or its host did wrong. A fault is an event; it ends its session and names a side.
 
-use crate::{EdgeId, LabelId, LayerId, Pc, RoleId, ValType};
+use crate::{EdgeId, LabelId, LayerId, Pc, RoleId, SessionId, SortId, ValType};
 use alloc::string::String;
 
 /// Stable fault classes and their codes.
@@ -140,6 +140,48 @@ pub enum Fault {
         /// Whose endpoint.
         role: RoleId,
     },
+    /// The register does not hold an endpoint.
+    #[error("a {found:?} where an endpoint is needed")]
+    NoEndpoint {
+        /// What it holds.
+        found: ValType,
+    },
+    /// The endpoint is of a session that has been closed or is closing, or is not the coroutine's.
+    #[error("the endpoint of {role} in {session} is closed, or not the coroutine's")]
+    EndpointClosed {
+        /// The session.
+        session: SessionId,
+        /// Whose endpoint.
+        role: RoleId,
+    },
+    /// A value of another sort than the code says.
+    #[error("a value of type {found:?} where one of {sort} was to be")]
+    Cast {
+        /// The sort.
+        sort: SortId,
+        /// What the register held.
+        found: ValType,
+    },
+    /// A coroutine would end while an endpoint that it owns is not at its end.
+    #[error("the coroutine ends and owns the endpoint of {role} in {session}, whose type is not at its end")]
+    Unfinished {
+        /// The session.
+        session: SessionId,
+        /// Whose endpoint.
+        role: RoleId,
+    },
+    /// A session that may not be opened.
+    #[error("the session was not opened: {reason}")]
+    Open {
+        /// Which rule it broke.
+        reason: &'static str,
+    },
+    /// A session that may not be closed.
+    #[error("the session was not closed: {reason}")]
+    Close {
+        /// Which rule it broke.
+        reason: &'static str,
+    },
     /// The host's answer was a failure, or broke the effect's contract.
     #[error("the host's answer to {effect} was refused: {kind:?}: {message}")]
     Invoke {
@@ -202,9 +244,15 @@ impl Fault {
     /// Its stable class.
     pub const fn class(&self) -> FaultClass {
         match self {
-            Fault::Action | Fault::Payload { .. } => FaultClass::Type,
+            Fault::Action
+            | Fault::Payload { .. }
+            | Fault::NoEndpoint { .. }
+            | Fault::Cast { .. }
+            | Fault::Unfinished { .. } => FaultClass::Type,
             Fault::UnknownLabel { .. } => FaultClass::Label,
-            Fault::ChannelClosed { .. } => FaultClass::Channel,
+            Fault::ChannelClosed { .. } | Fault::EndpointClosed { .. } => FaultClass::Channel,
+            // Opening and closing are one class, as the specification has it.
+            Fault::Open { .. } | Fault::Close { .. } => FaultClass::Close,
             Fault::Invoke { .. } => FaultClass::Invoke,
             Fault::Acquire { .. } | Fault::Evidence { .. } => FaultClass::Acquire,
             Fault::Speculation { .. } => FaultClass::Speculation,

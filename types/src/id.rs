@@ -52,10 +52,37 @@ ids! {
     Reg(u16), "r";
     /// A coroutine of one session; the first coroutine of role `n` is coroutine `n`.
     CoroutineId(u16), "coroutine";
-    /// A session, numbered in the order in which the machine opened it.
+    /// A session: the number in the order in which the machine opened it, or, for one that an instruction opened, what
+    /// [`SessionId::guest`] makes of its opener's.
     SessionId(u64), "session";
     /// A machine tick. Ticks are inputs: the schedule says what makes one.
     Tick(u64), "tick";
+}
+
+/// How many bits of a session's id are the machine's own number; the others count what was opened inside.
+const OWN_BITS: u32 = 44;
+
+impl SessionId {
+    /// How many sessions a machine can number.
+    pub const LIMIT: u64 = 1 << OWN_BITS;
+    /// How many sessions instructions of one island can open.
+    pub const MAX_GUESTS: u32 = (1 << (u64::BITS - OWN_BITS)) - 1;
+
+    /// The id of the session that instructions of this one's island opened as the `number`-th, counted from 1. It is
+    /// final: it follows from the two numbers alone, and no machine gives it to another session.
+    pub const fn guest(self, number: u32) -> Self {
+        Self(self.host().0 | (number as u64) << OWN_BITS)
+    }
+
+    /// The session whose island this one is in: itself, unless an instruction opened it.
+    pub const fn host(self) -> Self {
+        Self(self.0 & (Self::LIMIT - 1))
+    }
+
+    /// As the how-manieth session of its island it was opened by an instruction; 0 when none opened it.
+    pub const fn number(self) -> u32 {
+        (self.0 >> OWN_BITS) as u32
+    }
 }
 
 /// A BLAKE3 digest.

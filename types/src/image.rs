@@ -6,7 +6,7 @@
 //! ```text
 //! offset  size  what
 //!      0     8  "MOTETIMG"
-//!      8     4  format version, u32 little-endian
+//!      8     4  format version, u32 little-endian; 2 since images have plans
 //!     12     4  zero
 //!     16    32  BLAKE3 of the payload bytes
 //!     48    32  content digest: BLAKE3 of the canonical encoding of the parts, `lines` left out
@@ -23,7 +23,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 /// What every image file starts with.
 pub const IMAGE_MAGIC: [u8; 8] = *b"MOTETIMG";
 /// The version this build writes and reads.
-pub const IMAGE_VERSION: u32 = 1;
+pub const IMAGE_VERSION: u32 = 2;
 /// Bytes before the payload.
 pub const IMAGE_HEADER: usize = 96;
 /// The largest image file that is read, in bytes.
@@ -160,6 +160,15 @@ pub enum ScalarPart {
     Str(String),
 }
 
+/// A plan: a protocol of which the code may open sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct PlanPart {
+    /// The content digest of the protocol's image. A machine loads that image first.
+    pub image: [u8; 32],
+    /// How many roles that protocol has, and so how many registers `Open` writes.
+    pub roles: u16,
+}
+
 /// A compiled protocol, not verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct ImageParts {
@@ -184,6 +193,8 @@ pub struct ImageParts {
     pub constants: Vec<ConstantPart>,
     /// The jump tables.
     pub tables: Vec<Vec<TableRow>>,
+    /// The protocols of which the code may open sessions.
+    pub plans: Vec<PlanPart>,
     /// The code of all roles; see [`Instr`](crate::Instr).
     pub code: Vec<u64>,
     /// For each instruction the source line it came from, 0 when unknown; empty when there is no source. Not part
@@ -352,6 +363,11 @@ impl ImageParts {
                 into.u32(row.target);
                 into.u16(row.dst);
             }
+        }
+        into.size(self.plans.len());
+        for plan in &self.plans {
+            into.bytes(&plan.image);
+            into.u16(plan.roles);
         }
         into.size(self.code.len());
         if !planted(Planted::ImageDigestSkipsCode) {

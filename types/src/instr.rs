@@ -28,6 +28,10 @@ pub enum Operand {
     Effect,
     /// A guard layer, a number below 2^16.
     Layer,
+    /// A row of the plan table.
+    Plan,
+    /// A row of the sort table.
+    Sort,
     /// A plain number.
     Number,
 }
@@ -229,11 +233,13 @@ instructions! {
         "Lets the session's other coroutines run first.";
     0x15 Halt Control now ()
         "Ends the coroutine; the types of its endpoints must be at their end.";
-    0x16 Spawn Control later (a args Number, c target Target)
-        "Starts a coroutine of the same role at `target` with copies of the first `args` registers.";
-    0x20 Open Session later (a dst Write, c plan Number)
-        "Opens a session and writes its endpoints from `dst` on.";
-    0x21 Close Session later (a session Endpoint)
+    0x16 Spawn Control later (a args Number, b dst Write, c target Target)
+        "Starts a coroutine of the same role at `target` with copies of the first `args` registers, and writes its number to `dst`.";
+    0x17 Cast Control now (a val Read, c sort Sort)
+        "Goes on if `val` holds a value of `sort`, which verification then knows of it, and faults otherwise.";
+    0x20 Open Session now (a dst Write, c plan Plan)
+        "Opens a session of the protocol that `plan` names and writes its endpoints from `dst` on, in the order of its roles.";
+    0x21 Close Session now (a session Endpoint)
         "Closes the session of the endpoint.";
     0x30 Acquire Guard now (a dst Write, c layer Layer)
         "Asks the host for the guard `layer`, waits for it, and writes the id of its evidence, a heap resource, to `dst`.";

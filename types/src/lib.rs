@@ -38,7 +38,7 @@ pub use id::{
 };
 pub use image::{
     Action, BranchPart, ConstantPart, EdgePart, EffectPart, GlobalPart, IMAGE_HEADER, IMAGE_MAGIC, IMAGE_VERSION,
-    ImageBytesError, ImageParts, LabelPart, MAX_IMAGE_BYTES, RolePart, ScalarPart, StatePart, TableRow,
+    ImageBytesError, ImageParts, LabelPart, MAX_IMAGE_BYTES, PlanPart, RolePart, ScalarPart, StatePart, TableRow,
 };
 pub use instr::{DecodeError, Family, Instr, MAX_OPERAND_C, OPCODES, Operand, Row};
 pub use local::{LocalArena, LocalBranch, LocalId, LocalNode};

@@ -62,6 +62,30 @@ faults! {
     SpeculationAsks = "speculation.asks",
     /// A speculation does not keep the values that do not fit a word.
     SpeculationForgetsOwned = "speculation.forgets_owned",
+    /// What happens in an opened session is told of the main one.
+    GuestEventsOfMain = "guest.events_of_main",
+    /// An opened session's states, owners and messages are not part of the state.
+    GuestUncounted = "guest.uncounted",
+    /// Sessions are opened without a limit.
+    OpenWithoutLimit = "open.without_limit",
+    /// Closing closes the coroutine's main session, whichever the endpoint is of.
+    CloseTheMain = "close.the_main",
+    /// A coroutine may end and own endpoints that are not at their end.
+    HaltOwnsUnfinished = "halt.owns_unfinished",
+    /// Sending through an endpoint takes the first of several labels.
+    ThroughAnyBranch = "through.any_branch",
+    /// Sending through an endpoint does not look at the payload.
+    ThroughAnySort = "through.any_sort",
+    /// Casting does not look at the value.
+    CastAnything = "cast.anything",
+    /// `Abort` leaves opened sessions as they are.
+    SpeculationKeepsGuests = "speculation.keeps_guests",
+    /// `Abort` takes numbers of opened sessions back, so ids repeat.
+    SpeculationReusesNumbers = "speculation.reuses_numbers",
+    /// The verifier takes any endpoint for the own one.
+    VerifyAnyEndpointOwn = "verify.any_endpoint_own",
+    /// A restored session may have opened sessions in states of other roles.
+    RestoreTrustsGuests = "restore.trusts_guests",
     /// The verifier lets two paths meet in different states.
     VerifyJoinState = "verify.join_state",
     /// The verifier keeps the first path's registers where paths meet.

@@ -26,6 +26,8 @@ const fn kind(operand: Operand) -> &'static str {
         Operand::Constant => "row of the constants",
         Operand::Effect => "row of the effects",
         Operand::Layer => "guard layer, below 2^16",
+        Operand::Plan => "row of the plans",
+        Operand::Sort => "row of the sorts",
         Operand::Number => "number",
     }
 }

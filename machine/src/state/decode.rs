@@ -5,6 +5,7 @@
 use crate::outcome::EffectOutcome;
 use crate::ownership::{SessionOwnership, decode_ownership};
 use crate::state::encode as code;
+use crate::state::growth::decode_growth;
 use crate::tape::{decode_outcome, decode_value};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -89,10 +90,45 @@ pub struct SessionState {
     pub coroutines: Vec<CoroutineState>,
     /// The edges, in the image's order.
     pub edges: Vec<EdgeState>,
+    /// What its island has besides it; none when no instruction ever opened a session.
+    pub growth: Option<GrowthState>,
     /// What it may take back.
     pub speculation: Option<SpeculationState>,
     /// Who owns it; none when nobody ever has.
     pub ownership: Option<Box<SessionOwnership>>,
+}
+
+/// What an island has besides its main session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowthState {
+    /// How many sessions its instructions have opened.
+    pub opened: u32,
+    /// Those that have not ended, by their numbers.
+    pub guests: Vec<GuestState>,
+}
+
+/// A session that an instruction opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestState {
+    /// As the how-manieth of its island it was opened, from 1; see [`SessionId::guest`].
+    pub number: u32,
+    /// The row of its plan in the main session's image.
+    pub plan: u16,
+    /// Whether it is closing: what is in flight can be received, and nothing sent.
+    pub draining: bool,
+    /// Its roles, in its image's order.
+    pub roles: Vec<RoleState>,
+    /// Its edges, in its image's order.
+    pub edges: Vec<EdgeState>,
+}
+
+/// One role of a session that an instruction opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleState {
+    /// The state of its type.
+    pub state: StateId,
+    /// The coroutine that owns its endpoint.
+    pub owner: CoroutineId,
 }
 
 /// The open speculations of a session.
@@ -134,6 +170,8 @@ pub enum StatePlace {
     Edge(EdgeId),
     /// In a message in flight, by its place in the queue.
     Message(EdgeId, usize),
+    /// In the session that instructions of the island opened as the so-manieth.
+    Guest(u32),
 }
 
 impl fmt::Display for StatePlace {
@@ -145,6 +183,7 @@ impl fmt::Display for StatePlace {
             StatePlace::Register(id, register) => write!(f, "{register} of {id}"),
             StatePlace::Edge(edge) => write!(f, "{edge}"),
             StatePlace::Message(edge, at) => write!(f, "message {at} on {edge}"),
+            StatePlace::Guest(number) => write!(f, "the session opened as number {number}"),
         }
     }
 }
@@ -179,8 +218,12 @@ impl SessionState {
 }
 
 fn read(from: &mut Reader<'_>) -> Option<SessionState> {
-    let more = from.u8()?.checked_sub(code::VERSION).filter(|more| *more <= code::SPECULATES | code::OWNED)?;
+    let known = code::SPECULATES | code::OWNED | code::GROWN;
+    let more = from.u8()?.checked_sub(code::VERSION).filter(|more| *more <= known)?;
     let mut session = plain(from)?;
+    if more & code::GROWN != 0 {
+        session.growth = Some(decode_growth(from)?);
+    }
     if more & code::SPECULATES != 0 {
         session.speculation = Some(speculation(from)?);
     }
@@ -200,7 +243,11 @@ fn speculation(from: &mut Reader<'_>) -> Option<SpeculationState> {
     let levels = list(from, |from| {
         let (ghost, events) = (from.u32()?, from.u32()?);
         let spent = list(from, |from| Some((CoroutineId(from.u16()?), decode_outcome(from)?)))?;
-        let session = (from.u8()? == code::VERSION).then(|| plain(from))??;
+        let more = from.u8()?.checked_sub(code::VERSION).filter(|more| *more == 0 || *more == code::GROWN)?;
+        let mut session = plain(from)?;
+        if more & code::GROWN != 0 {
+            session.growth = Some(decode_growth(from)?);
+        }
         Some(LevelState { ghost, events, spent, session })
     })?;
     Some(SpeculationState { coroutine, withheld, levels })
@@ -211,14 +258,16 @@ fn plain(from: &mut Reader<'_>) -> Option<SessionState> {
     let current = CoroutineId(from.u16()?);
     let deferred = flag(from.u8()?)?;
     let coroutines = list(from, coroutine)?;
-    let edges = list(from, |from| {
-        let sent = from.u64()?;
-        Some(EdgeState { sent, messages: list(from, message)? })
-    })?;
-    Some(SessionState { id, current, deferred, coroutines, edges, speculation: None, ownership: None })
+    let edges = list(from, edge)?;
+    Some(SessionState { id, current, deferred, coroutines, edges, growth: None, speculation: None, ownership: None })
 }
 
-fn flag(byte: u8) -> Option<bool> {
+pub(super) fn edge(from: &mut Reader<'_>) -> Option<EdgeState> {
+    let sent = from.u64()?;
+    Some(EdgeState { sent, messages: list(from, message)? })
+}
+
+pub(super) fn flag(byte: u8) -> Option<bool> {
     match byte {
         0 => Some(false),
         1 => Some(true),
@@ -227,7 +276,7 @@ fn flag(byte: u8) -> Option<bool> {
 }
 
 /// As many as a `u16` says. Every item has at least one byte, so what remains bounds the memory.
-fn list<T>(from: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn list<T>(from: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
     let count = usize::from(from.u16()?);
     let mut items = Vec::with_capacity(count.min(from.remaining()));
     for _ in 0..count {

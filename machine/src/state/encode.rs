@@ -4,15 +4,16 @@
 //! never enter, so equal sessions have equal bytes. Integers are little-endian.
 //!
 //! ```text
-//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned | u64 id | u16 current coroutine | u8 host has deferred a send
+//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 4 if it has grown | u64 id | u16 current coroutine | u8 host has deferred a send
 //!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
 //!                                  u16 registers, each a value
 //!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
+//!            of a session that has grown: its growth, see `state/growth.rs`
 //!            of a session that speculates:
 //!            u16 speculating coroutine | u32 withheld events, 8 bytes each
 //!            u16 speculations, outermost first, each: u32 number | u32 events withheld before it
 //!                                  u16 answers used since, each: u16 coroutine | outcome
-//!                                  the session as it was, in version 1
+//!                                  the session as it was, in version 1, plus 4 if it had grown
 //!            of a session that was ever owned: its ownership, see `ownership/bytes.rs`
 //! ```
 //!
@@ -28,14 +29,18 @@ use crate::layout::{
 use crate::ownership::encode_ownership;
 use crate::session::{Gate, Session, Status};
 use crate::speculation::Speculation;
+use crate::state::growth::encode_growth;
 use crate::tape::encode_outcome;
-use motet_types::{Digest, Digester, Planted, SessionId, planted};
+use alloc::collections::VecDeque;
+use motet_types::{Digest, Digester, EdgeId, Planted, SessionId, planted};
 
 /// The version of the encoding, its first byte.
 pub(crate) const VERSION: u8 = 1;
 /// What is added to it of a session that speculates, and of one that was ever owned.
 pub(crate) const SPECULATES: u8 = 1;
 pub(crate) const OWNED: u8 = 2;
+/// Of one that has ever opened others.
+pub(crate) const GROWN: u8 = 4;
 
 /// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
 pub(crate) const RUNS: u8 = 0;
@@ -61,9 +66,13 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
     let ext = session.ext.as_deref();
     let speculation = ext.and_then(|ext| ext.speculation.as_deref());
     let ownership = ext.and_then(|ext| ext.ownership.as_deref());
+    let growth = ext.and_then(|ext| ext.growth.as_deref());
     let more = if speculation.is_some() { SPECULATES } else { 0 } + if ownership.is_some() { OWNED } else { 0 };
-    into.u8(VERSION + more);
+    into.u8(VERSION + more + if growth.is_some() { GROWN } else { 0 });
     encode_words(into, &session.words, ext, image);
+    if let Some(growth) = growth {
+        encode_growth(into, growth, ext, session.id());
+    }
     if let Some(speculation) = speculation {
         encode_speculation(into, speculation, image);
     }
@@ -86,9 +95,12 @@ fn encode_speculation(into: &mut impl Digester, speculation: &Speculation, image
             into.u16(coroutine.0);
             encode_outcome(into, outcome);
         }
-        into.u8(VERSION);
+        into.u8(VERSION + if level.growth.is_some() { GROWN } else { 0 });
         let ext = Ext { owned: level.owned.clone(), overflow: level.overflow.clone(), ..Ext::default() };
         encode_words(into, &level.words, Some(&ext), image);
+        if let Some(growth) = &level.growth {
+            encode_growth(into, growth, Some(&ext), SessionId(level.words[HEAD_ID]));
+        }
     }
 }
 
@@ -114,6 +126,10 @@ fn encode_words(into: &mut impl Digester, words: &[u64], ext: Option<&Ext>, imag
             (Gate::Message(_), true) => HAS_MESSAGE,
             (Gate::Room(_), false) => AWAITS_ROOM,
             (Gate::Room(_), true) => HAS_ROOM,
+            (Gate::GuestMessage(..), false) => AWAITS_MESSAGE,
+            (Gate::GuestRoom(..), false) => AWAITS_ROOM,
+            // What it waited for may have been closed meanwhile; it finds out when it looks again.
+            (Gate::GuestMessage(..) | Gate::GuestRoom(..), true) => RUNS,
             (Gate::Answer | Gate::Guard(_), _) => AWAITS_ANSWER,
             (Gate::Halted, _) => HALTED,
         };
@@ -130,24 +146,36 @@ fn encode_words(into: &mut impl Digester, words: &[u64], ext: Option<&Ext>, imag
     let edges = words[layout.edges_at..].chunks_exact(EDGE_WORDS);
     into.u16(edges.len() as u16);
     for (at, edge) in edges.enumerate() {
-        let header = Header(edge[EDGE_HEADER]);
-        into.u64(edge[EDGE_SENT]);
-        into.u16(header.len() as u16);
-        let mut message = |meta: u64, word: u64| {
-            let message = Message::from_slot(meta, word);
-            into.u32((meta >> 32) as u32);
-            into.u16(message.label.0);
-            let tag = if planted(Planted::RootSkipsPayloads) { TAG_UNIT } else { message.tag };
-            value(into, ext, id, tag, message.word);
-        };
-        for place in 0..header.in_place() {
-            let at = slot(header.head(), place);
-            message(edge[at], edge[at + 1]);
-        }
-        if header.len() > header.in_place() {
-            let spilled = ext.and_then(|ext| ext.overflow.iter().find(|(id, _)| id.index() == at));
-            spilled.into_iter().flat_map(|(_, queue)| queue).for_each(|(meta, word)| message(*meta, *word));
-        }
+        encode_edge(into, edge, at, ext.map_or(&[], |ext| &ext.overflow), ext, id);
+    }
+}
+
+/// Appends one edge.
+pub(super) fn encode_edge(
+    into: &mut impl Digester,
+    edge: &[u64],
+    at: usize,
+    overflow: &[(EdgeId, VecDeque<(u64, u64)>)],
+    ext: Option<&Ext>,
+    id: SessionId,
+) {
+    let header = Header(edge[EDGE_HEADER]);
+    into.u64(edge[EDGE_SENT]);
+    into.u16(header.len() as u16);
+    let mut message = |meta: u64, word: u64| {
+        let message = Message::from_slot(meta, word);
+        into.u32((meta >> 32) as u32);
+        into.u16(message.label.0);
+        let tag = if planted(Planted::RootSkipsPayloads) { TAG_UNIT } else { message.tag };
+        value(into, ext, id, tag, message.word);
+    };
+    for place in 0..header.in_place() {
+        let at = slot(header.head(), place);
+        message(edge[at], edge[at + 1]);
+    }
+    if header.len() > header.in_place() {
+        let spilled = overflow.iter().find(|(id, _)| id.index() == at);
+        spilled.into_iter().flat_map(|(_, queue)| queue).for_each(|(meta, word)| message(*meta, *word));
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod growth;
 pub(crate) mod rebuild;
 pub(crate) mod sparse;
 pub(crate) mod tree;

@@ -4,27 +4,27 @@
 //! the registers' contents are what the code was verified with is [`examine`]'s question; it needs the image's types
 //! and is for bytes from outside.
 
-use crate::edge::slot;
-use crate::edge::{BufferConfig, BufferMode, Message};
+use crate::edge::BufferConfig;
 use crate::effect::EffectCoordinate;
 use crate::ext::{Ext, TAG_ENDPOINT, store};
+use crate::guest::endpoint_word;
 use crate::image::CodeImage;
-use crate::layout::{
-    CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS, INLINE_SLOTS,
-};
+use crate::images::Images;
+use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS};
 use crate::op::Op;
 use crate::outbox::{Ask, Wanted};
 use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Session, Status};
 use crate::speculation::{Level, Speculation};
 use crate::state::decode::{CoroutineState, SessionState, SpeculationState, Standing, StateError, StatePlace};
+use crate::state::growth::{examine_edges, examine_growth, rebuild_edge, rebuild_growth, stand};
 use crate::verify::Typing;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{Action, CoroutineId, EdgeId, EffectRow, LayerId, Planted, Reg, RoleId, SessionId, Value, planted};
 
-fn ensure(ok: bool, place: StatePlace, what: &'static str) -> Result<(), StateError> {
+pub(super) fn ensure(ok: bool, place: StatePlace, what: &'static str) -> Result<(), StateError> {
     if ok { Ok(()) } else { Err(StateError { place, what }) }
 }
 
@@ -33,6 +33,15 @@ fn op(image: &CodeImage, role: usize, coroutine: &CoroutineState) -> Option<Op> 
     let part = &image.parts.roles[role];
     let inside = (part.code_start..part.code_end).contains(&coroutine.pc.0);
     image.ops.get(coroutine.pc.index()).copied().filter(|op| inside && !matches!(op, Op::Unreachable))
+}
+
+/// Where a session belongs: its image, and that image's place among the machine's.
+#[derive(Clone, Copy)]
+pub(crate) struct Home<'a> {
+    pub(crate) image: &'a CodeImage,
+    pub(crate) image_id: u32,
+    pub(crate) images: &'a Images,
+    pub(crate) buffer: &'a BufferConfig,
 }
 
 /// An effect that may block, as its instruction asks for it.
@@ -64,7 +73,8 @@ fn deferred(image: &CodeImage, op: Op) -> Option<Deferred> {
 }
 
 /// The gate that a coroutine stands at.
-fn gate(state: &SessionState, image: &CodeImage, role: usize, op: Op, holds: usize) -> Result<Gate, StateError> {
+fn gate(state: &SessionState, home: &Home<'_>, role: usize, op: Op) -> Result<Gate, StateError> {
+    let (image, holds) = (home.image, usize::from(home.buffer.holds()));
     let place = StatePlace::Coroutine(CoroutineId(role as u16));
     let coroutine = &state.coroutines[role];
     let queued = |edge: EdgeId| state.edges[edge.index()].messages.len();
@@ -76,7 +86,7 @@ fn gate(state: &SessionState, image: &CodeImage, role: usize, op: Op, holds: usi
             (Gate::Open, answer && asked, "it has an answer but has asked nothing, or the answer is none")
         }
         (Standing::Deferred, op) => {
-            let sends = matches!(op, Op::Send(_)) && state.deferred;
+            let sends = matches!(op, Op::Send(_) | Op::SendThrough { .. }) && state.deferred;
             (Gate::NextBurst, sends, "its send is deferred, but it sends nothing or nothing was ever deferred")
         }
         (Standing::AwaitsMessage | Standing::HasMessage, Op::Receive(crate::op::Comm { edge, .. }))
@@ -89,6 +99,18 @@ fn gate(state: &SessionState, image: &CodeImage, role: usize, op: Op, holds: usi
             let room = queued(comm.edge) < holds;
             let ok = room == coroutine.standing.is_ready() || planted(Planted::RestoreTrustsStanding);
             (Gate::Room(comm.edge), ok, "it waits for room that is there, or was woken by room that is not")
+        }
+        (
+            standing @ (Standing::AwaitsMessage | Standing::HasMessage | Standing::AwaitsRoom | Standing::HasRoom),
+            Op::SendThrough { chan, .. } | Op::ReceiveThrough { chan, .. } | Op::ChooseThrough { chan, .. },
+        ) => {
+            let sends = matches!(op, Op::SendThrough { .. });
+            let gate = waits_through(state, home, role, coroutine.registers.get(usize::from(chan)), sends, standing);
+            (
+                gate.unwrap_or(Gate::Open),
+                gate.is_some(),
+                "it waits on an edge where it has nothing to wait for, or was woken by what is not there",
+            )
         }
         (Standing::AwaitsAnswer, op) => {
             let asked = deferred(image, op).filter(|_| coroutine.counter > 0);
@@ -104,12 +126,46 @@ fn gate(state: &SessionState, image: &CodeImage, role: usize, op: Op, holds: usi
     ensure(ok, place, what).map(|()| gate)
 }
 
-/// Makes a value a tagged word of the session. Only a coroutine's own endpoint is one.
-fn word(
+/// The gate of a coroutine that waits through an endpoint in a register.
+fn waits_through(
+    state: &SessionState,
+    home: &Home<'_>,
+    coroutine: usize,
+    endpoint: Option<&Value>,
+    sends: bool,
+    standing: &Standing,
+) -> Option<Gate> {
+    let Some(Value::Endpoint { session, role }) = endpoint else { return None };
+    let stand = stand(state, home.images, home.image_id, *session, *role)?;
+    let number = session.number();
+    let queued = |edge: u16| stand.edges.get(usize::from(edge)).map(|edge| edge.messages.len());
+    // In a session opened inside, whoever has been woken is written down as running.
+    let open = number == 0 || !standing.is_ready();
+    if stand.owner.index() != coroutine || stand.draining || !open {
+        return None;
+    }
+    let (gate, there) = match (stand.action, standing) {
+        (Action::Recv(edge), Standing::AwaitsMessage | Standing::HasMessage) if !sends => {
+            let gate = if number == 0 { Gate::Message(EdgeId(edge)) } else { Gate::GuestMessage(number, EdgeId(edge)) };
+            (gate, queued(edge)? > 0)
+        }
+        (Action::Send(edge), Standing::AwaitsRoom | Standing::HasRoom) if sends => {
+            let gate = if number == 0 { Gate::Room(EdgeId(edge)) } else { Gate::GuestRoom(number, EdgeId(edge)) };
+            (gate, queued(edge)? < usize::from(home.buffer.holds()))
+        }
+        _ => return None,
+    };
+    (there == standing.is_ready()).then_some(gate)
+}
+
+/// Makes a value a tagged word of the session. Endpoints are a coroutine's own, or, where the island has opened others,
+/// any of the island's.
+pub(super) fn word(
     ext: &mut Option<Box<Ext>>,
     value: Value,
     id: SessionId,
     own: Option<RoleId>,
+    opened: Option<u32>,
     place: StatePlace,
 ) -> Result<(u8, u64), StateError> {
     fn mentions_endpoint(value: &Value) -> bool {
@@ -121,8 +177,10 @@ fn word(
     }
     match value {
         Value::Endpoint { session, role } => {
-            ensure(session == id && Some(role) == own, place, "it holds an endpoint that is not its own")?;
-            Ok((TAG_ENDPOINT, u64::from(role.0)))
+            let known = own.is_some() && opened.is_some_and(|opened| session.number() <= opened);
+            let ok = session == id && Some(role) == own || session.host() == id && known;
+            ensure(ok, place, "it holds an endpoint that is not its own")?;
+            Ok((TAG_ENDPOINT, endpoint_word(session.number(), role)))
         }
         value => {
             ensure(!mentions_endpoint(&value), place, "it holds an endpoint inside a pair")?;
@@ -132,29 +190,19 @@ fn word(
 }
 
 /// A session and the effects that it waits to have answered.
-pub(crate) fn rebuild(
-    mut state: SessionState,
-    image: &CodeImage,
-    image_id: u32,
-    buffer: &BufferConfig,
-) -> Result<(Session, Vec<Ask>), StateError> {
+pub(crate) fn rebuild(mut state: SessionState, home: &Home<'_>) -> Result<(Session, Vec<Ask>), StateError> {
     let speculation = state.speculation.take();
-    let (mut session, asks) = rebuild_plain(state, image, image_id, buffer)?;
+    let (mut session, asks) = rebuild_plain(state, home)?;
     if let Some(state) = speculation {
-        let speculation = rebuild_speculation(state, session.id(), image, buffer)?;
+        let speculation = rebuild_speculation(state, session.id(), home)?;
         session.ext.get_or_insert_default().speculation = Some(Box::new(speculation));
     }
     Ok((session, asks))
 }
 
 /// The speculations of a session. That their coroutine is where they are open is [`examine`]'s question.
-fn rebuild_speculation(
-    state: SpeculationState,
-    id: SessionId,
-    image: &CodeImage,
-    buffer: &BufferConfig,
-) -> Result<Speculation, StateError> {
-    let (place, roles) = (StatePlace::Session, image.parts.roles.len());
+fn rebuild_speculation(state: SpeculationState, id: SessionId, home: &Home<'_>) -> Result<Speculation, StateError> {
+    let (place, roles) = (StatePlace::Session, home.image.parts.roles.len());
     ensure(state.coroutine.index() < roles, place, "the speculating coroutine does not exist")?;
     ensure(!state.levels.is_empty(), place, "it speculates without a speculation")?;
     let mut withheld = Vec::with_capacity(8 * state.withheld.len());
@@ -171,13 +219,14 @@ fn rebuild_speculation(
         let known = level.spent.iter().all(|(coroutine, _)| coroutine.index() < roles);
         ensure(known, place, "an answer was used by a coroutine that does not exist")?;
         ensure(level.session.id == id, place, "a speculation keeps another session")?;
-        let (session, _) = rebuild_plain(level.session, image, 0, buffer)?;
+        let (session, _) = rebuild_plain(level.session, home)?;
         let ext = session.ext.unwrap_or_default();
         levels.push(Level {
             ghost: level.ghost,
             words: session.words,
             owned: ext.owned,
             overflow: ext.overflow,
+            growth: ext.growth,
             spent: level.spent,
             events,
         });
@@ -185,12 +234,8 @@ fn rebuild_speculation(
     Ok(Speculation { coroutine: state.coroutine.0, levels, withheld })
 }
 
-fn rebuild_plain(
-    state: SessionState,
-    image: &CodeImage,
-    image_id: u32,
-    buffer: &BufferConfig,
-) -> Result<(Session, Vec<Ask>), StateError> {
+fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, Vec<Ask>), StateError> {
+    let Home { image, image_id, images, buffer } = *home;
     let (layout, parts) = (&image.layout, &image.parts);
     let (id, roles) = (state.id, parts.roles.len());
     let session = StatePlace::Session;
@@ -208,7 +253,8 @@ fn rebuild_plain(
         ensure(edge.messages.len() as u64 <= edge.sent, place, "it holds more messages than were sent")?;
     }
     let mut words = vec![0u64; layout.total].into_boxed_slice();
-    let (mut ext, mut asks) = (None, Vec::new());
+    let (mut ext, mut asks, mut waiting): (Option<Box<Ext>>, _, Vec<(u32, EdgeId, u64)>) =
+        (None, Vec::new(), Vec::new());
     words[HEAD_ID] = id.0;
     words[HEAD_STATUS] = Status::new(state.current.0, live as u16, state.deferred).0;
     for role in 0..roles {
@@ -218,7 +264,7 @@ fn rebuild_plain(
         let op = op.ok_or(StateError { place, what: "it is outside its code, or where no path leads" })?;
         let own = parts.states.get(coroutine.state.index()).is_some_and(|row| usize::from(row.role) == role);
         ensure(own, place, "its type is in a state that is not its own")?;
-        let gate = gate(&state, image, role, op, holds)?;
+        let gate = gate(&state, home, role, op)?;
         let offsets = layout.places[role];
         ensure(coroutine.registers.len() == usize::from(offsets.registers), place, "it has other registers")?;
         if coroutine.standing == Standing::AwaitsAnswer
@@ -241,12 +287,24 @@ fn rebuild_plain(
         match (gate, coroutine.standing.is_ready()) {
             (Gate::Message(edge), false) => words[layout.edges_at + edge.index() * EDGE_WORDS] |= waits << 32,
             (Gate::Room(edge), false) => words[layout.edges_at + edge.index() * EDGE_WORDS] |= waits << 48,
+            (Gate::GuestMessage(number, edge), false) => waiting.push((number, edge, waits << 32)),
+            (Gate::GuestRoom(number, edge), false) => waiting.push((number, edge, waits << 48)),
             _ => {}
         }
         words[layout.roles_at + role] = u64::from(coroutine.state.0) | (role as u64) << 32;
         let at = layout.coros_at + offsets.start as usize;
         words[at + CORO_PC] = u64::from(coroutine.pc.0) | u64::from(coroutine.counter) << 32;
         words[at + CORO_GATE] = gate.pack();
+    }
+    let opened = state.growth.as_ref().map(|growth| growth.opened);
+    if let Some(growth) = state.growth.take() {
+        let mut growth = rebuild_growth(growth, images, image_id, id, buffer, &mut ext)?;
+        for (number, edge, waits) in waiting {
+            if let Some(at) = growth.place(number) {
+                growth.guests[at].edges[edge.index()][EDGE_HEADER] |= waits;
+            }
+        }
+        ext.get_or_insert_default().growth = Some(Box::new(growth));
     }
     for (role, coroutine) in state.coroutines.into_iter().enumerate() {
         let id = CoroutineId(role as u16);
@@ -255,7 +313,7 @@ fn rebuild_plain(
         let registers_at = tags_at + offsets.tag_words as usize;
         for (register, value) in coroutine.registers.into_iter().enumerate() {
             let place = StatePlace::Register(id, Reg(register as u16));
-            let (tag, word) = word(&mut ext, value, state.id, Some(RoleId(role as u16)), place)?;
+            let (tag, word) = word(&mut ext, value, state.id, Some(RoleId(role as u16)), opened, place)?;
             words[tags_at + register / 8] |= u64::from(tag) << (register % 8 * 8);
             words[registers_at + register] = word;
         }
@@ -265,19 +323,10 @@ fn rebuild_plain(
     }
     for (at, edge) in state.edges.into_iter().enumerate() {
         let edge_id = EdgeId(at as u16);
-        let first = layout.edges_at + at * EDGE_WORDS;
-        words[first + EDGE_HEADER] |= (edge.messages.len() as u64) << 16;
-        words[first + EDGE_SENT] = edge.sent;
-        for (queued, message) in edge.messages.into_iter().enumerate() {
-            let place = StatePlace::Message(edge_id, queued);
-            let (tag, word) = word(&mut ext, message.value, id, None, place)?;
-            let meta = Message { label: message.label, tag, word }.meta(u64::from(message.sequence));
-            if queued < INLINE_SLOTS {
-                words[first + slot(0, queued)] = meta;
-                words[first + slot(0, queued) + 1] = word;
-            } else {
-                ext.get_or_insert_default().overflow(edge_id).push_back((meta, word));
-            }
+        let words = &mut words[layout.edges_at + at * EDGE_WORDS..][..EDGE_WORDS];
+        let spilled = rebuild_edge(words, edge, &mut ext, id, |queued| StatePlace::Message(edge_id, queued))?;
+        if !spilled.is_empty() {
+            *ext.get_or_insert_default().overflow(edge_id) = spilled;
         }
     }
     let mut session = Session { words, ext, image: image_id };
@@ -287,19 +336,16 @@ fn rebuild_plain(
 
 /// Holds a session against what verification knows of its image: the state of every role's type, the contents of
 /// every register, and the label and payload of every message in flight. It has been, or will be, [`rebuild`] too.
-pub(crate) fn examine(
-    state: &SessionState,
-    image: &CodeImage,
-    typing: &Typing,
-    buffer: &BufferConfig,
-) -> Result<(), StateError> {
+pub(crate) fn examine(state: &SessionState, home: &Home<'_>, typing: &Typing) -> Result<(), StateError> {
+    let image = home.image;
     let levels = state.speculation.as_ref().map_or(&[][..], |speculation| &speculation.levels);
     let speculating = state.speculation.as_ref().map(|speculation| speculation.coroutine);
     let place = StatePlace::Session;
     let unlike = "the speculations are not those that its code was verified with";
     let sessions = levels.iter().map(|level| &level.session).chain([state]);
     for (depth, session) in sessions.enumerate() {
-        examine_plain(session, image, typing, buffer)?;
+        examine_plain(session, image, typing, home.buffer)?;
+        examine_growth(session, home.images, home.image_id, home.buffer)?;
         for (at, coroutine) in session.coroutines.iter().enumerate() {
             let open = typing.forks(coroutine.pc);
             let own = speculating == Some(CoroutineId(at as u16));
@@ -325,7 +371,6 @@ fn examine_plain(
     typing: &Typing,
     buffer: &BufferConfig,
 ) -> Result<(), StateError> {
-    let parts = &image.parts;
     for (at, coroutine) in state.coroutines.iter().enumerate() {
         let id = CoroutineId(at as u16);
         let place = StatePlace::Coroutine(id);
@@ -341,25 +386,7 @@ fn examine_plain(
             )?;
         }
     }
-    for (at, (edge, ends)) in state.edges.iter().zip(&parts.edges).enumerate() {
-        let id = EdgeId(at as u16);
-        let first = edge.sent.wrapping_sub(edge.messages.len() as u64);
-        for (queued, message) in edge.messages.iter().enumerate() {
-            let place = StatePlace::Message(id, queued);
-            ensure(typing.is_sent(id, message.label), place, "its label is never sent on this edge")?;
-            let sort = image.label_sort(message.label);
-            ensure(message.value.has_sort(&image.sorts, sort), place, "its payload is not of its label's sort")?;
-            let numbered = message.sequence == first.wrapping_add(queued as u64) as u32;
-            ensure(numbered || buffer.mode != BufferMode::Fifo, place, "its number is not the one it was sent with")?;
-        }
-        let receiver = state.coroutines.get(usize::from(ends.receiver));
-        let receives = receiver.and_then(|receiver| parts.states.get(receiver.state.index()));
-        if let (Some(next), Some(receives)) = (edge.messages.first(), receives)
-            && receives.action == Action::Recv(id.0)
-        {
-            let expected = receives.branches.iter().any(|branch| branch.label == next.label.0);
-            ensure(expected, StatePlace::Message(id, 0), "its receiver can not receive it")?;
-        }
-    }
-    Ok(())
+    let state_of = |role: u16| state.coroutines.get(usize::from(role)).map(|coroutine| coroutine.state);
+    let is_sent = |edge, label| typing.is_sent(edge, label);
+    examine_edges(image, &state.edges, state_of, is_sent, buffer, StatePlace::Message)
 }

@@ -5,6 +5,7 @@
 //! register can only change once from known to unknown, so the loop ends.
 
 use super::{VerifyError, Work};
+use crate::op::Point;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -23,8 +24,10 @@ pub(super) enum Held {
     /// Unit, whether or not the image has a sort for it: what registers start with, and what values of that sort
     /// are.
     Unit,
-    /// The role's own endpoint.
+    /// The role's own endpoint, which its coroutine owns.
     Own,
+    /// An endpoint of some session of the island; whose, and who owns it, only the step knows.
+    Endpoint,
     /// Something.
     Unknown,
 }
@@ -65,32 +68,51 @@ impl Known {
     }
 }
 
-/// Registers about which two paths differ become unknown; whether any did.
+/// Registers about which two paths differ become unknown, or just some endpoint; whether any did.
 fn join(old: &mut [Held], new: Vec<Held>) -> bool {
     let mut changed = false;
     for (old, new) in old.iter_mut().zip(new) {
-        if *old != new && *old != Held::Unknown && !planted(Planted::VerifyJoinRegisters) {
-            *old = Held::Unknown;
+        let both = match (*old, new) {
+            (old, new) if old == new => old,
+            (Held::Own | Held::Endpoint, Held::Own | Held::Endpoint) => Held::Endpoint,
+            _ => Held::Unknown,
+        };
+        if *old != both && !planted(Planted::VerifyJoinRegisters) {
+            *old = both;
             changed = true;
         }
     }
     changed
 }
 
-/// Checks every path; answers the state of the type at every instruction that a path reaches.
+/// Checks every path; answers what operations are made from, for every instruction that a path reaches.
 pub(super) fn check(
     parts: &ImageParts,
     code: &[Instr],
     sorts: &SortTable,
     work: &mut Work,
-) -> Result<Vec<Option<u32>>, VerifyError> {
-    let mut states = vec![None; code.len()];
+) -> Result<Vec<Option<Point>>, VerifyError> {
+    let mut points = vec![None; code.len()];
     for role in &parts.roles {
         for (pc, known) in paths(parts, code, sorts, role, work)? {
-            states[pc as usize] = Some(known.state);
+            points[pc as usize] = Some(Point { state: known.state, own: is_own(code[pc as usize], &known) });
         }
     }
-    Ok(states)
+    Ok(points)
+}
+
+/// Whether an instruction is about the own endpoint, or about none.
+fn is_own(instr: Instr, known: &Known) -> bool {
+    match instr {
+        Instr::Send { chan, .. }
+        | Instr::Receive { chan, .. }
+        | Instr::Offer { chan, .. }
+        | Instr::Choose { chan, .. }
+        | Instr::Decide { chan, .. } => {
+            known.registers[usize::from(chan)] != Held::Endpoint || planted(Planted::VerifyAnyEndpointOwn)
+        }
+        _ => true,
+    }
 }
 
 /// What is known at every instruction that a path of the role reaches.
@@ -178,6 +200,20 @@ impl Flow<'_> {
         let state = &parts.states[known.state as usize];
         let set = |known: &mut Known, reg: u16, held| known.registers[usize::from(reg)] = held;
         match instr {
+            Instr::Send { chan, .. } | Instr::Offer { chan, .. } if self.is_through(&known, chan) => {}
+            Instr::Receive { chan, dst } if self.is_through(&known, chan) => set(&mut known, dst, Held::Unknown),
+            Instr::Choose { chan, table } | Instr::Decide { chan, table } if self.is_through(&known, chan) => {
+                for row in &parts.tables[table as usize] {
+                    self.work.spend(known.size())?;
+                    let mut known = known.clone();
+                    if matches!(instr, Instr::Choose { .. }) {
+                        self.register(pc, row.dst)?;
+                        set(&mut known, row.dst, Held::Unknown);
+                    }
+                    self.go(pc, row.target, known, todo)?;
+                }
+                return Ok(());
+            }
             Instr::Send { chan, val } => {
                 self.own(pc, &known, chan)?;
                 let (Action::Send(_), [branch]) = (state.action, &state.branches[..]) else {
@@ -278,6 +314,24 @@ impl Flow<'_> {
                 }
             }
             Instr::Yield {} => {}
+            Instr::Open { dst, plan } => {
+                let roles = parts.plans[plan as usize].roles;
+                self.register(pc, dst.saturating_add(roles - 1))?;
+                known.registers[usize::from(dst)..][..usize::from(roles)].fill(Held::Endpoint);
+            }
+            Instr::Close { session } => match known.registers[usize::from(session)] {
+                Held::Endpoint => {}
+                Held::Own if !known.forks.is_empty() => {
+                    return Err(self.speculates(pc, "it ends in a speculation, which could not be undone"));
+                }
+                // Nothing comes after the end of the island.
+                Held::Own => return Ok(()),
+                held => return Err(self.holds(pc, session, held, String::from("an endpoint"))),
+            },
+            Instr::Cast { val, sort } => {
+                let held = self.sorted(SortId(sort as u16));
+                set(&mut known, val, held);
+            }
             Instr::Fork { ghost } => {
                 self.nat(pc, &known, ghost)?;
                 if known.forks.len() >= MAX_FORKS {
@@ -338,6 +392,11 @@ impl Flow<'_> {
         if self.sorts.get(sort) == Some(Sort::Unit) { Held::Unit } else { Held::Sort(sort) }
     }
 
+    /// Whether a register holds an endpoint of which only the step knows more.
+    fn is_through(&self, known: &Known, chan: u16) -> bool {
+        known.registers[usize::from(chan)] == Held::Endpoint
+    }
+
     fn register(&self, pc: u32, register: u16) -> Result<(), VerifyError> {
         if register < self.role.registers || planted(Planted::VerifyTableRegister) {
             return Ok(());
@@ -363,7 +422,7 @@ impl Flow<'_> {
         let ok = match held {
             Held::Sort(held) => held == sort,
             Held::Unit => self.sorts.get(sort) == Some(Sort::Unit),
-            Held::Own | Held::Unknown => false,
+            Held::Own | Held::Endpoint | Held::Unknown => false,
         };
         if ok || planted(Planted::VerifyPayloadSort) {
             return Ok(());
@@ -376,6 +435,7 @@ impl Flow<'_> {
             Held::Sort(sort) => self.sorts.display(sort).to_string(),
             Held::Unit => String::from("unit"),
             Held::Own => format!("the endpoint of {}", self.role.name),
+            Held::Endpoint => String::from("an endpoint of some session"),
             Held::Unknown => String::from("anything"),
         };
         VerifyError::Held { pc: Pc(pc), role: self.role.name.clone(), register: Reg(register), held, needed }

@@ -197,8 +197,8 @@ fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
         return Err(VerifyError::Table { table: "role", row: 0, rule });
     }
     fit::check(&parts, &mut work)?;
-    let states = flow::check(&parts, &checked.code, &checked.sorts, &mut work)?;
-    let ops = op::build(&parts, &checked, &states);
+    let points = flow::check(&parts, &checked.code, &checked.sorts, &mut work)?;
+    let ops = op::build(&parts, &checked, &points);
     Ok(CodeImage {
         digest: parts.digest(),
         layout: Layout::of(&parts),
@@ -206,6 +206,8 @@ fn verify(parts: ImageParts) -> Result<CodeImage, VerifyError> {
         ops: ops.ops.into(),
         arms: ops.arms.into(),
         targets: ops.targets.into(),
+        branches: ops.branches.into(),
+        branches_at: ops.branches_at.into(),
         constants: checked.constants.into(),
         parts,
     })

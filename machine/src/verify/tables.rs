@@ -31,6 +31,7 @@ pub(super) fn check(parts: &ImageParts) -> Result<Checked, VerifyError> {
     states(parts)?;
     global(parts)?;
     effects(parts)?;
+    plans(parts)?;
     let mut constants = Vec::with_capacity(parts.constants.len());
     for (row, part) in parts.constants.iter().enumerate() {
         let value = constant(&sorts, part);
@@ -179,6 +180,16 @@ fn effects(parts: &ImageParts) -> Result<(), VerifyError> {
     Ok(())
 }
 
+fn plans(parts: &ImageParts) -> Result<(), VerifyError> {
+    ensure(parts.plans.len() <= usize::from(u16::MAX), "plan", 0, "there are too many plans")?;
+    let mut seen = BTreeSet::new();
+    for (row, plan) in parts.plans.iter().enumerate() {
+        ensure(plan.roles > 0, "plan", row, "a protocol needs at least one role")?;
+        ensure(seen.insert(plan.image), "plan", row, "it stands twice")?;
+    }
+    Ok(())
+}
+
 /// The value of a constant, when its scalars are exactly those of its sort.
 fn constant(sorts: &SortTable, part: &ConstantPart) -> Option<Value> {
     let mut scalars = part.scalars.iter();
@@ -232,6 +243,8 @@ fn code(parts: &ImageParts) -> Result<Vec<Instr>, VerifyError> {
                     Operand::Label => ("label", parts.labels.len()),
                     Operand::Constant => ("constant", parts.constants.len()),
                     Operand::Effect => ("effect", parts.effects.len()),
+                    Operand::Plan => ("plan", parts.plans.len()),
+                    Operand::Sort => ("sort", parts.sorts.len()),
                     Operand::Layer => {
                         if value > u32::from(u16::MAX) && !planted(Planted::VerifyLayerRange) {
                             return Err(VerifyError::Operand { pc, what: "guard layer", row: value });

@@ -60,15 +60,17 @@ impl Typing {
     /// Whether a register may hold the value at the instruction, in a coroutine of the role.
     pub(crate) fn admits(&self, image: &CodeImage, role: RoleId, pc: Pc, register: usize, value: &Value) -> bool {
         let sorts = &image.sorts;
-        let own = matches!(value, Value::Endpoint { role: of, .. } if *of == role);
+        let own = matches!(value, Value::Endpoint { session, role: of } if *of == role && session.number() == 0);
+        let endpoint = matches!(value, Value::Endpoint { .. });
         match self.at(pc).and_then(|known| known.registers.get(register)) {
             None => false,
             Some(Held::Sort(sort)) => value.has_sort(sorts, *sort),
             Some(Held::Unit) => *value == Value::Unit,
             Some(Held::Own) => own,
+            Some(Held::Endpoint) => endpoint,
             Some(Held::Unknown) => {
                 let mut all = (0..sorts.rows().len()).map(|at| SortId(at as u16));
-                own || *value == Value::Unit || all.any(|sort| value.has_sort(sorts, sort))
+                endpoint || *value == Value::Unit || all.any(|sort| value.has_sort(sorts, sort))
             }
         }
     }

@@ -91,6 +91,8 @@ pub fn operands_in_range() -> Result<(), String> {
         Instr::Decide { chan: 0, table: 0 },
         Instr::Offer { chan: 0, val: 1, label: 1 },
         Instr::Invoke { arg: 1, dst: 1, effect: 0 },
+        Instr::Open { dst: 1, plan: 0 },
+        Instr::Cast { val: 1, sort: 99 },
     ] {
         for at in [3, 0] {
             refused(with_dead_code(), OPERAND, |parts| parts.code[at] = instr.encode())
@@ -102,8 +104,8 @@ pub fn operands_in_range() -> Result<(), String> {
 
 /// An instruction that this machine does not execute is refused by its name, and a word that is none as such.
 pub fn later_opcodes_are_named() -> Result<(), String> {
-    let spawn: By = |error| matches!(error, VerifyError::NotExecutable { name: "Spawn", .. });
-    refused(with_dead_code(), spawn, |parts| parts.code[3] = Instr::Spawn { args: 1, target: 0 }.encode())?;
+    let tag: By = |error| matches!(error, VerifyError::NotExecutable { name: "Tag", .. });
+    refused(with_dead_code(), tag, |parts| parts.code[3] = Instr::Tag { fact: 1, dst: 0 }.encode())?;
     let decode: By = |error| matches!(error, VerifyError::Decode { .. });
     refused(with_dead_code(), decode, |parts| parts.code[3] = 0xff)?;
     refused(with_dead_code(), decode, |parts| parts.code[3] = Instr::Yield {}.encode() | 1 << 60)

@@ -226,8 +226,8 @@ impl Case {
         let alive: Vec<SessionId> = machine.sessions().collect();
         let gate = |session: SessionId, role: usize| match machine.gate(session, CoroutineId(role as u16)) {
             Some(Gate::Open | Gate::NextBurst) => "ready",
-            Some(Gate::Message(_)) => "recv_wait",
-            Some(Gate::Room(_)) => "send_wait",
+            Some(Gate::Message(_) | Gate::GuestMessage(..)) => "recv_wait",
+            Some(Gate::Room(_) | Gate::GuestRoom(..)) => "send_wait",
             Some(Gate::Halted) => "done",
             Some(Gate::Answer) => "invoke_wait",
             Some(Gate::Guard(_)) => "acquire_denied",

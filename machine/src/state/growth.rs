@@ -1,0 +1,231 @@
+//! The canonical bytes of what an island has besides its main session, and the way back.
+//!
+//! ```text
+//! growth     u32 sessions ever opened
+//!            u16 sessions, by their numbers, each: u32 number | u16 plan | u8 is closing
+//!                                  u16 roles, each: u32 type state | u16 owning coroutine
+//!                                  u16 edges, each as in a session
+//! ```
+//!
+//! A plan is a row of the main session's image, which names the other image by its digest.
+
+use crate::edge::{BufferConfig, BufferMode, Message, slot};
+use crate::ext::Ext;
+use crate::growth::{Growth, Guest};
+use crate::image::CodeImage;
+use crate::images::Images;
+use crate::layout::{EDGE_HEADER, EDGE_SENT, EDGE_WORDS, INLINE_SLOTS};
+use crate::state::decode::{
+    EdgeState, GrowthState, GuestState, RoleState, SessionState, StateError, StatePlace, edge, flag, list,
+};
+use crate::state::encode::encode_edge;
+use crate::state::rebuild::{ensure, word};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec;
+use alloc::vec::Vec;
+use motet_types::{Action, CoroutineId, Digester, EdgeId, Planted, Reader, RoleId, SessionId, StateId, planted};
+
+/// Appends what an island has besides its main session, whose id is `id`.
+pub(super) fn encode_growth(into: &mut impl Digester, growth: &Growth, ext: Option<&Ext>, id: SessionId) {
+    into.u32(growth.opened);
+    let guests: &[Guest] = if planted(Planted::GuestUncounted) { &[] } else { &growth.guests };
+    into.u16(guests.len() as u16);
+    for guest in guests {
+        into.u32(guest.number);
+        into.u16(guest.plan);
+        into.u8(u8::from(guest.draining));
+        into.u16(guest.roles.len() as u16);
+        for cell in &guest.roles {
+            into.u32(*cell as u32);
+            into.u16((cell >> 32) as u16);
+        }
+        into.u16(guest.edges.len() as u16);
+        for (at, edge) in guest.edges.iter().enumerate() {
+            encode_edge(into, edge, at, &guest.overflow, ext, id);
+        }
+    }
+}
+
+/// Reads what [`encode_growth`] wrote.
+pub(super) fn decode_growth(from: &mut Reader<'_>) -> Option<GrowthState> {
+    let opened = from.u32()?;
+    let guests = list(from, |from| {
+        let (number, plan, draining) = (from.u32()?, from.u16()?, flag(from.u8()?)?);
+        let roles =
+            list(from, |from| Some(RoleState { state: StateId(from.u32()?), owner: CoroutineId(from.u16()?) }))?;
+        Some(GuestState { number, plan, draining, roles, edges: list(from, edge)? })
+    })?;
+    Some(GrowthState { opened, guests })
+}
+
+/// The words of one edge, without those who wait, and what has spilled.
+pub(super) fn rebuild_edge(
+    words: &mut [u64],
+    edge: EdgeState,
+    ext: &mut Option<Box<Ext>>,
+    id: SessionId,
+    place: impl Fn(usize) -> StatePlace,
+) -> Result<VecDeque<(u64, u64)>, StateError> {
+    let mut spilled = VecDeque::new();
+    words[EDGE_HEADER] |= (edge.messages.len() as u64) << 16;
+    words[EDGE_SENT] = edge.sent;
+    for (queued, message) in edge.messages.into_iter().enumerate() {
+        let (tag, word) = word(ext, message.value, id, None, None, place(queued))?;
+        let meta = Message { label: message.label, tag, word }.meta(u64::from(message.sequence));
+        if queued < INLINE_SLOTS {
+            words[slot(0, queued)] = meta;
+            words[slot(0, queued) + 1] = word;
+        } else {
+            spilled.push_back((meta, word));
+        }
+    }
+    Ok(spilled)
+}
+
+/// The image of a guest.
+fn image_of<'a>(images: &'a Images, image_id: u32, guest: &GuestState) -> Option<(u32, &'a CodeImage)> {
+    let at = images.plan_of(image_id, guest.plan)?.image;
+    Some((at, images.get(at as usize)?))
+}
+
+/// What a state of a grown session comes to; none of the coroutines waits on an edge yet.
+pub(super) fn rebuild_growth(
+    state: GrowthState,
+    images: &Images,
+    image_id: u32,
+    id: SessionId,
+    buffer: &BufferConfig,
+    ext: &mut Option<Box<Ext>>,
+) -> Result<Growth, StateError> {
+    let mut growth = Growth { opened: state.opened, guests: Vec::with_capacity(state.guests.len()) };
+    ensure(state.opened <= SessionId::MAX_GUESTS, StatePlace::Session, "it has opened more sessions than can be")?;
+    let mut before = 0;
+    for guest in state.guests {
+        let place = StatePlace::Guest(guest.number);
+        let (number, plan, draining) = (guest.number, guest.plan, guest.draining);
+        ensure(number > before && number <= state.opened, place, "it stands out of order, or was never opened")?;
+        before = number;
+        let found = image_of(images, image_id, &guest);
+        let (image_at, image) = found.ok_or(StateError { place, what: "its image has no such plan" })?;
+        let parts = &image.parts;
+        ensure(guest.roles.len() == parts.roles.len(), place, "its image has another number of roles")?;
+        ensure(guest.edges.len() == parts.edges.len(), place, "its image has another number of edges")?;
+        let mut roles = Vec::with_capacity(guest.roles.len());
+        for (role, cell) in guest.roles.iter().enumerate() {
+            let own = parts.states.get(cell.state.index()).is_some_and(|row| usize::from(row.role) == role);
+            ensure(own || planted(Planted::RestoreTrustsGuests), place, "a type is in a state that is not its own")?;
+            roles.push(u64::from(cell.state.0) | u64::from(cell.owner.0) << 32);
+        }
+        let mut edges = vec![[0; EDGE_WORDS]; guest.edges.len()].into_boxed_slice();
+        let (mut overflow, holds) = (Vec::new(), usize::from(buffer.holds()));
+        for ((at, edge), words) in guest.edges.into_iter().enumerate().zip(&mut edges) {
+            ensure(edge.messages.len() <= holds, place, "an edge holds more messages than it may")?;
+            ensure(edge.messages.len() as u64 <= edge.sent, place, "an edge holds more messages than were sent")?;
+            let spilled = rebuild_edge(words, edge, ext, id, |_| place)?;
+            if !spilled.is_empty() {
+                overflow.push((EdgeId(at as u16), spilled));
+            }
+        }
+        growth.guests.push(Guest { number, plan, image: image_at, draining, roles: roles.into(), edges, overflow });
+    }
+    Ok(growth)
+}
+
+/// Where a role stands: what its type allows, who owns it, whether its session is closing, and how many messages each
+/// of its session's edges has.
+pub(super) struct Stand<'a> {
+    pub(super) action: Action,
+    pub(super) owner: CoroutineId,
+    pub(super) draining: bool,
+    pub(super) edges: &'a [EdgeState],
+}
+
+/// Where the role of an endpoint stands in a session that is being read.
+pub(super) fn stand<'a>(
+    state: &'a SessionState,
+    images: &Images,
+    image_id: u32,
+    session: SessionId,
+    role: RoleId,
+) -> Option<Stand<'a>> {
+    if session.host() != state.id {
+        return None;
+    }
+    let (image, cell, draining, edges) = match session.number() {
+        0 => {
+            let at = state.coroutines.get(role.index())?.state;
+            let cell = RoleState { state: at, owner: CoroutineId(role.0) };
+            (&**images.get(image_id as usize)?, cell, false, &state.edges)
+        }
+        number => {
+            let guest = state.growth.as_ref()?.guests.iter().find(|guest| guest.number == number)?;
+            (image_of(images, image_id, guest)?.1, *guest.roles.get(role.index())?, guest.draining, &guest.edges)
+        }
+    };
+    let action = image.parts.states.get(cell.state.index())?.action;
+    Some(Stand { action, owner: cell.owner, draining, edges })
+}
+
+/// Holds what is in flight on an image's edges against what its types allow.
+pub(super) fn examine_edges(
+    image: &CodeImage,
+    edges: &[EdgeState],
+    state_of: impl Fn(u16) -> Option<StateId>,
+    is_sent: impl Fn(EdgeId, motet_types::LabelId) -> bool,
+    buffer: &BufferConfig,
+    place: impl Fn(EdgeId, usize) -> StatePlace,
+) -> Result<(), StateError> {
+    let parts = &image.parts;
+    for (at, (edge, ends)) in edges.iter().zip(&parts.edges).enumerate() {
+        let id = EdgeId(at as u16);
+        let first = edge.sent.wrapping_sub(edge.messages.len() as u64);
+        for (queued, message) in edge.messages.iter().enumerate() {
+            let place = place(id, queued);
+            ensure(is_sent(id, message.label), place, "its label is never sent on this edge")?;
+            let sort = image.label_sort(message.label);
+            ensure(message.value.has_sort(&image.sorts, sort), place, "its payload is not of its label's sort")?;
+            let numbered = message.sequence == first.wrapping_add(queued as u64) as u32;
+            ensure(numbered || buffer.mode != BufferMode::Fifo, place, "its number is not the one it was sent with")?;
+        }
+        let receives = state_of(ends.receiver).and_then(|state| parts.states.get(state.index()));
+        if let (Some(next), Some(receives)) = (edge.messages.first(), receives)
+            && receives.action == Action::Recv(id.0)
+        {
+            let expected = receives.branches.iter().any(|branch| branch.label == next.label.0);
+            ensure(expected, place(id, 0), "its receiver can not receive it")?;
+        }
+    }
+    Ok(())
+}
+
+/// Holds guests against their images, and owners against the coroutines that there are.
+pub(super) fn examine_growth(
+    state: &SessionState,
+    images: &Images,
+    image_id: u32,
+    buffer: &BufferConfig,
+) -> Result<(), StateError> {
+    for guest in state.growth.iter().flat_map(|growth| &growth.guests) {
+        let place = StatePlace::Guest(guest.number);
+        let (_, image) = image_of(images, image_id, guest).ok_or(StateError { place, what: "it has no image" })?;
+        let owned = guest.roles.iter().all(|cell| cell.owner.index() < state.coroutines.len());
+        ensure(owned, place, "a coroutine that does not exist owns an endpoint")?;
+        let mut sent = BTreeSet::new();
+        for state in &image.parts.states {
+            if let Action::Send(edge) = state.action {
+                sent.extend(state.branches.iter().map(|branch| (edge, branch.label)));
+            }
+        }
+        let state_of = |role: u16| guest.roles.get(usize::from(role)).map(|cell| cell.state);
+        examine_edges(
+            image,
+            &guest.edges,
+            state_of,
+            |edge, label| sent.contains(&(edge.0, label.0)),
+            buffer,
+            |_, _| place,
+        )?;
+    }
+    Ok(())
+}
