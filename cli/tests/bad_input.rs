@@ -296,7 +296,7 @@ fn images_through_the_binary() {
     ];
     let run = files.each_ref().map(|file| ["run", file.as_str()]);
     expect![[r#"
-        1 wrong_version: $TMP:version: image format version 9; this build reads version 1: compile the protocol again
+        1 wrong_version: $TMP:version: image format version 9; this build reads version 2: compile the protocol again
             help: compile the protocol again with this version
         1 damaged_image: $TMP:reserved: a reserved byte of the image header, at offset 13, is not zero
             help: the file was changed: compile it again

@@ -84,7 +84,7 @@ fn compile_and_inspect() {
         &["inspect", &image],
         expect![[r#"
         exit 0
-        PingPong, image format 1
+        PingPong, image format 2
         digest DIGEST
         labels
           0: Ping : nat

@@ -108,7 +108,7 @@ fn acquire(frame: &mut Frame<'_>, dst: u16, layer: LayerId, pc: u32) -> Step {
     // The ask itself was counted.
     let counter = frame.counter.wrapping_sub(1);
     let (session, coroutine) = (frame.session, frame.coroutine);
-    let evidence = Evidence { session, layer, granted }.resource(RoleId(coroutine), counter);
+    let evidence = Evidence { session, layer, granted }.resource(frame.role(), counter);
     let resources = frame.out.resources.get_or_insert_with(Resources::untouched);
     let id = match resources.make(session, coroutine, counter, &evidence) {
         Ok(id) => id,
@@ -128,9 +128,9 @@ fn release<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, register: u1
     let session = frame.session;
     let (id, granted) = evidence(frame, register, layer).map_err(|why| Box::new(Fault::Evidence { layer, why }))?;
     if frame.context.wants.contains(motet_types::EffectKind::Release) {
-        let (mut aside, resource) = (Aside::default(), Digest(id.0));
+        let (mut aside, resource, role) = (Aside::default(), Digest(id.0), frame.role());
         let question = Question::Release { layer, evidence: &granted, resource: &resource };
-        match frame.ask(host, RoleId(frame.coroutine), question, &mut aside).outcome(&mut aside) {
+        match frame.ask(host, role, question, &mut aside).outcome(&mut aside) {
             EffectOutcome::Success(EffectResponse::Release) => {}
             other => return unwilling(layer, other),
         }

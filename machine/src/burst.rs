@@ -12,9 +12,10 @@ use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_READY, HEAD_
 use crate::outbox::{FaultReport, Outbox};
 use crate::reply::Respondent;
 use crate::session::{Gate, Session, Status};
+use crate::spawn::run_child;
 use crate::step::step;
 use crate::trace::BurstEnd;
-use motet_types::{CoroutineId, Event, EventKind, Fault, Pc, Planted, RoleId, Terminal, planted};
+use motet_types::{CoroutineId, Event, EventKind, Fault, Pc, Planted, Terminal, planted};
 
 /// A burst's account.
 #[derive(Clone, Copy, Debug)]
@@ -26,25 +27,100 @@ pub(crate) struct BurstReport {
     pub(crate) first: u16,
 }
 
-/// The next ready coroutine at or after `from`, in cyclic order. `first` is the bitmap's first word, `more` the others.
+/// The next ready coroutine at or after `from`, in cyclic order.
 #[inline(always)]
-fn next_ready(first: u64, more: &[u64], from: u16) -> Option<u16> {
-    if more.is_empty() {
+fn next_ready(frame: &Frame<'_>, from: u16) -> Option<u16> {
+    if !frame.many {
         // The common case: one word, rotated so that `from` comes first.
+        let first = frame.ready;
         return (first != 0).then(|| (from + first.rotate_right(u32::from(from)).trailing_zeros() as u16) % 64);
     }
-    next_of_many(first, more, from)
+    next_of_many(frame, from)
 }
 
-fn next_of_many(first: u64, more: &[u64], from: u16) -> Option<u16> {
-    let word_at = |at: usize| if at == 0 { first } else { more[at - 1] };
-    let (word, bit) = (usize::from(from) / 64, u32::from(from) % 64);
-    let rest = word_at(word) >> bit << bit;
-    if rest != 0 {
-        return Some((word * 64) as u16 + rest.trailing_zeros() as u16);
+#[inline(never)]
+fn next_of_many(frame: &Frame<'_>, from: u16) -> Option<u16> {
+    let near = &frame.head[HEAD_READY..];
+    let far = frame.ext.as_deref().and_then(|ext| ext.growth.as_deref()).map_or(&[][..], |growth| &growth.far[..]);
+    let word_at = |at: usize| match at {
+        0 => frame.ready,
+        at if at < near.len() => near[at],
+        at => far[at - near.len()],
+    };
+    let (count, word, bit) = (near.len() + far.len(), usize::from(from) / 64, u32::from(from) % 64);
+    if word < count {
+        let rest = word_at(word) >> bit << bit;
+        if rest != 0 {
+            return Some((word * 64) as u16 + rest.trailing_zeros() as u16);
+        }
     }
-    let mut later = (word + 1..=more.len()).chain(0..=word);
+    let mut later = (word + 1..count).chain(0..count.min(word + 1));
     later.find(|at| word_at(*at) != 0).map(|at| (at * 64) as u16 + word_at(at).trailing_zeros() as u16)
+}
+
+/// The coroutine behind another one, in cyclic order.
+fn after(frame: &mut Frame<'_>, coroutine: u16) -> u16 {
+    let roles = frame.image.layout.places.len();
+    let started = frame.growth().map_or(0, |growth| usize::from(growth.spawned));
+    ((usize::from(coroutine) + 1) % (roles + started)) as u16
+}
+
+/// Why a coroutine's turn is over.
+pub(crate) enum Stop {
+    /// It waits, or has ended.
+    Waits,
+    /// The others are next.
+    After,
+    /// The fuel is gone.
+    Fuel,
+    /// It faulted, and the session has ended.
+    Faulted,
+    /// It closed the main session, which has ended.
+    Closed,
+}
+
+/// One turn of the coroutine in the frame, whose words begin at `start`.
+#[inline(always)]
+pub(crate) fn run<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, start: usize, fuel: &mut u32) -> Stop {
+    loop {
+        if *fuel == 0 {
+            frame.coros[start + CORO_PC] = frame.position();
+            return Stop::Fuel;
+        }
+        *fuel -= 1;
+        match step(frame, host) {
+            Ok(Outcome::Ran) => {}
+            Ok(Outcome::Control) => *fuel = control(frame, *fuel),
+            Ok(Outcome::Blocked) => {
+                frame.coros[start + CORO_PC] = frame.position();
+                frame.coros[start + CORO_GATE] = frame.gate;
+                if frame.gate == Gate::NextBurst.pack() {
+                    // It stays ready: its turn comes again after the others'.
+                    frame.deferred = true;
+                    return Stop::After;
+                }
+                frame.rest();
+                return Stop::Waits;
+            }
+            Ok(Outcome::Yielded) => {
+                frame.coros[start + CORO_PC] = frame.position();
+                return Stop::After;
+            }
+            Ok(Outcome::Done) => {
+                frame.coros[start + CORO_PC] = frame.position();
+                frame.coros[start + CORO_GATE] = Gate::Halted.pack();
+                frame.rest();
+                frame.live -= 1;
+                return Stop::Waits;
+            }
+            Ok(Outcome::Closed) => return Stop::Closed,
+            Err(fault) => {
+                frame.coros[start + CORO_PC] = frame.position();
+                fail(frame, *fault);
+                return Stop::Faulted;
+            }
+        }
+    }
 }
 
 pub(crate) fn burst<H: Respondent + ?Sized>(
@@ -65,6 +141,8 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
     let (coros, edges) = rest.split_at_mut(layout.edges_at - layout.coros_at);
     let (edges, _) = edges.as_chunks_mut::<EDGE_WORDS>();
     let mut current = status.current();
+    let many = head.len() > HEAD_READY + 1
+        || ext.as_ref().is_some_and(|ext| ext.growth.as_ref().is_some_and(|growth| !growth.far.is_empty()));
     let mut fuel = context.fuel;
     let mut frame = Frame {
         image,
@@ -93,20 +171,38 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         deferred: status.deferred(),
         tracing: context.trace,
         withheld_at: 0,
+        many,
+        apart: &mut [],
     };
     frame.resume_speculation();
     let mut closed = false;
-    let end = 'burst: loop {
-        let Some(next) = next_ready(frame.ready, &frame.head[HEAD_READY + 1..], current) else {
+    let end = loop {
+        let Some(next) = next_ready(&frame, current) else {
             break if frame.live == 0 { BurstEnd::Ended(Terminal::Closed) } else { BurstEnd::Waiting };
         };
         current = next;
-        let place = layout.places[usize::from(next)];
-        let start = place.start as usize;
         if frame.deferred && fuel < context.fuel && only_deferred(&frame, layout) {
             // The next burst asks again, and in the same order, so that where bursts end changes nothing.
             break BurstEnd::Ready;
         }
+        let Some(place) = layout.places.get(usize::from(next)) else {
+            let (stop, left) = run_child(&mut frame, host, next, fuel);
+            fuel = left;
+            match stop {
+                Stop::Waits => continue,
+                Stop::After => {
+                    current = after(&mut frame, next);
+                    continue;
+                }
+                Stop::Fuel => break BurstEnd::Ready,
+                Stop::Faulted => break BurstEnd::Ended(Terminal::Faulted),
+                Stop::Closed => {
+                    closed = true;
+                    break BurstEnd::Ended(Terminal::Closed);
+                }
+            }
+        };
+        let start = place.start as usize;
         let position = frame.coros[start + CORO_PC];
         frame.coros[start + CORO_GATE] = Gate::Open.pack();
         (frame.coroutine, frame.owner) = (next, u64::from(next) << 32);
@@ -115,53 +211,21 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         frame.tags_at = start + CORO_TAGS;
         frame.regs_at = frame.tags_at + place.tag_words as usize;
         frame.registers = place.registers;
-        let after = || ((usize::from(next) + 1) % layout.places.len()) as u16;
-        loop {
-            if fuel == 0 {
-                frame.coros[start + CORO_PC] = frame.position();
-                break 'burst BurstEnd::Ready;
-            }
-            fuel -= 1;
-            match step(&mut frame, host) {
-                Ok(Outcome::Ran) => {}
-                Ok(Outcome::Control) => fuel = control(&mut frame, fuel),
-                Ok(Outcome::Blocked) => {
-                    frame.coros[start + CORO_PC] = frame.position();
-                    frame.coros[start + CORO_GATE] = frame.gate;
-                    if frame.gate == Gate::NextBurst.pack() {
-                        // It stays ready: its turn comes again after the others'.
-                        frame.deferred = true;
-                        current = after();
-                    } else {
-                        frame.rest();
-                    }
-                    break;
-                }
-                Ok(Outcome::Yielded) => {
-                    frame.coros[start + CORO_PC] = frame.position();
-                    current = after();
-                    break;
-                }
-                Ok(Outcome::Done) => {
-                    frame.coros[start + CORO_PC] = frame.position();
-                    frame.coros[start + CORO_GATE] = Gate::Halted.pack();
-                    frame.rest();
-                    frame.live -= 1;
-                    break;
-                }
-                Ok(Outcome::Closed) => {
-                    closed = true;
-                    break 'burst BurstEnd::Ended(Terminal::Closed);
-                }
-                Err(fault) => {
-                    frame.coros[start + CORO_PC] = frame.position();
-                    fail(&mut frame, *fault);
-                    break 'burst BurstEnd::Ended(Terminal::Faulted);
-                }
+        match run(&mut frame, host, start, &mut fuel) {
+            Stop::Waits => {}
+            Stop::After => current = after(&mut frame, next),
+            Stop::Fuel => break BurstEnd::Ready,
+            Stop::Faulted => break BurstEnd::Ended(Terminal::Faulted),
+            Stop::Closed => {
+                closed = true;
+                break BurstEnd::Ended(Terminal::Closed);
             }
         }
     };
     frame.rest_speculation();
+    if frame.ext.is_some() {
+        frame.hand_out_receipts();
+    }
     frame.head[HEAD_READY] = frame.ready;
     if planted(Planted::BurstForgetsCurrent) {
         current = 0;
@@ -170,8 +234,8 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
     let steps = context.fuel - fuel;
     if context.trace {
         if let BurstEnd::Ended(terminal) = end {
-            if let Some(growth) = frame.ext.as_deref().and_then(|ext| ext.growth.as_deref()) {
-                end_guests(growth, terminal, frame.out);
+            if frame.ext.is_some() {
+                end_guests(frame.ext.as_deref(), terminal, frame.out);
             }
             frame.out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
             if closed {
@@ -186,6 +250,11 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
 /// Whether every coroutine that is ready has been deferred by the host.
 #[cold]
 fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
+    let growth = frame.ext.as_deref().and_then(|ext| ext.growth.as_deref());
+    let mut children = growth.into_iter().flat_map(|growth| &growth.children);
+    if children.any(|child| frame.is_ready(child.number) && child.words[CORO_GATE] != Gate::NextBurst.pack()) {
+        return false;
+    }
     layout.places.iter().enumerate().all(|(at, place)| {
         let word = if at < 64 { frame.ready } else { frame.head[HEAD_READY + at / 64] };
         let ready = word >> (at % 64) & 1 != 0;
@@ -197,7 +266,7 @@ fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
 #[cold]
 fn fail(frame: &mut Frame<'_>, fault: Fault) {
     frame.drop_speculation();
-    let (coroutine, role, pc) = (CoroutineId(frame.coroutine), RoleId(frame.coroutine), Pc(frame.pc));
+    let (coroutine, role, pc) = (CoroutineId(frame.coroutine), frame.role(), Pc(frame.pc));
     if frame.context.trace {
         let class = fault.class() as u8;
         frame.out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));

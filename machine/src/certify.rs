@@ -90,6 +90,7 @@ impl ProtocolMachine {
             record: self.config.record,
             speculation: self.config.speculation_depth,
             guests: self.config.max_guest_sessions,
+            coroutines: self.config.max_coroutines,
         };
         self.copy_picks(&claim.picks);
         // Runs without resources pay for nothing.

@@ -198,22 +198,22 @@ pub(crate) fn choose<H: Respondent + ?Sized>(
     edge: EdgeId,
 ) -> Step {
     let role = frame.monitor(state)?;
+    let Some(message) = frame.incoming(edge) else {
+        return frame.block(Gate::Message(edge));
+    };
     let rows = frame.image.arms(arms);
-    choose_among(frame, host, role, edge, rows)
+    choose_among(frame, host, role, rows, message)
 }
 
-/// The same for a role that the coroutine owns, whose type allows the communications of the rows.
+/// Takes the edge's first message for a role that the coroutine owns, whose type allows the communications of the rows.
 #[inline(always)]
 pub(crate) fn choose_among<H: Respondent + ?Sized>(
     frame: &mut Frame<'_>,
     host: &H,
     role: RoleId,
-    edge: EdgeId,
     rows: &[Comm],
+    message: Message,
 ) -> Step {
-    let Some(message) = frame.incoming(edge) else {
-        return frame.block(Gate::Message(edge));
-    };
     let arm = match planted(Planted::StepWrongArm) {
         true => rows.last(),
         false => rows.iter().find(|arm| arm.label == message.label),
@@ -227,7 +227,7 @@ pub(crate) fn choose_among<H: Respondent + ?Sized>(
 impl Frame<'_> {
     /// The edge's first message; when there is none, the coroutine is written down as waiting for it.
     #[inline(always)]
-    fn incoming(&mut self, edge: EdgeId) -> Option<Message> {
+    pub(crate) fn incoming(&mut self, edge: EdgeId) -> Option<Message> {
         let mut edge = Edge::of(self.edges, edge);
         let message = edge.peek();
         if message.is_none() {

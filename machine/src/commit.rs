@@ -1,13 +1,16 @@
 //! The commit: a finished wave comes back, in pick order.
 
 use crate::effect::EffectCoordinate;
+use crate::growth::Delegation;
 use crate::machine::{GONE, LaneSelection, Place, ProtocolMachine};
 use crate::outbox::{Ask, FaultReport};
 use crate::trace::BurstEnd;
 use crate::wave::{FinishedWave, IslandId, Pick};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use motet_types::{CoroutineId, Planted, SessionId, Terminal, planted};
+use motet_semantic::{DelegationReceipt, OwnershipScope};
+use motet_types::{CoroutineId, Planted, RoleId, SessionId, Terminal, planted};
 
 /// What a commit made known. It is filled again at every commit, so that its buffers are used again.
 #[derive(Debug, Default)]
@@ -109,6 +112,9 @@ impl ProtocolMachine {
                 report.faults.append(&mut chunk.outbox.faults);
                 report.inputs.append(&mut chunk.outbox.inputs);
                 self.tally.dropped += core::mem::take(&mut chunk.outbox.dropped);
+                for (session, delegation) in chunk.outbox.delegations.drain(..) {
+                    self.receipt(session, delegation);
+                }
                 if let Some(resources) = chunk.outbox.resources.take() {
                     self.spare.overlays.extend(resources.into_overlays());
                 }
@@ -137,6 +143,25 @@ impl ProtocolMachine {
         self.tally.waves += 1;
         self.tick.0 += u64::from(!planted(Planted::CommitTickStays));
         self.out -= 1;
+    }
+
+    /// Makes out the receipt of an endpoint that changed hands.
+    fn receipt(&mut self, island: SessionId, delegation: Delegation) {
+        let role = self.images[delegation.image as usize].role_name(RoleId(delegation.role));
+        self.delegations.push(DelegationReceipt {
+            receipt_id: u64::from(delegation.number),
+            session: island.guest(delegation.guest).0,
+            endpoint: String::from(role),
+            from_coro: u64::from(delegation.from),
+            to_coro: u64::from(delegation.to),
+            scope: OwnershipScope::Fragments([String::from(role)].into()),
+        });
+    }
+
+    /// Takes the receipts of endpoints that changed hands since they were last taken, in commit order. Receipts are
+    /// numbered in each island from 1.
+    pub fn drain_delegations(&mut self) -> Vec<DelegationReceipt> {
+        core::mem::take(&mut self.delegations)
     }
 
     /// Folds what sessions did to the heap into it, in pick order.

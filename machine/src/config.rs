@@ -44,6 +44,8 @@ pub struct ProtocolMachineConfig {
     /// open sessions. They are not counted in `max_sessions`: how many all islands have at a moment depends on the
     /// schedule.
     pub max_guest_sessions: u16,
+    /// The most coroutines of one island that have not ended, those of its roles included; more cannot be started.
+    pub max_coroutines: u16,
     /// The guard layers, each once. Without any, every layer is the host's to grant or refuse; with some, no other can be
     /// acquired.
     pub guard_layers: Vec<GuardLayer>,
@@ -63,6 +65,7 @@ impl Default for ProtocolMachineConfig {
             speculation_depth: 0,
             observe_lanes: false,
             max_guest_sessions: u16::MAX,
+            max_coroutines: u16::MAX,
             guard_layers: Vec::new(),
         }
     }
@@ -113,6 +116,7 @@ impl ProtocolMachineConfig {
         into.u32(self.digest_waves);
         into.u16(self.speculation_depth);
         into.u16(self.max_guest_sessions);
+        into.u16(self.max_coroutines);
         into.u32(self.guard_layers.len() as u32);
         for layer in &self.guard_layers {
             into.u16(layer.id.0);
@@ -154,6 +158,7 @@ impl ProtocolMachineConfig {
             digest_waves: from.u32()?,
             speculation_depth: from.u16()?,
             max_guest_sessions: from.u16()?,
+            max_coroutines: from.u16()?,
             trace: TraceMode::Full,
             record: false,
             observe_lanes: false,

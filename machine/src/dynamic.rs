@@ -15,9 +15,11 @@ use crate::image::CodeImage;
 use crate::op::{Comm, Op};
 use crate::reply::Respondent;
 use crate::session::Gate;
+use crate::spawn::spawn;
+use crate::transfer::transfer;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use motet_types::{Action, EdgeId, Event, Fault, LabelId, Planted, RoleId, SortId, planted};
+use motet_types::{Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, RoleId, SortId, planted};
 
 /// The operations that are rare: sessions, endpoints, and what is found out about values at the step.
 #[cold]
@@ -27,12 +29,24 @@ pub(crate) fn rare<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: 
         Op::Open { dst, plan, pc } => open(frame, dst, plan, pc),
         Op::Close { session, pc } => close(frame, session, pc),
         Op::Cast { val, sort, pc } => cast(frame, val, sort, pc),
-        Op::SendThrough { chan, .. }
-        | Op::ReceiveThrough { chan, .. }
-        | Op::ChooseThrough { chan, .. }
-        | Op::DecideThrough { chan, .. } => through(frame, host, chan, op),
+        Op::Spawn { args, dst, target, pc } => spawn(frame, args, dst, target, pc),
+        Op::Transfer { endpoint, owns, target, pc } => transfer(frame, endpoint, owns, target, pc),
+        Op::HaltApart => ended(frame),
+        Op::SendThrough { chan, owns, .. }
+        | Op::ReceiveThrough { chan, owns, .. }
+        | Op::ChooseThrough { chan, owns, .. }
+        | Op::DecideThrough { chan, owns, .. } => through(frame, host, chan, owns, op),
         _ => Err(Box::new(Fault::Action)),
     }
+}
+
+/// `Halt` of a coroutine that does not own its role's endpoint.
+fn ended(frame: &mut Frame<'_>) -> Step {
+    frame.leave()?;
+    if frame.tracing {
+        frame.out.event(Event::plain(EventKind::Halted, CoroutineId(frame.coroutine), 0));
+    }
+    Ok(Outcome::Done)
 }
 
 /// `Cast`: what verification knows from here on is so.
@@ -46,10 +60,14 @@ fn cast(frame: &mut Frame<'_>, val: u16, sort: SortId, pc: u32) -> Step {
     Ok(Outcome::Ran)
 }
 
-fn through<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, chan: u16, op: &Op) -> Step {
+fn through<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, chan: u16, owns: bool, op: &Op) -> Step {
     let (number, role) = frame.endpoint(chan)?;
     let main = frame.image;
     if number == 0 {
+        // What verification follows must not move behind its back.
+        if owns && role.0 == frame.coroutine {
+            return Err(Box::new(Fault::Action));
+        }
         let owned = frame.roles.get(role.index()).is_some_and(|cell| (cell >> 32) as u16 == frame.coroutine);
         return if owned { act(frame, host, main, role, op, Some) } else { Err(frame.closed(0, role)) };
     }
@@ -84,7 +102,7 @@ fn can_drain(guest: &Guest, role: RoleId, image: &CodeImage) -> bool {
     let state = guest.roles.get(role.index()).map(|cell| *cell as u32 as usize);
     match state.and_then(|state| image.parts.states.get(state)).map(|state| state.action) {
         Some(Action::Recv(edge)) => guest.edges.get(usize::from(edge)).is_some_and(|edge| Header(edge[0]).len() > 0),
-        _ => false,
+        _ => planted(Planted::DrainingSends),
     }
 }
 
@@ -141,8 +159,11 @@ fn act<H: Respondent + ?Sized>(
             if table.len() != rows.len() {
                 return not_allowed();
             }
+            let Some(message) = frame.incoming(EdgeId(edge)) else {
+                return frame.block(Gate::Message(EdgeId(edge)));
+            };
             let arms: Vec<Comm> = rows.iter().zip(table).map(|(row, arm)| row.at(arm.reg, arm.pc, true)).collect();
-            choose_among(frame, host, role, EdgeId(edge), &arms)
+            choose_among(frame, host, role, &arms, message)
         }
         (Op::DecideThrough { arms, .. }, Action::Send(edge)) => {
             let table = main.arms(arms);
@@ -163,38 +184,11 @@ impl Frame<'_> {
         if let Some(ext) = self.ext.as_mut() {
             core::mem::swap(&mut ext.overflow, &mut guest.overflow);
         }
-        let mut inner = Frame {
-            image,
-            images: self.images,
-            image_at: self.image_at,
-            context: self.context,
-            session: self.session,
-            about: self.session.guest(guest.number),
-            coroutine: self.coroutine,
-            owner: self.owner,
-            gate: self.gate,
-            ready: self.ready,
-            pc: self.pc,
-            counter: self.counter,
-            tags_at: self.tags_at,
-            regs_at: self.regs_at,
-            registers: self.registers,
-            head: &mut *self.head,
-            coros: &mut *self.coros,
-            roles: &mut guest.roles,
-            edges: &mut guest.edges,
-            ext: &mut *self.ext,
-            out: &mut *self.out,
-            received: self.received,
-            live: self.live,
-            deferred: self.deferred,
-            tracing: self.tracing,
-            withheld_at: self.withheld_at,
-        };
+        let about = self.session.guest(guest.number);
+        let mut inner = Frame { image, about, roles: &mut guest.roles, edges: &mut guest.edges, ..self.reborrow() };
         let step = step(&mut inner);
-        let Frame { gate, ready, pc, counter, received, deferred, .. } = inner;
-        (self.gate, self.ready, self.pc, self.counter) = (gate, ready, pc, counter);
-        (self.received, self.deferred) = (received, deferred);
+        let kept = inner.kept();
+        self.keep(kept);
         if let Some(ext) = self.ext.as_mut() {
             core::mem::swap(&mut ext.overflow, &mut guest.overflow);
         }

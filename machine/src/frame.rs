@@ -9,7 +9,9 @@ use crate::layout::{EDGE_WORDS, HEAD_READY};
 use crate::outbox::Outbox;
 use crate::session::Gate;
 use alloc::boxed::Box;
-use motet_types::{CoroutineId, EdgeId, EffectKinds, Event, EventKind, Fault, LabelId, RoleId, SessionId, Tick};
+use motet_types::{
+    CoroutineId, EdgeId, EffectKinds, Event, EventKind, Fault, LabelId, Planted, RoleId, SessionId, Tick, planted,
+};
 
 /// What a burst needs to know besides its session: the same for a whole wave.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct BurstContext {
     pub(crate) speculation: u16,
     /// How many sessions that its instructions opened an island may have at once.
     pub(crate) guests: u16,
+    /// How many coroutines an island may have that have not ended.
+    pub(crate) coroutines: u16,
 }
 
 /// The verdict of a step. The burst acts on it; the step never switches coroutines itself. It fits a register: the gate
@@ -93,11 +97,67 @@ pub(crate) struct Frame<'a> {
     pub(crate) tracing: bool,
     /// Where the withheld events begin in the outbox, in a speculation.
     pub(crate) withheld_at: usize,
+    /// Whether there are more ready bits than those in `ready`.
+    pub(crate) many: bool,
+    /// The words of the roles' coroutines, while one that an instruction started has its own in `coros`; else empty.
+    pub(crate) apart: &'a mut [u64],
+}
+
+/// What a frame leaves to the one that it was borrowed from.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept {
+    gate: u64,
+    ready: u64,
+    pc: u32,
+    counter: u32,
+    received: u32,
+    live: u16,
+    deferred: bool,
+    tracing: bool,
+    withheld_at: usize,
+    many: bool,
 }
 
 pub(crate) type Step = Result<Outcome, Box<Fault>>;
 
 impl Frame<'_> {
+    /// The same frame for a while, in which parts may be exchanged.
+    pub(crate) fn reborrow(&mut self) -> Frame<'_> {
+        Frame {
+            head: &mut *self.head,
+            coros: &mut *self.coros,
+            roles: &mut *self.roles,
+            edges: &mut *self.edges,
+            ext: &mut *self.ext,
+            out: &mut *self.out,
+            apart: &mut *self.apart,
+            ..*self
+        }
+    }
+
+    /// What a frame that was borrowed leaves.
+    pub(crate) fn kept(&self) -> Kept {
+        let Self { gate, ready, pc, counter, received, live, deferred, tracing, withheld_at, many, .. } = *self;
+        Kept { gate, ready, pc, counter, received, live, deferred, tracing, withheld_at, many }
+    }
+
+    /// Goes on with what it left.
+    pub(crate) fn keep(&mut self, kept: Kept) {
+        (self.gate, self.ready, self.pc, self.counter) = (kept.gate, kept.ready, kept.pc, kept.counter);
+        (self.received, self.live, self.deferred) = (kept.received, kept.live, kept.deferred);
+        (self.tracing, self.withheld_at, self.many) = (kept.tracing, kept.withheld_at, kept.many);
+    }
+
+    /// The role whose code the coroutine runs.
+    pub(crate) fn role(&self) -> RoleId {
+        if usize::from(self.coroutine) < self.images[self.image_at as usize].layout.places.len() {
+            return RoleId(self.coroutine);
+        }
+        let growth = self.ext.as_deref().and_then(|ext| ext.growth.as_deref());
+        let child = growth.and_then(|growth| growth.children.iter().find(|child| child.number == self.coroutine));
+        RoleId(child.map_or(0, |child| child.role))
+    }
+
     /// Position and effect counter, as the coroutine keeps them.
     #[inline(always)]
     pub(crate) fn position(&self) -> u64 {
@@ -201,8 +261,35 @@ impl Frame<'_> {
     pub(crate) fn rest(&mut self) {
         match self.coroutine / 64 {
             0 => self.ready &= !(1 << self.coroutine),
-            word => self.head[HEAD_READY + usize::from(word)] &= !(1 << (self.coroutine % 64)),
+            _ => self.mark_far(self.coroutine, false),
         }
+    }
+
+    /// Marks a coroutine beyond the first 64 as ready or not.
+    #[inline(never)]
+    fn mark_far(&mut self, coroutine: u16, ready: bool) {
+        let (word, bit) = (usize::from(coroutine / 64), 1 << (coroutine % 64));
+        let near = self.head.len() - HEAD_READY;
+        let bits = match self.head.get_mut(HEAD_READY + word) {
+            Some(bits) => Some(bits),
+            None if planted(Planted::SpawnForgetsFar) => None,
+            None => self.growth().and_then(|growth| growth.far.get_mut(word - near)),
+        };
+        if let Some(bits) = bits {
+            *bits = if ready { *bits | bit } else { *bits & !bit };
+        }
+    }
+
+    /// Whether a coroutine is ready.
+    pub(crate) fn is_ready(&self, coroutine: u16) -> bool {
+        let word = usize::from(coroutine / 64);
+        let growth = self.ext.as_deref().and_then(|ext| ext.growth.as_deref());
+        let far = || growth.and_then(|growth| growth.far.get(word + HEAD_READY - self.head.len())).copied();
+        let bits = match word {
+            0 => self.ready,
+            word => self.head.get(HEAD_READY + word).copied().or_else(far).unwrap_or_default(),
+        };
+        bits >> (coroutine % 64) & 1 != 0
     }
 
     /// Makes a coroutine that waited ready again; `woken` is its number plus one, or zero.
@@ -212,7 +299,7 @@ impl Frame<'_> {
             let coroutine = woken - 1;
             match coroutine / 64 {
                 0 => self.ready |= 1 << coroutine,
-                word => self.head[HEAD_READY + usize::from(word)] |= 1 << (coroutine % 64),
+                _ => self.mark_far(coroutine, true),
             }
         }
     }

@@ -1,8 +1,10 @@
-//! What an island has besides its main session: the sessions that its instructions have opened.
+//! What an island has besides its main session: the sessions that its instructions have opened, and the coroutines that
+//! they have started.
 //!
 //! Such a *guest* has roles and edges and no coroutines of its own: the island's coroutines act for its roles, through
 //! endpoints that they own. It stands in the optional box of the main session, so that an island stays one place and one
-//! footprint, and a session that opens nothing pays nothing.
+//! footprint, and a session that opens nothing pays nothing. So do coroutines beside the roles' own: each has its words
+//! here, and its number goes on where the roles' stop. Numbers are never given out twice.
 
 use crate::edge::{Header, slot};
 use crate::image::CodeImage;
@@ -21,8 +23,41 @@ pub(crate) type Overflow = Vec<(EdgeId, VecDeque<(u64, u64)>)>;
 pub(crate) struct Growth {
     /// How many sessions its instructions have opened.
     pub(crate) opened: u32,
+    /// How many coroutines they have started.
+    pub(crate) spawned: u16,
+    /// How many endpoints have changed hands.
+    pub(crate) delegated: u32,
+    /// Receipts of those that changed hands in a speculation, or since the burst began.
+    pub(crate) receipts: Vec<Delegation>,
+    /// The coroutines that were started and have not ended, by their numbers.
+    pub(crate) children: Vec<Child>,
+    /// Which of the coroutines are ready whose bits do not fit the session's own bitmap; its words go on here.
+    pub(crate) far: Vec<u64>,
     /// Those that are there, by their numbers.
     pub(crate) guests: Vec<Guest>,
+}
+
+/// A coroutine that an instruction started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Child {
+    pub(crate) number: u16,
+    /// The role whose code it runs.
+    pub(crate) role: u16,
+    /// As a coroutine's words in a session; empty while it runs, when its frame has them.
+    pub(crate) words: Box<[u64]>,
+}
+
+/// An endpoint that changed hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delegation {
+    /// As the how-manieth of its island, from 1.
+    pub(crate) number: u32,
+    /// The number of the endpoint's session, and the place of its image.
+    pub(crate) guest: u32,
+    pub(crate) image: u32,
+    pub(crate) role: u16,
+    pub(crate) from: u16,
+    pub(crate) to: u16,
 }
 
 /// A session that an instruction opened.
@@ -48,9 +83,27 @@ impl Growth {
         let Some(now) = now else { return before };
         let mut grown = before.unwrap_or_default();
         if !planted(Planted::SpeculationReusesNumbers) {
-            grown.opened = now.opened;
+            (grown.opened, grown.spawned, grown.delegated) = (now.opened, now.spawned, now.delegated);
+        }
+        if planted(Planted::SpeculationKeepsSpawned) {
+            (grown.children, grown.far) = (now.children, now.far);
+            return Some(grown);
+        }
+        // Effect counters stay, as those of the roles' coroutines do.
+        for child in &now.children {
+            if let Some(old) = grown.child(child.number)
+                && let (Some(position), Some(counted)) = (old.words.first_mut(), child.words.first())
+            {
+                *position = *position & u64::from(u32::MAX) | counted >> 32 << 32;
+            }
         }
         Some(grown)
+    }
+
+    /// A coroutine that was started.
+    pub(crate) fn child(&mut self, number: u16) -> Option<&mut Child> {
+        let at = self.children.binary_search_by_key(&number, |child| child.number).ok()?;
+        Some(&mut self.children[at])
     }
 
     /// The place of a guest.
@@ -64,7 +117,8 @@ impl Growth {
             let spilled: usize = guest.overflow.iter().map(|(_, queue)| 40 + 16 * queue.capacity()).sum();
             size_of::<Guest>() + 8 * guest.roles.len() + 8 * EDGE_WORDS * guest.edges.len() + spilled
         };
-        size_of::<Self>() + self.guests.iter().map(guest).sum::<usize>()
+        let children: usize = self.children.iter().map(|child| size_of::<Child>() + 8 * child.words.len()).sum();
+        size_of::<Self>() + self.guests.iter().map(guest).sum::<usize>() + children + 8 * self.far.len()
     }
 }
 

@@ -5,7 +5,7 @@
 //! Closing it again discards that too. Whoever waits on an edge on which nothing can come any more is woken, and finds
 //! its endpoint closed.
 
-use crate::ext::TAG_ENDPOINT;
+use crate::ext::{Ext, TAG_ENDPOINT};
 use crate::frame::{Frame, Outcome, Step};
 use crate::growth::{Growth, Guest};
 use crate::image::CodeImage;
@@ -13,7 +13,7 @@ use crate::images::Plan;
 use crate::outbox::Outbox;
 use alloc::boxed::Box;
 use motet_types::{
-    CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, RoleId, SessionId, Terminal, planted,
+    Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, RoleId, SessionId, Terminal, planted,
 };
 
 /// An endpoint's word: the role, and the number of its session within the island, 0 for the main one.
@@ -50,7 +50,7 @@ impl Frame<'_> {
         let growth = self.growth();
         let found = growth.and_then(|growth| growth.place(number).map(|at| (at, &growth.guests[at])));
         match found {
-            Some((at, guest)) if guest.is_owned(role, coroutine) => Ok(at),
+            Some((at, guest)) if guest.is_owned(role, coroutine) || planted(Planted::GuestAnyOwner) => Ok(at),
             _ => Err(self.closed(number, role)),
         }
     }
@@ -67,7 +67,9 @@ impl Frame<'_> {
     }
 
     fn wake_all(&mut self, waiting: [u16; 2]) {
-        waiting.into_iter().for_each(|woken| self.wake(woken));
+        if !planted(Planted::CloseWakesNobody) {
+            waiting.into_iter().for_each(|woken| self.wake(woken));
+        }
     }
 
     /// An event of a guest.
@@ -117,8 +119,17 @@ impl Frame<'_> {
 
     /// The running coroutine is about to end: every endpoint that it owns must be at its end. Of a session that is
     /// closing, what it was still to receive is discarded.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn leave(&mut self) -> Result<(), Box<Fault>> {
         let (coroutine, images, session) = (self.coroutine, self.images, self.session);
+        let main = &images[self.image_at as usize].parts.states;
+        let mut cells = (0..).zip(&*self.roles).filter(|(_, cell)| (*cell >> 32) as u16 == coroutine);
+        let over = |cell: &u64| main.get(*cell as u32 as usize).is_none_or(|state| state.action == Action::End);
+        let unfinished = cells.find(|(_, cell)| !over(cell)).map(|(role, _)| RoleId(role));
+        if let Some(role) = unfinished.filter(|_| !planted(Planted::HaltOwnsUnfinished)) {
+            return Err(Box::new(Fault::Unfinished { session, role }));
+        }
         let Some(growth) = self.growth() else { return Ok(()) };
         for guest in growth.guests.iter().filter(|guest| !guest.draining) {
             let image: &CodeImage = &images[guest.image as usize];
@@ -212,17 +223,32 @@ pub(crate) fn close(frame: &mut Frame<'_>, session: u16, pc: u32) -> Step {
     let at = frame.owned_guest(number, role)?;
     let Some(growth) = frame.growth() else { return Err(frame.closed(number, role)) };
     let guest = &mut growth.guests[at];
-    let again = guest.draining;
+    let again = guest.draining || planted(Planted::CloseNeverDrains);
     guest.draining = true;
     frame.discard(number, again);
     frame.pc = pc;
     Ok(Outcome::Ran)
 }
 
+impl Frame<'_> {
+    /// Receipts of what changed hands go out with the burst, unless it may still be taken back.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn hand_out_receipts(&mut self) {
+        let session = self.session;
+        if let Some(ext) = self.ext.as_mut()
+            && let (None, Some(growth)) = (&ext.speculation, &mut ext.growth)
+        {
+            self.out.delegations.extend(growth.receipts.drain(..).map(|receipt| (session, receipt)));
+        }
+    }
+}
+
 /// The island ends, and the sessions that its instructions opened end with it.
 #[cold]
-pub(crate) fn end_guests(growth: &Growth, terminal: Terminal, out: &mut Outbox) {
-    for guest in &growth.guests {
+#[inline(never)]
+pub(crate) fn end_guests(ext: Option<&Ext>, terminal: Terminal, out: &mut Outbox) {
+    for guest in ext.and_then(|ext| ext.growth.as_deref()).into_iter().flat_map(|growth| &growth.guests) {
         out.event(Event::guest(guest.number));
         out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
     }

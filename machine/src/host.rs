@@ -132,7 +132,7 @@ impl Frame<'_> {
     pub(crate) fn defer(&mut self, wanted: Wanted, gate: Gate) -> Option<Step> {
         let coordinate = self.coordinate();
         self.counter = self.counter.checked_add(1)?;
-        self.out.asks.push(Ask { coordinate, role: RoleId(self.coroutine), wanted });
+        self.out.asks.push(Ask { coordinate, role: self.role(), wanted });
         Some(self.block(gate))
     }
 
@@ -212,7 +212,7 @@ pub(crate) fn invoke<H: Respondent + ?Sized>(
     let kind = EffectKind::InvokeStep;
     let part = &frame.image.parts.effects[effect.index()];
     let (tag, word) = frame.read(arg);
-    let role = RoleId(frame.coroutine);
+    let role = frame.role();
     let outcome = if part.may_block {
         match frame.late_answer() {
             Some(outcome) => outcome,

@@ -40,11 +40,13 @@ mod root;
 mod seal;
 mod session;
 mod snapshot;
+mod spawn;
 mod speculation;
 mod state;
 mod step;
 mod tape;
 mod trace;
+mod transfer;
 mod verify;
 mod wave;
 
@@ -74,8 +76,8 @@ pub use seal::{SealError, seal, unseal};
 pub use session::Gate;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, Snapshot, SnapshotRefusal};
 pub use state::decode::{
-    CoroutineState, EdgeState, GrowthState, GuestState, InFlight, LevelState, RoleState, SessionState,
-    SpeculationState, Standing, StateError, StatePlace,
+    ChildState, CoroutineState, EdgeState, GrowthState, GuestState, InFlight, LevelState, ReceiptState, RoleState,
+    SessionState, SpeculationState, Standing, StateError, StatePlace,
 };
 pub use tape::RecordedEffect;
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};

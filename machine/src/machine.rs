@@ -23,7 +23,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::Heap;
-use motet_semantic::AuthorityAuditRecord;
+use motet_semantic::{AuthorityAuditRecord, DelegationReceipt};
 use motet_types::{CoroutineId, Digest, Event, EventKind, SessionId, Tick};
 
 /// A loaded image's place in its machine.
@@ -167,6 +167,8 @@ pub struct ProtocolMachine {
     pub(crate) spare: Spare,
     /// Audit records that nobody has taken yet.
     pub(crate) audit: Vec<AuthorityAuditRecord>,
+    /// Receipts of endpoints that changed hands, which nobody has taken yet.
+    pub(crate) delegations: Vec<DelegationReceipt>,
 }
 
 pub(crate) const GONE: u32 = u32::MAX;
@@ -194,6 +196,7 @@ impl ProtocolMachine {
             pending: BTreeMap::new(),
             spare: Spare::default(),
             audit: Vec::new(),
+            delegations: Vec::new(),
         })
     }
 
@@ -368,7 +371,7 @@ impl ProtocolMachine {
     /// What a coroutine of a live session waits for.
     pub fn gate(&self, session: SessionId, coroutine: CoroutineId) -> Option<Gate> {
         let (session, image) = self.live(session)?;
-        (coroutine.index() < image.role_count()).then(|| session.gate(&image.layout, coroutine))
+        session.gate(&image.layout, coroutine)
     }
 
     /// The image that a live session runs.

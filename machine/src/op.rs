@@ -155,6 +155,8 @@ pub(crate) enum Op {
     /// `Send` and `Offer` through an endpoint that is not surely the own one; `Offer` names its label.
     SendThrough {
         chan: u16,
+        /// Whether the coroutine surely owns its role's endpoint, which it then uses as its own and not this way.
+        owns: bool,
         val: u16,
         label: Option<LabelId>,
         pc: u32,
@@ -162,17 +164,20 @@ pub(crate) enum Op {
     /// `Receive` through such an endpoint.
     ReceiveThrough {
         chan: u16,
+        owns: bool,
         dst: u16,
         pc: u32,
     },
     /// `Choose` through such an endpoint. Of its arms only register and position matter.
     ChooseThrough {
         chan: u16,
+        owns: bool,
         arms: Arms,
     },
     /// `Decide` through such an endpoint. Of its arms only the position matters.
     DecideThrough {
         chan: u16,
+        owns: bool,
         arms: Arms,
     },
     Open {
@@ -184,6 +189,21 @@ pub(crate) enum Op {
         session: u16,
         pc: u32,
     },
+    Spawn {
+        args: u16,
+        dst: u16,
+        target: u32,
+        pc: u32,
+    },
+    Transfer {
+        endpoint: u16,
+        /// Whether the coroutine surely owns its role's endpoint afterwards.
+        owns: bool,
+        target: u16,
+        pc: u32,
+    },
+    /// `Halt` of a coroutine that does not own its role's endpoint.
+    HaltApart,
     Cast {
         val: u16,
         sort: SortId,
@@ -212,6 +232,8 @@ pub(crate) struct Point {
     pub(crate) state: u32,
     /// Whether the endpoint that the instruction is about is surely the own one.
     pub(crate) own: bool,
+    /// Whether the coroutine surely owns its role's endpoint, also behind the instruction.
+    pub(crate) owns: bool,
 }
 
 struct Build<'a> {
@@ -345,24 +367,25 @@ impl Build<'_> {
     }
 
     /// An operation through an endpoint of which only the step knows what its type allows.
-    fn through(&mut self, pc: u32) -> Op {
+    fn through(&mut self, pc: u32, owns: bool) -> Op {
         let next = self.thread(pc + 1);
         match self.code[pc as usize] {
-            Instr::Send { chan, val } => Op::SendThrough { chan, val, label: None, pc: next },
+            Instr::Send { chan, val } => Op::SendThrough { chan, owns, val, label: None, pc: next },
             Instr::Offer { chan, val, label } => {
-                Op::SendThrough { chan, val, label: Some(LabelId(label as u16)), pc: next }
+                Op::SendThrough { chan, owns, val, label: Some(LabelId(label as u16)), pc: next }
             }
-            Instr::Receive { chan, dst } => Op::ReceiveThrough { chan, dst, pc: next },
-            Instr::Choose { chan, table } => Op::ChooseThrough { chan, arms: self.table(table) },
-            Instr::Decide { chan, table } => Op::DecideThrough { chan, arms: self.table(table) },
+            Instr::Receive { chan, dst } => Op::ReceiveThrough { chan, owns, dst, pc: next },
+            Instr::Choose { chan, table } => Op::ChooseThrough { chan, owns, arms: self.table(table) },
+            Instr::Decide { chan, table } => Op::DecideThrough { chan, owns, arms: self.table(table) },
+            Instr::Halt {} => Op::HaltApart,
             _ => Op::Unreachable,
         }
     }
 
     fn op(&mut self, pc: u32, point: Option<Point>) -> Op {
-        let Some(Point { state, own }) = point else { return Op::Unreachable };
+        let Some(Point { state, own, owns }) = point else { return Op::Unreachable };
         if !own {
-            return self.through(pc);
+            return self.through(pc, owns);
         }
         let next = self.thread(pc + 1);
         let row = &self.parts.states[state as usize];
@@ -407,6 +430,8 @@ impl Build<'_> {
             Instr::Halt {} => Op::Halt { state },
             Instr::Open { dst, plan } => Op::Open { dst, plan: plan as u16, pc: next },
             Instr::Close { session } => Op::Close { session, pc: next },
+            Instr::Spawn { args, dst, target } => Op::Spawn { args, dst, target: self.thread(target), pc: next },
+            Instr::Transfer { endpoint, target, .. } => Op::Transfer { endpoint, owns, target, pc: next },
             Instr::Cast { val, sort } => Op::Cast { val, sort: SortId(sort as u16), pc: next },
             _ => Op::Unreachable,
         }

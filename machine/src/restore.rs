@@ -98,6 +98,7 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("limit of payloads", config.max_payload_bytes == found.max_payload_bytes),
         ("run id", config.run_id == found.run_id),
         ("limit of sessions that instructions open", config.max_guest_sessions == found.max_guest_sessions),
+        ("limit of coroutines", config.max_coroutines == found.max_coroutines),
         ("set of guard layers", config.guard_layers == found.guard_layers),
         ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
@@ -262,7 +263,7 @@ impl<'b> Restore<'_, 'b> {
                     none => none.insert(Typing::of(&image)?),
                 };
                 let buffer = self.machine.config.buffer;
-                let ready = state.coroutines.iter().any(|coroutine| coroutine.standing.is_ready());
+                let ready = state.all().any(|(_, _, coroutine)| coroutine.standing.is_ready());
                 let home = Home { image: &image, image_id, images: &self.machine.images, buffer: &buffer };
                 examine(&state, &home, typing).map_err(refuse)?;
                 let (session, asks) = rebuild(state, &home).map_err(refuse)?;
@@ -304,14 +305,14 @@ impl<'b> Restore<'_, 'b> {
     /// An effect that a parked session waits for. Whether it does is seen when the session is resumed.
     fn ask(&mut self, session: SessionId, image: &CodeImage) -> Result<Ask, RestoreError> {
         let ask = self.need(|from| {
-            let coroutine = CoroutineId(from.u16()?);
+            let (coroutine, role) = (CoroutineId(from.u16()?), RoleId(from.u16()?));
             let coordinate = EffectCoordinate { session, coroutine, counter: from.u32()? };
             let wanted = match from.u8()? {
                 0 => Wanted::Answer { effect: EffectRow(from.u16()?), argument: decode_value(from, 0)? },
                 1 => Wanted::Guard(LayerId(from.u16()?)),
                 _ => return None,
             };
-            Some(Ask { coordinate, role: RoleId(coroutine.0), wanted })
+            Some(Ask { coordinate, role, wanted })
         })?;
         let has = match &ask.wanted {
             Wanted::Answer { effect, argument } => {

@@ -2,6 +2,7 @@
 
 use crate::edge::Header;
 use crate::ext::{Ext, TAG_ENDPOINT};
+use crate::growth::Growth;
 use crate::image::CodeImage;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS, Layout};
 use crate::outcome::EffectOutcome;
@@ -82,6 +83,12 @@ pub(crate) struct Session {
     pub(crate) image: u32,
 }
 
+/// Whether a coroutine's bit is set in a ready bitmap, whose words go on in `far`.
+pub(crate) fn is_ready(near: &[u64], far: &[u64], coroutine: u16) -> bool {
+    let word = near.iter().chain(far).nth(usize::from(coroutine / 64));
+    word.is_some_and(|word| word >> (coroutine % 64) & 1 != 0)
+}
+
 /// The status word: the coroutine that runs, how many are alive, and whether the host has ever deferred a
 /// send.
 #[derive(Clone, Copy)]
@@ -142,19 +149,46 @@ impl Session {
         own + growth.map_or(0, |growth| growth.guests.iter().map(|guest| guest.in_flight()).sum())
     }
 
-    pub(crate) fn gate(&self, layout: &Layout, coroutine: CoroutineId) -> Gate {
-        let place = layout.places[coroutine.index()];
-        let gate = Gate::unpack(self.words[layout.coros_at + place.start as usize + CORO_GATE]);
+    fn growth(&self) -> Option<&Growth> {
+        self.ext.as_deref().and_then(|ext| ext.growth.as_deref())
+    }
+
+    /// The word of the ready bitmap that has a coroutine's bit.
+    fn ready_word(&mut self, layout: &Layout, coroutine: CoroutineId) -> Option<&mut u64> {
+        let (word, near) = (coroutine.index() / 64, layout.roles_at - HEAD_READY);
+        match word < near {
+            true => self.words.get_mut(HEAD_READY + word),
+            false => self.ext.as_deref_mut()?.growth.as_deref_mut()?.far.get_mut(word - near),
+        }
+    }
+
+    pub(crate) fn gate(&self, layout: &Layout, coroutine: CoroutineId) -> Option<Gate> {
+        let word = match layout.places.get(coroutine.index()) {
+            Some(place) => self.words[layout.coros_at + place.start as usize + CORO_GATE],
+            None => {
+                let child = self.growth()?.children.iter().find(|child| child.number == coroutine.0)?;
+                child.words[CORO_GATE]
+            }
+        };
+        let gate = Gate::unpack(word);
         // Waking only marks it as ready; its next step opens the gate in its words.
-        let ready = self.words[HEAD_READY + coroutine.index() / 64] >> (coroutine.0 % 64) & 1 != 0;
-        if ready && gate != Gate::NextBurst { Gate::Open } else { gate }
+        let far = self.growth().map_or(&[][..], |growth| &growth.far[..]);
+        let ready = is_ready(&self.words[HEAD_READY..layout.roles_at], far, coroutine.0);
+        Some(if ready && gate != Gate::NextBurst { Gate::Open } else { gate })
     }
 
     /// Opens the gate of a coroutine that waits for an answer, and leaves the answer for its next step.
     pub(crate) fn answer(&mut self, layout: &Layout, coroutine: CoroutineId, outcome: EffectOutcome) {
-        let place = layout.places[coroutine.index()];
-        self.words[layout.coros_at + place.start as usize + CORO_GATE] = Gate::Open.pack();
-        self.words[HEAD_READY + coroutine.index() / 64] |= 1 << (coroutine.0 % 64);
+        if let Some(place) = layout.places.get(coroutine.index()) {
+            self.words[layout.coros_at + place.start as usize + CORO_GATE] = Gate::Open.pack();
+        } else if let Some(growth) = self.ext.as_deref_mut().and_then(|ext| ext.growth.as_deref_mut())
+            && let Some(child) = growth.child(coroutine.0)
+        {
+            child.words[CORO_GATE] = Gate::Open.pack();
+        }
+        if let Some(word) = self.ready_word(layout, coroutine) {
+            *word |= 1 << (coroutine.0 % 64);
+        }
         self.ext.get_or_insert_default().answers.push((coroutine, outcome));
     }
 

@@ -12,7 +12,7 @@
 //!           u32 images, each its digest
 //!           u64 sessions, in order of their ids, each: u64 id | u32 image | u8 kind
 //!             kind 0  u32 length, the session
-//!             kind 1  parked: leaf | u16 effects that it waits for, each: u16 coroutine | u32 counter | u8 kind |
+//!             kind 1  parked: leaf | u16 effects that it waits for, each: u16 coroutine | u16 role | u32 counter | u8 kind |
 //!                     0: u16 effect | value, 1: u16 guard layer
 //!           the heap's archive
 //! ```
@@ -329,6 +329,7 @@ impl Snapshot {
                     into.u16(asks.len() as u16);
                     for ask in asks {
                         into.u16(ask.coordinate.coroutine.0);
+                        into.u16(ask.role.0);
                         into.u32(ask.coordinate.counter);
                         match &ask.wanted {
                             Wanted::Answer { effect, argument } => {

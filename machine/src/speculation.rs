@@ -111,13 +111,33 @@ impl Frame<'_> {
         let mut words = Vec::with_capacity(self.head.len() + self.roles.len() + self.coros.len() + edges.len());
         words.extend_from_slice(self.head);
         words.extend_from_slice(self.roles);
-        words.extend_from_slice(self.coros);
+        words.extend_from_slice(if self.apart.is_empty() { self.coros } else { self.apart });
         words.extend_from_slice(edges);
         words[HEAD_READY] = self.ready;
         words[HEAD_STATUS] = Status::new(self.coroutine, self.live, self.deferred).0;
-        let place = self.image.layout.places[usize::from(self.coroutine)];
-        words[self.image.layout.coros_at + place.start as usize + CORO_PC] = self.position_at(pc);
+        if let Some(place) = self.image.layout.places.get(usize::from(self.coroutine)) {
+            words[self.image.layout.coros_at + place.start as usize + CORO_PC] = self.position_at(pc);
+        }
         words.into_boxed_slice()
+    }
+
+    /// What the island has besides its main session as it is now, a running coroutine of it at `pc`.
+    fn copy_growth(&mut self, pc: u32) -> Option<Box<Growth>> {
+        let mut growth = self.ext.as_ref()?.growth.clone()?;
+        if let Some(child) = growth.child(self.coroutine) {
+            child.words = self.coros.into();
+            child.words[CORO_PC] = self.position_at(pc);
+        }
+        Some(growth)
+    }
+
+    /// A started coroutine that runs takes its words back from what was kept.
+    fn take_back_child(&mut self) {
+        let coroutine = self.coroutine;
+        if let Some(child) = self.growth().and_then(|growth| growth.child(coroutine)) {
+            let words = core::mem::take(&mut child.words);
+            self.coros.copy_from_slice(&words);
+        }
     }
 
     /// Puts all words back. Effect counters stay.
@@ -132,13 +152,14 @@ impl Frame<'_> {
         if !planted(Planted::SpeculationKeepsType) {
             self.roles.copy_from_slice(roles);
         }
+        let mains = if self.apart.is_empty() { &mut *self.coros } else { &mut *self.apart };
         let counters: Vec<u64> =
-            layout.places.iter().map(|place| self.coros[place.start as usize + CORO_PC] >> 32).collect();
-        self.coros.copy_from_slice(coros);
+            layout.places.iter().map(|place| mains[place.start as usize + CORO_PC] >> 32).collect();
+        mains.copy_from_slice(coros);
         if !planted(Planted::SpeculationRollsCounters) {
             for (place, counter) in layout.places.iter().zip(counters) {
                 let at = place.start as usize + CORO_PC;
-                self.coros[at] = self.coros[at] & u64::from(u32::MAX) | counter << 32;
+                mains[at] = mains[at] & u64::from(u32::MAX) | counter << 32;
             }
         }
         if !planted(Planted::SpeculationKeepsMessages) {
@@ -170,9 +191,10 @@ pub(crate) fn fork(frame: &mut Frame<'_>, ghost: u16, pc: u32) -> Step {
         frame.tracing = true;
     }
     let (words, events) = (frame.copy_words(pc), frame.out.events.len() - frame.withheld_at);
+    let growth = frame.copy_growth(pc);
     let ext: &mut Ext = frame.ext.get_or_insert_default();
     let owned = if planted(Planted::SpeculationForgetsOwned) { Owned::default() } else { ext.owned.clone() };
-    let (overflow, growth) = (ext.overflow.clone(), ext.growth.clone());
+    let overflow = ext.overflow.clone();
     let level = Level { ghost, words, owned, overflow, growth, spent: Vec::new(), events };
     match &mut ext.speculation {
         Some(speculation) => speculation.levels.push(level),
@@ -237,16 +259,25 @@ pub(crate) fn abort(frame: &mut Frame<'_>, pc: u32) -> Step {
         if !planted(Planted::SpeculationLosesAnswer) {
             ext.answers.extend(level.spent);
         }
-        // Whoever waited for its answer then has it now.
-        for (coroutine, _) in &ext.answers {
-            let place = frame.image.layout.places[coroutine.index()];
-            frame.coros[place.start as usize + CORO_GATE] = Gate::Open.pack();
-            match coroutine.0 / 64 {
-                0 => frame.ready |= 1 << coroutine.0,
-                word => frame.head[HEAD_READY + usize::from(word)] |= 1 << (coroutine.0 % 64),
+    }
+    // Whoever waited for its answer then has it now.
+    let answered: Vec<u16> = frame.ext.iter().flat_map(|ext| &ext.answers).map(|(coroutine, _)| coroutine.0).collect();
+    for coroutine in answered {
+        match frame.image.layout.places.get(usize::from(coroutine)) {
+            Some(place) => {
+                let mains = if frame.apart.is_empty() { &mut *frame.coros } else { &mut *frame.apart };
+                mains[place.start as usize + CORO_GATE] = Gate::Open.pack();
+            }
+            None => {
+                if let Some(child) = frame.growth().and_then(|growth| growth.child(coroutine)) {
+                    child.words[CORO_GATE] = Gate::Open.pack();
+                }
             }
         }
+        frame.wake(coroutine + 1);
     }
+    frame.many = frame.head.len() > HEAD_READY + 1 || frame.growth().is_some_and(|growth| !growth.far.is_empty());
+    frame.take_back_child();
     ended(frame, EventKind::Aborted, level.ghost);
     frame.pc = pc;
     Ok(Outcome::Ran)

@@ -47,6 +47,9 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
         | Op::DecideThrough { .. }
         | Op::Open { .. }
         | Op::Close { .. }
+        | Op::Spawn { .. }
+        | Op::Transfer { .. }
+        | Op::HaltApart
         | Op::Cast { .. } => rare(frame, host, op),
         // No path leads here.
         Op::Unreachable => Err(Box::new(Fault::Action)),
@@ -57,7 +60,9 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
 /// owns.
 fn halt(frame: &mut Frame<'_>, state: u32) -> Step {
     frame.monitor(state)?;
-    frame.leave()?;
+    if frame.ext.as_ref().is_some_and(|ext| ext.growth.is_some()) {
+        frame.leave()?;
+    }
     if frame.tracing {
         frame.out.event(Event::plain(EventKind::Halted, CoroutineId(frame.coroutine), 0));
     }

@@ -11,8 +11,8 @@ use motet_machine::{
     CodeImage, ImageId, OwnershipOperation, OwnershipOutcome, OwnershipRefusal, ProtocolMachine, SessionHostMutation,
 };
 use motet_semantic::{
-    AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, OwnershipCapability, OwnershipError,
-    OwnershipReceipt, OwnershipScope, ReadinessWitness,
+    AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, DelegationReceipt, OwnershipCapability,
+    OwnershipError, OwnershipReceipt, OwnershipScope, ReadinessWitness,
 };
 use motet_types::{Planted, SessionId, planted};
 use std::sync::Arc;
@@ -90,6 +90,11 @@ impl<E> Runtime<E> {
     /// Takes the audit of ownership so far out; see [`ProtocolMachine::drain_audit`].
     pub fn drain_audit(&mut self) -> Vec<AuthorityAuditRecord> {
         self.machine.drain_audit()
+    }
+
+    /// Takes the receipts of endpoints that changed hands; see [`ProtocolMachine::drain_delegations`].
+    pub fn drain_delegations(&mut self) -> Vec<DelegationReceipt> {
+        self.machine.drain_delegations()
     }
 
     /// Loads an image, opens a session of it, and claims all of the session for an owner.

@@ -18,6 +18,7 @@ pub mod dice;
 pub mod draft;
 pub mod explore;
 pub mod generate;
+pub mod grow;
 pub mod lane;
 pub mod monitor;
 pub mod mutant;

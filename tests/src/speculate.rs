@@ -18,13 +18,17 @@ pub(crate) fn insert(parts: &mut ImageParts, role: usize, at: u32, code: &[Instr
     let by = code.len() as u32;
     let moved = |target: u32| if target > at || pass && target == at { target + by } else { target };
     for word in &mut parts.code {
-        if let Ok(Instr::Jump { target }) = Instr::decode(*word) {
-            *word = Instr::Jump { target: moved(target) }.encode();
+        match Instr::decode(*word) {
+            Ok(Instr::Jump { target }) => *word = Instr::Jump { target: moved(target) }.encode(),
+            Ok(Instr::Spawn { args, dst, target }) => {
+                *word = Instr::Spawn { args, dst, target: moved(target) }.encode();
+            }
+            _ => {}
         }
     }
     parts.tables.iter_mut().flatten().for_each(|row| row.target = moved(row.target));
     parts.code.splice(at as usize..at as usize, code.iter().map(|instr| instr.encode()));
-    if let Some(line) = parts.lines.get(at as usize).copied() {
+    if let Some(line) = parts.lines.get(at as usize).or(parts.lines.last()).copied() {
         parts.lines.splice(at as usize..at as usize, code.iter().map(|_| line));
     }
     for (row, part) in parts.roles.iter_mut().enumerate() {
@@ -47,6 +51,8 @@ fn is_straight(instr: Instr) -> bool {
             | Instr::Open { .. }
             | Instr::Close { .. }
             | Instr::Cast { .. }
+            | Instr::Spawn { .. }
+            | Instr::Transfer { .. }
     )
 }
 
@@ -54,7 +60,7 @@ fn is_straight(instr: Instr) -> bool {
 pub(crate) fn pieces(parts: &ImageParts, role: &RolePart) -> Vec<(u32, u32)> {
     let instr = |pc: u32| Instr::decode(parts.code[pc as usize]).ok();
     let jumps = (role.code_start..role.code_end).filter_map(instr).filter_map(|instr| match instr {
-        Instr::Jump { target } => Some(target),
+        Instr::Jump { target } | Instr::Spawn { target, .. } => Some(target),
         _ => None,
     });
     let targets: Vec<u32> = jumps.chain(parts.tables.iter().flatten().map(|row| row.target)).collect();
@@ -102,7 +108,16 @@ pub fn speculate(parts: &mut ImageParts, dice: &mut Dice, manner: Option<Manner>
             }
             Manner::Undone => {
                 let copied = (first..first + length).filter_map(|pc| Instr::decode(parts.code[pc as usize]).ok());
-                let code: Vec<Instr> = begin.into_iter().chain(copied).chain([Instr::Abort {}]).collect();
+                let mut code: Vec<Instr> = begin.into_iter().chain(copied).chain([Instr::Abort {}]).collect();
+                // A copy starts its coroutine where the original does, which moves.
+                let by = code.len() as u32;
+                for instr in &mut code {
+                    if let Instr::Spawn { target, .. } = instr
+                        && *target > first
+                    {
+                        *target += by;
+                    }
+                }
                 insert(parts, role, first, &code, false);
             }
         }

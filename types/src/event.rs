@@ -56,7 +56,7 @@ kinds! {
     Acquired = 11 "acquired";
     /// A guard was released; `label` is its layer.
     Released = 12 "released";
-    /// An endpoint changed hands.
+    /// An endpoint changed hands; `edge` is its role, `label` the coroutine that owns it now.
     Transferred = 13 "transferred";
     /// A speculation began.
     Forked = 14 "forked";

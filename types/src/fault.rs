@@ -170,6 +170,18 @@ pub enum Fault {
         /// Whose endpoint.
         role: RoleId,
     },
+    /// A coroutine that may not be started.
+    #[error("the coroutine was not started: {reason}")]
+    Spawn {
+        /// Which rule it broke.
+        reason: &'static str,
+    },
+    /// An endpoint that may not change hands.
+    #[error("the endpoint was not transferred: {reason}")]
+    Transfer {
+        /// Which rule it broke.
+        reason: &'static str,
+    },
     /// A session that may not be opened.
     #[error("the session was not opened: {reason}")]
     Open {
@@ -255,7 +267,9 @@ impl Fault {
             Fault::Open { .. } | Fault::Close { .. } => FaultClass::Close,
             Fault::Invoke { .. } => FaultClass::Invoke,
             Fault::Acquire { .. } | Fault::Evidence { .. } => FaultClass::Acquire,
-            Fault::Speculation { .. } => FaultClass::Speculation,
+            // The specification has both as one class.
+            Fault::Speculation { .. } | Fault::Spawn { .. } => FaultClass::Speculation,
+            Fault::Transfer { .. } => FaultClass::Transfer,
             Fault::OutOfRegisters { .. } => FaultClass::Register,
             Fault::PcOutOfBounds { .. } => FaultClass::Pc,
             Fault::BufferFull { .. } => FaultClass::Buffer,

@@ -232,8 +232,8 @@ instructions! {
     0x14 Yield Control now ()
         "Lets the session's other coroutines run first.";
     0x15 Halt Control now ()
-        "Ends the coroutine; the types of its endpoints must be at their end.";
-    0x16 Spawn Control later (a args Number, b dst Write, c target Target)
+        "Ends the coroutine; the types of the endpoints that it owns must be at their end.";
+    0x16 Spawn Control now (a args Number, b dst Write, c target Target)
         "Starts a coroutine of the same role at `target` with copies of the first `args` registers, and writes its number to `dst`.";
     0x17 Cast Control now (a val Read, c sort Sort)
         "Goes on if `val` holds a value of `sort`, which verification then knows of it, and faults otherwise.";
@@ -251,8 +251,8 @@ instructions! {
         "Keeps what the innermost speculation did.";
     0x42 Abort Speculation now ()
         "Undoes what the session did since the innermost speculation began, and goes on at the next instruction.";
-    0x50 Transfer Ownership later (a endpoint Endpoint, b target Read, c bundle Number)
-        "Gives an endpoint, its tokens and its knowledge to another coroutine.";
+    0x50 Transfer Ownership now (a endpoint Endpoint, b target Read, c bundle Number)
+        "Gives an endpoint that the coroutine owns to the coroutine of the island whose number `target` holds; `bundle` is not used.";
     0x51 Tag Ownership later (a fact Read, b dst Write)
         "Adds a fact to the coroutine's knowledge.";
     0x52 Check Ownership later (a knowledge Read, b target Read, c dst Number)

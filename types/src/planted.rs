@@ -62,6 +62,34 @@ faults! {
     SpeculationAsks = "speculation.asks",
     /// A speculation does not keep the values that do not fit a word.
     SpeculationForgetsOwned = "speculation.forgets_owned",
+    /// An endpoint of an opened session is good for whoever holds it.
+    GuestAnyOwner = "guest.any_owner",
+    /// Closing wakes nobody.
+    CloseWakesNobody = "close.wakes_nobody",
+    /// Closing discards what is in flight for others.
+    CloseNeverDrains = "close.never_drains",
+    /// A session that is closing still takes messages.
+    DrainingSends = "draining.sends",
+    /// A spawned coroutine owns what it was given copies of.
+    VerifySpawnOwns = "verify.spawn_owns",
+    /// A coroutine may use its endpoint as its own after giving it away.
+    VerifyTransferKeeps = "verify.transfer_keeps",
+    /// Coroutines are started without a limit.
+    SpawnWithoutLimit = "spawn.without_limit",
+    /// Texts that a started coroutine is given are not counted.
+    SpawnForgetsOwned = "spawn.forgets_owned",
+    /// Coroutines beyond the first 64 are not woken.
+    SpawnForgetsFar = "spawn.forgets_far",
+    /// An endpoint is given to a coroutine that has ended.
+    TransferToTheDead = "transfer.to_the_dead",
+    /// An endpoint that changes hands stays with who gave it.
+    TransferMovesNothing = "transfer.moves_nothing",
+    /// No receipt is made out.
+    TransferWithoutReceipt = "transfer.without_receipt",
+    /// `Abort` leaves coroutines that were started.
+    SpeculationKeepsSpawned = "speculation.keeps_spawned",
+    /// Started coroutines are not part of the state.
+    SpawnedUncounted = "spawned.uncounted",
     /// What happens in an opened session is told of the main one.
     GuestEventsOfMain = "guest.events_of_main",
     /// An opened session's states, owners and messages are not part of the state.

@@ -10,7 +10,7 @@ use crate::tape::{decode_outcome, decode_value};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use motet_types::{CoroutineId, EdgeId, Event, LabelId, Pc, Reader, Reg, SessionId, StateId, Value};
+use motet_types::{CoroutineId, EdgeId, Event, LabelId, Pc, Reader, Reg, RoleId, SessionId, StateId, Value};
 
 /// Where a coroutine stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,8 +103,44 @@ pub struct SessionState {
 pub struct GrowthState {
     /// How many sessions its instructions have opened.
     pub opened: u32,
-    /// Those that have not ended, by their numbers.
+    /// How many coroutines they have started.
+    pub spawned: u16,
+    /// How many endpoints have changed hands.
+    pub delegated: u32,
+    /// Roles of the main session whose endpoint is not their own coroutine's, and whose it is.
+    pub moved: Vec<(RoleId, CoroutineId)>,
+    /// Receipts of endpoints that changed hands in a speculation that is open.
+    pub receipts: Vec<ReceiptState>,
+    /// The coroutines that were started and have not ended, by their numbers.
+    pub children: Vec<ChildState>,
+    /// The sessions that were opened and have not ended, by their numbers.
     pub guests: Vec<GuestState>,
+}
+
+/// A coroutine that an instruction started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildState {
+    /// Its number.
+    pub number: CoroutineId,
+    /// The role whose code it runs.
+    pub role: RoleId,
+    /// Where it stands; its `state` is no type's.
+    pub coroutine: CoroutineState,
+}
+
+/// An endpoint that changed hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiptState {
+    /// As the how-manieth of its island, from 1.
+    pub number: u32,
+    /// The number of the endpoint's session in the island; 0 is the main one.
+    pub guest: u32,
+    /// Whose endpoint.
+    pub role: RoleId,
+    /// Who gave.
+    pub from: CoroutineId,
+    /// Who took.
+    pub to: CoroutineId,
 }
 
 /// A session that an instruction opened.
@@ -211,6 +247,20 @@ impl SessionState {
         }
     }
 
+    /// All coroutines in order of their numbers, those that were started behind those of the roles, each with the role
+    /// whose code it runs.
+    pub fn all(&self) -> impl Iterator<Item = (CoroutineId, RoleId, &CoroutineState)> {
+        let mains = (0u16..).zip(&self.coroutines).map(|(at, coroutine)| (CoroutineId(at), RoleId(at), coroutine));
+        let children = self.growth.iter().flat_map(|growth| &growth.children);
+        mains.chain(children.map(|child| (child.number, child.role, &child.coroutine)))
+    }
+
+    /// Which coroutine owns the endpoint of a role.
+    pub fn owner(&self, role: RoleId) -> CoroutineId {
+        let moved = self.growth.iter().flat_map(|growth| &growth.moved).find(|(of, _)| *of == role);
+        moved.map_or(CoroutineId(role.0), |(_, owner)| *owner)
+    }
+
     /// How many messages are in flight.
     pub fn in_flight(&self) -> usize {
         self.edges.iter().map(|edge| edge.messages.len()).sum()
@@ -287,6 +337,11 @@ pub(super) fn list<T>(from: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> O
 
 fn coroutine(from: &mut Reader<'_>) -> Option<CoroutineState> {
     let (pc, counter, state) = (Pc(from.u32()?), from.u32()?, StateId(from.u32()?));
+    coroutine_behind(from, pc, counter, state)
+}
+
+/// What stands behind a coroutine's position.
+pub(super) fn coroutine_behind(from: &mut Reader<'_>, pc: Pc, counter: u32, state: StateId) -> Option<CoroutineState> {
     let standing = match from.u8()? {
         code::RUNS => Standing::Runs,
         code::ANSWERED => Standing::Answered(decode_outcome(from)?),

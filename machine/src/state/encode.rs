@@ -24,10 +24,10 @@ use crate::edge::{Header, Message, slot};
 use crate::ext::{Ext, FIRST_OWNED_TAG, TAG_UNIT, view};
 use crate::image::CodeImage;
 use crate::layout::{
-    CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS,
+    CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS, Place,
 };
 use crate::ownership::encode_ownership;
-use crate::session::{Gate, Session, Status};
+use crate::session::{Gate, Session, Status, is_ready};
 use crate::speculation::Speculation;
 use crate::state::growth::encode_growth;
 use crate::tape::encode_outcome;
@@ -71,7 +71,7 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
     into.u8(VERSION + more + if growth.is_some() { GROWN } else { 0 });
     encode_words(into, &session.words, ext, image);
     if let Some(growth) = growth {
-        encode_growth(into, growth, ext, session.id());
+        encode_growth(into, growth, &session.words, ext, image);
     }
     if let Some(speculation) = speculation {
         encode_speculation(into, speculation, image);
@@ -99,7 +99,7 @@ fn encode_speculation(into: &mut impl Digester, speculation: &Speculation, image
         let ext = Ext { owned: level.owned.clone(), overflow: level.overflow.clone(), ..Ext::default() };
         encode_words(into, &level.words, Some(&ext), image);
         if let Some(growth) = &level.growth {
-            encode_growth(into, growth, Some(&ext), SessionId(level.words[HEAD_ID]));
+            encode_growth(into, growth, &level.words, Some(&ext), image);
         }
     }
 }
@@ -116,37 +116,50 @@ fn encode_words(into: &mut impl Digester, words: &[u64], ext: Option<&Ext>, imag
         let coroutine = &words[layout.coros_at + place.start as usize..][..place.words()];
         into.u64(coroutine[CORO_PC]);
         into.u32(words[layout.roles_at + at] as u32);
-        let ready = words[HEAD_READY + at / 64] >> (at % 64) & 1 != 0;
-        let answer = ext.and_then(|ext| ext.answers.iter().find(|(of, _)| of.index() == at));
-        let standing = match (Gate::unpack(coroutine[CORO_GATE]), ready) {
-            (Gate::Open, _) if answer.is_some() => ANSWERED,
-            (Gate::Open, _) => RUNS,
-            (Gate::NextBurst, _) => DEFERRED,
-            (Gate::Message(_), false) => AWAITS_MESSAGE,
-            (Gate::Message(_), true) => HAS_MESSAGE,
-            (Gate::Room(_), false) => AWAITS_ROOM,
-            (Gate::Room(_), true) => HAS_ROOM,
-            (Gate::GuestMessage(..), false) => AWAITS_MESSAGE,
-            (Gate::GuestRoom(..), false) => AWAITS_ROOM,
-            // What it waited for may have been closed meanwhile; it finds out when it looks again.
-            (Gate::GuestMessage(..) | Gate::GuestRoom(..), true) => RUNS,
-            (Gate::Answer | Gate::Guard(_), _) => AWAITS_ANSWER,
-            (Gate::Halted, _) => HALTED,
-        };
-        into.u8(standing);
-        if let (ANSWERED, Some((_, outcome))) = (standing, answer) {
-            encode_outcome(into, outcome);
-        }
-        let (tags, registers) = coroutine[CORO_TAGS..].split_at(place.tag_words as usize);
-        into.u16(place.registers);
-        for (at, word) in registers.iter().enumerate() {
-            value(into, ext, id, (tags[at / 8] >> (at % 8 * 8)) as u8, *word);
-        }
+        let ready = is_ready(&words[HEAD_READY..layout.roles_at], &[], at as u16);
+        encode_coroutine(into, coroutine, *place, at, ready, ext, id);
     }
     let edges = words[layout.edges_at..].chunks_exact(EDGE_WORDS);
     into.u16(edges.len() as u16);
     for (at, edge) in edges.enumerate() {
         encode_edge(into, edge, at, ext.map_or(&[], |ext| &ext.overflow), ext, id);
+    }
+}
+
+/// Appends where a coroutine stands, and its registers.
+pub(super) fn encode_coroutine(
+    into: &mut impl Digester,
+    coroutine: &[u64],
+    place: Place,
+    at: usize,
+    ready: bool,
+    ext: Option<&Ext>,
+    id: SessionId,
+) {
+    let answer = ext.and_then(|ext| ext.answers.iter().find(|(of, _)| of.index() == at));
+    let standing = match (Gate::unpack(coroutine[CORO_GATE]), ready) {
+        (Gate::Open, _) if answer.is_some() => ANSWERED,
+        (Gate::Open, _) => RUNS,
+        (Gate::NextBurst, _) => DEFERRED,
+        (Gate::Message(_), false) => AWAITS_MESSAGE,
+        (Gate::Message(_), true) => HAS_MESSAGE,
+        (Gate::Room(_), false) => AWAITS_ROOM,
+        (Gate::Room(_), true) => HAS_ROOM,
+        (Gate::GuestMessage(..), false) => AWAITS_MESSAGE,
+        (Gate::GuestRoom(..), false) => AWAITS_ROOM,
+        // What it waited for may have been closed meanwhile; it finds out when it looks again.
+        (Gate::GuestMessage(..) | Gate::GuestRoom(..), true) => RUNS,
+        (Gate::Answer | Gate::Guard(_), _) => AWAITS_ANSWER,
+        (Gate::Halted, _) => HALTED,
+    };
+    into.u8(standing);
+    if let (ANSWERED, Some((_, outcome))) = (standing, answer) {
+        encode_outcome(into, outcome);
+    }
+    let (tags, registers) = coroutine[CORO_TAGS..].split_at(place.tag_words as usize);
+    into.u16(place.registers);
+    for (at, word) in registers.iter().enumerate() {
+        value(into, ext, id, (tags[at / 8] >> (at % 8 * 8)) as u8, *word);
     }
 }
 

@@ -1,7 +1,11 @@
 //! The canonical bytes of what an island has besides its main session, and the way back.
 //!
 //! ```text
-//! growth     u32 sessions ever opened
+//! growth     u32 sessions ever opened | u16 coroutines ever started | u32 endpoints that ever changed hands
+//!            u16 roles of the main session whose endpoint is not their own coroutine's, each: u16 role | u16 owner
+//!            u16 receipts not handed out, each: u32 number | u32 session | u16 role | u16 from | u16 to
+//!            u16 started coroutines, by their numbers, each: u16 number | u16 role | as a coroutine in a session, without
+//!                                  a type state
 //!            u16 sessions, by their numbers, each: u32 number | u16 plan | u8 is closing
 //!                                  u16 roles, each: u32 type state | u16 owning coroutine
 //!                                  u16 edges, each as in a session
@@ -11,24 +15,63 @@
 
 use crate::edge::{BufferConfig, BufferMode, Message, slot};
 use crate::ext::Ext;
-use crate::growth::{Growth, Guest};
+use crate::growth::{Child, Delegation, Growth, Guest};
 use crate::image::CodeImage;
 use crate::images::Images;
-use crate::layout::{EDGE_HEADER, EDGE_SENT, EDGE_WORDS, INLINE_SLOTS};
+use crate::layout::{CORO_PC, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, INLINE_SLOTS};
+use crate::session::is_ready;
 use crate::state::decode::{
-    EdgeState, GrowthState, GuestState, RoleState, SessionState, StateError, StatePlace, edge, flag, list,
+    ChildState, EdgeState, GrowthState, GuestState, ReceiptState, RoleState, SessionState, StateError, StatePlace,
+    coroutine_behind, edge, flag, list,
 };
-use crate::state::encode::encode_edge;
+use crate::state::encode::{encode_coroutine, encode_edge};
 use crate::state::rebuild::{ensure, word};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
-use motet_types::{Action, CoroutineId, Digester, EdgeId, Planted, Reader, RoleId, SessionId, StateId, planted};
+use motet_types::{Action, CoroutineId, Digester, EdgeId, Pc, Planted, Reader, RoleId, SessionId, StateId, planted};
 
-/// Appends what an island has besides its main session, whose id is `id`.
-pub(super) fn encode_growth(into: &mut impl Digester, growth: &Growth, ext: Option<&Ext>, id: SessionId) {
+/// The roles of the main session whose endpoint another coroutine owns.
+fn moved(words: &[u64], image: &CodeImage) -> Vec<(u16, u16)> {
+    let cells = (0u16..).zip(&words[image.layout.roles_at..image.layout.coros_at]);
+    cells.map(|(role, cell)| (role, (cell >> 32) as u16)).filter(|(role, owner)| role != owner).collect()
+}
+
+/// Appends what an island has besides its main session, whose words and image these are.
+pub(super) fn encode_growth(
+    into: &mut impl Digester,
+    growth: &Growth,
+    words: &[u64],
+    ext: Option<&Ext>,
+    image: &CodeImage,
+) {
+    let (id, layout) = (SessionId(words[HEAD_ID]), &image.layout);
     into.u32(growth.opened);
+    into.u16(growth.spawned);
+    into.u32(growth.delegated);
+    let moved = moved(words, image);
+    into.u16(moved.len() as u16);
+    for (role, owner) in moved {
+        into.u16(role);
+        into.u16(owner);
+    }
+    into.u16(growth.receipts.len() as u16);
+    for receipt in &growth.receipts {
+        into.u32(receipt.number);
+        into.u32(receipt.guest);
+        [receipt.role, receipt.from, receipt.to].into_iter().for_each(|number| into.u16(number));
+    }
+    let children: &[Child] = if planted(Planted::SpawnedUncounted) { &[] } else { &growth.children };
+    into.u16(children.len() as u16);
+    for child in children {
+        into.u16(child.number);
+        into.u16(child.role);
+        into.u64(child.words[CORO_PC]);
+        let ready = is_ready(&words[HEAD_READY..layout.roles_at], &growth.far, child.number);
+        let place = layout.places[usize::from(child.role)];
+        encode_coroutine(into, &child.words, place, usize::from(child.number), ready, ext, id);
+    }
     let guests: &[Guest] = if planted(Planted::GuestUncounted) { &[] } else { &growth.guests };
     into.u16(guests.len() as u16);
     for guest in guests {
@@ -49,14 +92,25 @@ pub(super) fn encode_growth(into: &mut impl Digester, growth: &Growth, ext: Opti
 
 /// Reads what [`encode_growth`] wrote.
 pub(super) fn decode_growth(from: &mut Reader<'_>) -> Option<GrowthState> {
-    let opened = from.u32()?;
+    let (opened, spawned, delegated) = (from.u32()?, from.u16()?, from.u32()?);
+    let moved = list(from, |from| Some((RoleId(from.u16()?), CoroutineId(from.u16()?))))?;
+    let receipts = list(from, |from| {
+        let (number, guest, role) = (from.u32()?, from.u32()?, RoleId(from.u16()?));
+        Some(ReceiptState { number, guest, role, from: CoroutineId(from.u16()?), to: CoroutineId(from.u16()?) })
+    })?;
+    let children = list(from, |from| {
+        let (number, role) = (CoroutineId(from.u16()?), RoleId(from.u16()?));
+        let (pc, counter) = (Pc(from.u32()?), from.u32()?);
+        let coroutine = coroutine_behind(from, pc, counter, StateId(0))?;
+        Some(ChildState { number, role, coroutine })
+    })?;
     let guests = list(from, |from| {
         let (number, plan, draining) = (from.u32()?, from.u16()?, flag(from.u8()?)?);
         let roles =
             list(from, |from| Some(RoleState { state: StateId(from.u32()?), owner: CoroutineId(from.u16()?) }))?;
         Some(GuestState { number, plan, draining, roles, edges: list(from, edge)? })
     })?;
-    Some(GrowthState { opened, guests })
+    Some(GrowthState { opened, spawned, delegated, moved, receipts, children, guests })
 }
 
 /// The words of one edge, without those who wait, and what has spilled.
@@ -98,7 +152,22 @@ pub(super) fn rebuild_growth(
     buffer: &BufferConfig,
     ext: &mut Option<Box<Ext>>,
 ) -> Result<Growth, StateError> {
-    let mut growth = Growth { opened: state.opened, guests: Vec::with_capacity(state.guests.len()) };
+    let GrowthState { opened, spawned, delegated, .. } = state;
+    let mut growth = Growth { opened, spawned, delegated, ..Growth::default() };
+    let roles_of = |number: u32| match number {
+        0 => Some((image_id, images.get(image_id as usize)?.role_count())),
+        _ => {
+            let guest = state.guests.iter().find(|guest| guest.number == number)?;
+            image_of(images, image_id, guest).map(|(at, image)| (at, image.role_count()))
+        }
+    };
+    for receipt in &state.receipts {
+        // A receipt that is still kept may be of a session that has ended since.
+        let (image, roles) = roles_of(receipt.guest).unwrap_or((image_id, usize::MAX));
+        ensure(receipt.role.index() < roles, StatePlace::Session, "a receipt is of a role that does not exist")?;
+        let (number, guest, role) = (receipt.number, receipt.guest, receipt.role.0);
+        growth.receipts.push(Delegation { number, guest, image, role, from: receipt.from.0, to: receipt.to.0 });
+    }
     ensure(state.opened <= SessionId::MAX_GUESTS, StatePlace::Session, "it has opened more sessions than can be")?;
     let mut before = 0;
     for guest in state.guests {
@@ -155,7 +224,7 @@ pub(super) fn stand<'a>(
     let (image, cell, draining, edges) = match session.number() {
         0 => {
             let at = state.coroutines.get(role.index())?.state;
-            let cell = RoleState { state: at, owner: CoroutineId(role.0) };
+            let cell = RoleState { state: at, owner: state.owner(role) };
             (&**images.get(image_id as usize)?, cell, false, &state.edges)
         }
         number => {
@@ -209,7 +278,8 @@ pub(super) fn examine_growth(
     for guest in state.growth.iter().flat_map(|growth| &growth.guests) {
         let place = StatePlace::Guest(guest.number);
         let (_, image) = image_of(images, image_id, guest).ok_or(StateError { place, what: "it has no image" })?;
-        let owned = guest.roles.iter().all(|cell| cell.owner.index() < state.coroutines.len());
+        let started = state.growth.as_ref().map_or(0, |growth| usize::from(growth.spawned));
+        let owned = guest.roles.iter().all(|cell| cell.owner.index() < state.coroutines.len() + started);
         ensure(owned, place, "a coroutine that does not exist owns an endpoint")?;
         let mut sent = BTreeSet::new();
         for state in &image.parts.states {

@@ -7,6 +7,7 @@
 use crate::edge::BufferConfig;
 use crate::effect::EffectCoordinate;
 use crate::ext::{Ext, TAG_ENDPOINT, store};
+use crate::growth::Child;
 use crate::guest::endpoint_word;
 use crate::image::CodeImage;
 use crate::images::Images;
@@ -73,10 +74,15 @@ fn deferred(image: &CodeImage, op: Op) -> Option<Deferred> {
 }
 
 /// The gate that a coroutine stands at.
-fn gate(state: &SessionState, home: &Home<'_>, role: usize, op: Op) -> Result<Gate, StateError> {
+fn gate(
+    state: &SessionState,
+    home: &Home<'_>,
+    id: CoroutineId,
+    coroutine: &CoroutineState,
+    op: Op,
+) -> Result<Gate, StateError> {
     let (image, holds) = (home.image, usize::from(home.buffer.holds()));
-    let place = StatePlace::Coroutine(CoroutineId(role as u16));
-    let coroutine = &state.coroutines[role];
+    let place = StatePlace::Coroutine(id);
     let queued = |edge: EdgeId| state.edges[edge.index()].messages.len();
     let (gate, ok, what) = match (&coroutine.standing, op) {
         (Standing::Runs, _) => (Gate::Open, true, ""),
@@ -105,7 +111,8 @@ fn gate(state: &SessionState, home: &Home<'_>, role: usize, op: Op) -> Result<Ga
             Op::SendThrough { chan, .. } | Op::ReceiveThrough { chan, .. } | Op::ChooseThrough { chan, .. },
         ) => {
             let sends = matches!(op, Op::SendThrough { .. });
-            let gate = waits_through(state, home, role, coroutine.registers.get(usize::from(chan)), sends, standing);
+            let gate =
+                waits_through(state, home, id.index(), coroutine.registers.get(usize::from(chan)), sends, standing);
             (
                 gate.unwrap_or(Gate::Open),
                 gate.is_some(),
@@ -120,7 +127,7 @@ fn gate(state: &SessionState, home: &Home<'_>, role: usize, op: Op) -> Result<Ga
                 "it waits for an answer but has asked nothing",
             )
         }
-        (Standing::Halted, Op::Halt { .. }) => (Gate::Halted, true, ""),
+        (Standing::Halted, Op::Halt { .. } | Op::HaltApart) => (Gate::Halted, true, ""),
         _ => (Gate::Open, false, "it waits for something else than its instruction needs"),
     };
     ensure(ok, place, what).map(|()| gate)
@@ -192,17 +199,23 @@ pub(super) fn word(
 /// A session and the effects that it waits to have answered.
 pub(crate) fn rebuild(mut state: SessionState, home: &Home<'_>) -> Result<(Session, Vec<Ask>), StateError> {
     let speculation = state.speculation.take();
+    let spawned = state.growth.as_ref().map_or(0, |growth| growth.spawned);
     let (mut session, asks) = rebuild_plain(state, home)?;
     if let Some(state) = speculation {
-        let speculation = rebuild_speculation(state, session.id(), home)?;
+        let speculation = rebuild_speculation(state, session.id(), spawned, home)?;
         session.ext.get_or_insert_default().speculation = Some(Box::new(speculation));
     }
     Ok((session, asks))
 }
 
 /// The speculations of a session. That their coroutine is where they are open is [`examine`]'s question.
-fn rebuild_speculation(state: SpeculationState, id: SessionId, home: &Home<'_>) -> Result<Speculation, StateError> {
-    let (place, roles) = (StatePlace::Session, home.image.parts.roles.len());
+fn rebuild_speculation(
+    state: SpeculationState,
+    id: SessionId,
+    spawned: u16,
+    home: &Home<'_>,
+) -> Result<Speculation, StateError> {
+    let (place, roles) = (StatePlace::Session, home.image.parts.roles.len() + usize::from(spawned));
     ensure(state.coroutine.index() < roles, place, "the speculating coroutine does not exist")?;
     ensure(!state.levels.is_empty(), place, "it speculates without a speculation")?;
     let mut withheld = Vec::with_capacity(8 * state.withheld.len());
@@ -241,8 +254,10 @@ fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, V
     let session = StatePlace::Session;
     ensure(state.coroutines.len() == roles, session, "the image has another number of roles")?;
     ensure(state.edges.len() == parts.edges.len(), session, "the image has another number of edges")?;
-    ensure(state.current.index() < roles, session, "the current coroutine does not exist")?;
-    let live = state.coroutines.iter().filter(|coroutine| coroutine.standing != Standing::Halted).count();
+    let spawned = state.growth.as_ref().map_or(0, |growth| usize::from(growth.spawned));
+    ensure(state.current.index() < roles + spawned, session, "the current coroutine does not exist")?;
+    ensure(roles + spawned < usize::from(u16::MAX), session, "it has started more coroutines than can be")?;
+    let live = state.all().filter(|(_, _, coroutine)| coroutine.standing != Standing::Halted).count();
     ensure(live > 0, session, "every coroutine has ended, but the session has not")?;
     let owned = state.ownership.as_ref().is_none_or(|ownership| ownership.fits(id, image));
     ensure(owned, session, "its ownership names roles or edges that its image does not have, or another session")?;
@@ -253,37 +268,47 @@ fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, V
         ensure(edge.messages.len() as u64 <= edge.sent, place, "it holds more messages than were sent")?;
     }
     let mut words = vec![0u64; layout.total].into_boxed_slice();
-    let (mut ext, mut asks, mut waiting): (Option<Box<Ext>>, _, Vec<(u32, EdgeId, u64)>) =
-        (None, Vec::new(), Vec::new());
+    let (mut ext, mut asks) = (None, Vec::new());
+    let mut waiting: Vec<(u32, EdgeId, u64)> = Vec::new();
     words[HEAD_ID] = id.0;
     words[HEAD_STATUS] = Status::new(state.current.0, live as u16, state.deferred).0;
-    for role in 0..roles {
-        let place = StatePlace::Coroutine(CoroutineId(role as u16));
-        let coroutine = &state.coroutines[role];
-        let op = op(image, role, coroutine);
+    let (near, mut far) = (layout.roles_at - HEAD_READY, Vec::new());
+    far.resize((roles + spawned).div_ceil(64).saturating_sub(near) * usize::from(spawned > 0), 0);
+    let mut positions = Vec::with_capacity(roles);
+    let mut before = None;
+    for (number, role, coroutine) in state.all() {
+        let place = StatePlace::Coroutine(number);
+        let role_at = role.index();
+        let started = number.index() >= roles;
+        let numbered = before < Some(number) && number.index() < roles + spawned && role_at < roles;
+        ensure(numbered, place, "it stands out of order, or was never started")?;
+        before = Some(number);
+        ensure(!started || coroutine.standing != Standing::Halted, place, "it has ended, and is still there")?;
+        let op = op(image, role_at, coroutine);
         let op = op.ok_or(StateError { place, what: "it is outside its code, or where no path leads" })?;
-        let own = parts.states.get(coroutine.state.index()).is_some_and(|row| usize::from(row.role) == role);
-        ensure(own, place, "its type is in a state that is not its own")?;
-        let gate = gate(&state, home, role, op)?;
-        let offsets = layout.places[role];
+        let own = parts.states.get(coroutine.state.index()).is_some_and(|row| usize::from(row.role) == role_at);
+        ensure(own || started, place, "its type is in a state that is not its own")?;
+        let gate = gate(&state, home, number, coroutine, op)?;
+        let offsets = layout.places[role_at];
         ensure(coroutine.registers.len() == usize::from(offsets.registers), place, "it has other registers")?;
         if coroutine.standing == Standing::AwaitsAnswer
             && let Some(deferred) = deferred(image, op)
         {
-            let coordinate =
-                EffectCoordinate { session: id, coroutine: CoroutineId(role as u16), counter: coroutine.counter - 1 };
+            let coordinate = EffectCoordinate { session: id, coroutine: number, counter: coroutine.counter - 1 };
             let wanted = match deferred {
                 Deferred::Effect(effect, arg) => {
                     Wanted::Answer { effect, argument: coroutine.registers[usize::from(arg)].clone() }
                 }
                 Deferred::Guard(layer) => Wanted::Guard(layer),
             };
-            asks.push(Ask { coordinate, role: RoleId(role as u16), wanted });
+            asks.push(Ask { coordinate, role, wanted });
         }
         if coroutine.standing.is_ready() {
-            words[HEAD_READY + role / 64] |= 1 << (role % 64);
+            let word = number.index() / 64;
+            let bits = if word < near { &mut words[HEAD_READY + word] } else { &mut far[word - near] };
+            *bits |= 1 << (number.0 % 64);
         }
-        let waits = u64::from(role as u16 + 1);
+        let waits = u64::from(number.0 + 1);
         match (gate, coroutine.standing.is_ready()) {
             (Gate::Message(edge), false) => words[layout.edges_at + edge.index() * EDGE_WORDS] |= waits << 32,
             (Gate::Room(edge), false) => words[layout.edges_at + edge.index() * EDGE_WORDS] |= waits << 48,
@@ -291,34 +316,46 @@ fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, V
             (Gate::GuestRoom(number, edge), false) => waiting.push((number, edge, waits << 48)),
             _ => {}
         }
-        words[layout.roles_at + role] = u64::from(coroutine.state.0) | (role as u64) << 32;
-        let at = layout.coros_at + offsets.start as usize;
-        words[at + CORO_PC] = u64::from(coroutine.pc.0) | u64::from(coroutine.counter) << 32;
-        words[at + CORO_GATE] = gate.pack();
+        if !started {
+            let owner = state.owner(role);
+            ensure(owner.index() < roles + spawned, place, "a coroutine that does not exist owns its endpoint")?;
+            words[layout.roles_at + role_at] = u64::from(coroutine.state.0) | u64::from(owner.0) << 32;
+        }
+        positions.push([u64::from(coroutine.pc.0) | u64::from(coroutine.counter) << 32, gate.pack()]);
     }
     let opened = state.growth.as_ref().map(|growth| growth.opened);
-    if let Some(growth) = state.growth.take() {
+    let mut children = Vec::new();
+    if let Some(mut growth) = state.growth.take() {
+        children = core::mem::take(&mut growth.children);
         let mut growth = rebuild_growth(growth, images, image_id, id, buffer, &mut ext)?;
         for (number, edge, waits) in waiting {
             if let Some(at) = growth.place(number) {
                 growth.guests[at].edges[edge.index()][EDGE_HEADER] |= waits;
             }
         }
+        growth.far = far;
         ext.get_or_insert_default().growth = Some(Box::new(growth));
     }
-    for (role, coroutine) in state.coroutines.into_iter().enumerate() {
-        let id = CoroutineId(role as u16);
-        let offsets = layout.places[role];
-        let tags_at = layout.coros_at + offsets.start as usize + CORO_TAGS;
-        let registers_at = tags_at + offsets.tag_words as usize;
+    let mains = (0u16..).zip(state.coroutines).map(|(at, coroutine)| (CoroutineId(at), RoleId(at), coroutine));
+    let children = children.into_iter().map(|child| (child.number, child.role, child.coroutine));
+    for ((number, role, coroutine), position) in mains.chain(children).zip(positions) {
+        let place = layout.places[role.index()];
+        let mut own = vec![0; place.words()].into_boxed_slice();
+        [own[CORO_PC], own[CORO_GATE]] = position;
+        let (tags, registers) = own[CORO_TAGS..].split_at_mut(usize::from(place.tag_words));
         for (register, value) in coroutine.registers.into_iter().enumerate() {
-            let place = StatePlace::Register(id, Reg(register as u16));
-            let (tag, word) = word(&mut ext, value, state.id, Some(RoleId(role as u16)), opened, place)?;
-            words[tags_at + register / 8] |= u64::from(tag) << (register % 8 * 8);
-            words[registers_at + register] = word;
+            let place = StatePlace::Register(number, Reg(register as u16));
+            let (tag, word) = word(&mut ext, value, id, Some(role), opened, place)?;
+            tags[register / 8] |= u64::from(tag) << (register % 8 * 8);
+            registers[register] = word;
         }
         if let Standing::Answered(outcome) = coroutine.standing {
-            ext.get_or_insert_default().answers.push((id, outcome));
+            ext.get_or_insert_default().answers.push((number, outcome));
+        }
+        if number.index() < roles {
+            words[layout.coros_at + place.start as usize..][..own.len()].copy_from_slice(&own);
+        } else if let Some(growth) = ext.as_mut().and_then(|ext| ext.growth.as_mut()) {
+            growth.children.push(Child { number: number.0, role: role.0, words: own });
         }
     }
     for (at, edge) in state.edges.into_iter().enumerate() {
@@ -346,14 +383,15 @@ pub(crate) fn examine(state: &SessionState, home: &Home<'_>, typing: &Typing) ->
     for (depth, session) in sessions.enumerate() {
         examine_plain(session, image, typing, home.buffer)?;
         examine_growth(session, home.images, home.image_id, home.buffer)?;
-        for (at, coroutine) in session.coroutines.iter().enumerate() {
+        for (number, _, coroutine) in session.all() {
             let open = typing.forks(coroutine.pc);
-            let own = speculating == Some(CoroutineId(at as u16));
+            let own = speculating == Some(number);
             // What a level keeps stands behind its `Fork`, so inside it; the session itself is inside them all.
             let expected = if own { levels.len().min(depth + 1) } else { 0 };
             ensure(open.len() == expected, place, unlike)?;
             for (fork, level) in open.iter().zip(levels) {
-                let kept = level.session.coroutines.get(at).map(|coroutine| coroutine.pc.0);
+                let kept = level.session.all().find(|(other, _, _)| *other == number);
+                let kept = kept.map(|(_, _, coroutine)| coroutine.pc.0);
                 let behind = match image.ops.get(*fork as usize) {
                     Some(Op::Fork { pc, .. }) => Some(*pc),
                     _ => None,
@@ -371,14 +409,18 @@ fn examine_plain(
     typing: &Typing,
     buffer: &BufferConfig,
 ) -> Result<(), StateError> {
-    for (at, coroutine) in state.coroutines.iter().enumerate() {
-        let id = CoroutineId(at as u16);
+    for (id, role, coroutine) in state.all() {
         let place = StatePlace::Coroutine(id);
-        let verified = typing.state(coroutine.pc) == Some(coroutine.state.0);
+        let main = id.index() < state.coroutines.len();
+        let verified = match typing.owns(coroutine.pc) {
+            Some(true) => main && typing.state(coroutine.pc) == Some(coroutine.state.0) && state.owner(role) == id,
+            Some(false) => true,
+            None => false,
+        };
         ensure(verified, place, "its instruction was verified in another state of its type")?;
         for (register, value) in coroutine.registers.iter().enumerate() {
-            let fits = typing.admits(image, RoleId(at as u16), coroutine.pc, register, value)
-                || planted(Planted::RestoreTrustsRegisters);
+            let fits =
+                typing.admits(image, role, coroutine.pc, register, value) || planted(Planted::RestoreTrustsRegisters);
             ensure(
                 fits,
                 StatePlace::Register(id, Reg(register as u16)),

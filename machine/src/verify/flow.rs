@@ -49,6 +49,7 @@ pub(super) struct Forked {
     /// The instruction that began it.
     pub(super) pc: u32,
     state: u32,
+    owns: bool,
     decided: Decided,
     registers: Vec<Held>,
 }
@@ -56,6 +57,8 @@ pub(super) struct Forked {
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) state: u32,
+    /// Whether the coroutine surely owns its role's endpoint. If not, `state` says nothing.
+    pub(super) owns: bool,
     decided: Decided,
     pub(super) registers: Vec<Held>,
     /// The speculations that are open, the innermost last.
@@ -95,7 +98,10 @@ pub(super) fn check(
     let mut points = vec![None; code.len()];
     for role in &parts.roles {
         for (pc, known) in paths(parts, code, sorts, role, work)? {
-            points[pc as usize] = Some(Point { state: known.state, own: is_own(code[pc as usize], &known) });
+            let instr = code[pc as usize];
+            let gives = matches!(instr, Instr::Transfer { endpoint, .. } if known.registers[usize::from(endpoint)] == Held::Own);
+            let (own, owns) = (is_own(instr, &known), known.owns && !gives);
+            points[pc as usize] = Some(Point { state: known.state, own, owns });
         }
     }
     Ok(points)
@@ -111,6 +117,7 @@ fn is_own(instr: Instr, known: &Known) -> bool {
         | Instr::Decide { chan, .. } => {
             known.registers[usize::from(chan)] != Held::Endpoint || planted(Planted::VerifyAnyEndpointOwn)
         }
+        Instr::Halt {} => known.owns,
         _ => true,
     }
 }
@@ -140,8 +147,10 @@ impl Flow<'_> {
         let mut registers = vec![Held::Unit; usize::from(self.role.registers)];
         registers[0] = Held::Own;
         let entry = self.role.code_start;
-        self.at
-            .insert(entry, Known { state: self.role.initial, decided: Decided::Nothing, registers, forks: Vec::new() });
+        self.at.insert(
+            entry,
+            Known { state: self.role.initial, owns: true, decided: Decided::Nothing, registers, forks: Vec::new() },
+        );
         let mut todo = vec![entry];
         while let Some(pc) = todo.pop() {
             let known = self.at[&pc].clone();
@@ -162,6 +171,10 @@ impl Flow<'_> {
             todo.push(target);
             return Ok(());
         };
+        if old.owns != known.owns {
+            let what = "with the own endpoint and without it";
+            return Err(VerifyError::Ways { pc: Pc(target), role: self.role.name.clone(), what });
+        }
         if old.state != known.state && !planted(Planted::VerifyJoinState) {
             let (a, b) = (old.state, known.state);
             return Err(VerifyError::Join { pc: Pc(target), role: self.role.name.clone(), a, b });
@@ -328,6 +341,44 @@ impl Flow<'_> {
                 Held::Own => return Ok(()),
                 held => return Err(self.holds(pc, session, held, String::from("an endpoint"))),
             },
+            Instr::Spawn { args, dst, target } => {
+                if args > 0 {
+                    self.register(pc, args - 1)?;
+                }
+                let copied = known.registers.iter().take(usize::from(args)).map(|held| match held {
+                    Held::Own if !planted(Planted::VerifySpawnOwns) => Held::Endpoint,
+                    held => *held,
+                });
+                let mut registers: Vec<Held> = copied.collect();
+                registers.resize(known.registers.len(), Held::Unit);
+                let (state, decided) = (self.role.initial, Decided::Nothing);
+                self.go(pc, target, Known { state, owns: false, decided, registers, forks: Vec::new() }, todo)?;
+                let nat = self.sorts.rows().iter().position(|sort| *sort == Sort::Nat);
+                let nat = nat.and_then(|at| u16::try_from(at).ok()).ok_or(VerifyError::Table {
+                    table: "sort",
+                    row: self.sorts.rows().len(),
+                    rule: "a role starts a coroutine, and there is no sort `nat` for its number",
+                })?;
+                set(&mut known, dst, Held::Sort(SortId(nat)));
+            }
+            Instr::Transfer { endpoint, target, .. } => {
+                self.nat(pc, &known, target)?;
+                match known.registers[usize::from(endpoint)] {
+                    Held::Endpoint => {}
+                    Held::Own if known.decided != Decided::Nothing => {
+                        let at = (Pc(pc), self.role.name.clone());
+                        return Err(VerifyError::Decision { pc: at.0, role: at.1, instr: instr.to_string() });
+                    }
+                    Held::Own if planted(Planted::VerifyTransferKeeps) => {}
+                    // From here on it is an endpoint like any other, wherever it stands.
+                    Held::Own => {
+                        (known.state, known.owns) = (self.role.initial, false);
+                        let own = known.registers.iter_mut().filter(|held| **held == Held::Own);
+                        own.for_each(|held| *held = Held::Endpoint);
+                    }
+                    held => return Err(self.holds(pc, endpoint, held, String::from("an endpoint"))),
+                }
+            }
             Instr::Cast { val, sort } => {
                 let held = self.sorted(SortId(sort as u16));
                 set(&mut known, val, held);
@@ -337,8 +388,8 @@ impl Flow<'_> {
                 if known.forks.len() >= MAX_FORKS {
                     return Err(self.speculates(pc, "speculations are nested too deep"));
                 }
-                let (state, decided, registers) = (known.state, known.decided, known.registers.clone());
-                known.forks.push(Forked { pc, state, decided, registers });
+                let (state, owns, decided) = (known.state, known.owns, known.decided);
+                known.forks.push(Forked { pc, state, owns, decided, registers: known.registers.clone() });
             }
             Instr::Join {} => {
                 if known.forks.pop().is_none() {
@@ -350,11 +401,12 @@ impl Flow<'_> {
                     return Err(self.speculates(pc, "no speculation has begun here that could be undone"));
                 };
                 if !planted(Planted::VerifyAbortKeeps) {
-                    (known.state, known.decided, known.registers) = (fork.state, fork.decided, fork.registers);
+                    (known.state, known.owns) = (fork.state, fork.owns);
+                    (known.decided, known.registers) = (fork.decided, fork.registers);
                 }
             }
             Instr::Halt {} => {
-                if state.action != Action::End && !planted(Planted::VerifyHaltEarly) {
+                if known.owns && state.action != Action::End && !planted(Planted::VerifyHaltEarly) {
                     return Err(self.not_allowed(pc, instr, state));
                 }
                 if !known.forks.is_empty() && !planted(Planted::VerifyHaltForked) {

@@ -126,6 +126,16 @@ pub enum VerifyError {
         /// The other.
         b: u32,
     },
+    /// Two ways lead to an instruction on which something differs that must be known.
+    #[error("{pc} of {role} is reached {what}")]
+    Ways {
+        /// Where.
+        pc: Pc,
+        /// The role.
+        role: String,
+        /// What differs.
+        what: &'static str,
+    },
     /// A register that does not surely hold what the instruction needs.
     #[error("{pc} of {role}: {register} may hold {held} where {needed} is needed")]
     Held {

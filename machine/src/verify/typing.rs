@@ -47,9 +47,14 @@ impl Typing {
         self.points.get(pc.index())?.as_ref()
     }
 
-    /// The state of the type at an instruction that some path reaches.
+    /// The state of the own type at an instruction that some path reaches with the own endpoint.
     pub(crate) fn state(&self, pc: Pc) -> Option<u32> {
-        self.at(pc).map(|known| known.state)
+        self.at(pc).filter(|known| known.owns).map(|known| known.state)
+    }
+
+    /// Whether some path reaches an instruction, and whether with the own endpoint.
+    pub(crate) fn owns(&self, pc: Pc) -> Option<bool> {
+        self.at(pc).map(|known| known.owns)
     }
 
     /// The instructions that began the speculations which are open at an instruction, the outermost first.

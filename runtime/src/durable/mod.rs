@@ -42,7 +42,7 @@ use motet_machine::{
     CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, OwnershipOperation, OwnershipOutcome,
     ProtocolMachineConfig,
 };
-use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, WalError};
+use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, DelegationReceipt, WalError};
 use motet_types::{Digester, Planted, SessionId, planted};
 use spans::Spans;
 use std::collections::BTreeSet;
@@ -241,6 +241,12 @@ impl<E> Durable<E> {
     pub fn drain_audit(&mut self) -> Result<Vec<AuthorityAuditRecord>, DurableError> {
         self.sync()?;
         Ok(self.runtime.drain_audit())
+    }
+
+    /// Takes the receipts of endpoints that changed hands so far out. What they tell is durable first.
+    pub fn drain_delegations(&mut self) -> Result<Vec<DelegationReceipt>, DurableError> {
+        self.sync()?;
+        Ok(self.runtime.drain_delegations())
     }
 
     /// One turn, as [`Runtime::turn`]. Effects that may block are asked in it, after the log is synced past everything

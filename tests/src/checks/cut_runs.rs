@@ -48,7 +48,8 @@ impl Story {
         case.sessions *= if wide { 20 } else { 1 };
         let steps = if wide || seed.is_multiple_of(200) { 1_200 } else { steps };
         // Segments into which the image just fits, so that long tapes are written in pieces.
-        let segment = (case.image.parts().to_bytes().len() as u32 + 300).next_multiple_of(512);
+        let largest = case.images().iter().map(|image| image.parts().to_bytes().len()).max().unwrap_or(0);
+        let segment = (largest as u32 + 300).next_multiple_of(512);
         let checkpoint_records = [0, 0, 7][(seed / 2 % 3) as usize];
         let checkpoint_steps = if seed % 5 == 1 { 40 } else { 0 };
         Ok(Self { case, early: seed.is_multiple_of(2), checkpoint_records, checkpoint_steps, segment, steps })
@@ -74,6 +75,9 @@ impl Story {
         let (config, schedule) = (self.case.config.clone(), self.case.schedule.clone());
         let run = Durable::create(Arc::new(disk.clone()), self.all(), config, schedule, Inline::default());
         let mut run = run.map_err(text)?;
+        for plan in &self.case.plans {
+            run.load(Arc::clone(plan)).map_err(text)?;
+        }
         let image = run.load(Arc::clone(&self.case.image)).map_err(text)?;
         for _ in 0..self.case.sessions {
             run.open(image).map_err(text)?;
@@ -94,7 +98,7 @@ impl Story {
     fn turn(&self, run: &mut DurableGuestRuntime) -> Result<bool, String> {
         let machine = run.runtime().machine();
         if machine.planner_step() >= 7 && machine.tally().opened == self.case.sessions as u64 {
-            run.open(ImageId(0)).map_err(text)?;
+            run.open(ImageId(self.case.plans.len() as u32)).map_err(text)?;
         }
         let turn = run.turn(&self.case.host).map_err(text)?;
         let due = turn == Turn::Idle || self.early && run.runtime().machine().planner_step() % 4 == 2;

@@ -18,6 +18,7 @@ pub mod records;
 pub mod scheduling;
 pub mod snapshots;
 pub mod soundness;
+pub mod spawning;
 pub mod speculating;
 pub mod steps;
 pub mod threads;

@@ -1,7 +1,7 @@
 //! Sessions that instructions open: their endpoints can be used, closing closes the endpoint's own session, and whatever
 //! the step finds wrong is a fault that says so.
 
-use crate::draft::{Draft, NAT, STRING, UNIT};
+use crate::draft::{Draft, NAT, STRING, UNIT, letters};
 use crate::walk::{Run, Setup};
 use motet_machine::{
     CodeImage, NoHost, OpenError, ProtocolMachine, ProtocolMachineConfig, RestoreError, SNAPSHOT_MAGIC,
@@ -13,30 +13,31 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The registers of the opener: its endpoint, a text, what it receives, the endpoints of P and Q, those of another
-/// session, and a speculation's number.
-const TEXT: u16 = 1;
-const GOT: u16 = 2;
-const P: u16 = 3;
-const Q: u16 = 4;
+/// session, a speculation's number, and a started coroutine's.
+pub(super) const TEXT: u16 = 1;
+pub(super) const GOT: u16 = 2;
+pub(super) const P: u16 = 3;
+pub(super) const Q: u16 = 4;
 const P2: u16 = 5;
 const Q2: u16 = 6;
-const GHOST: u16 = 7;
-const REGISTERS: u16 = 8;
+pub(super) const GHOST: u16 = 7;
+pub(super) const CHILD: u16 = 8;
+pub(super) const REGISTERS: u16 = 9;
 
-const OPEN: Instr = Instr::Open { dst: P, plan: 0 };
+pub(super) const OPEN: Instr = Instr::Open { dst: P, plan: 0 };
 const OPEN2: Instr = Instr::Open { dst: P2, plan: 0 };
-const ASK: Instr = Instr::Send { chan: P, val: TEXT };
-const HEAR: Instr = Instr::Receive { chan: Q, dst: GOT };
-const SEVEN: Instr = Instr::Set { dst: GOT, constant: 1 };
-const SAY: Instr = Instr::Offer { chan: Q, val: GOT, label: 1 };
-const YIELD: Instr = Instr::Yield {};
-const CAST: Instr = Instr::Cast { val: GOT, sort: NAT as u32 };
-const TELL: Instr = Instr::Send { chan: 0, val: GOT };
-const HALT: Instr = Instr::Halt {};
-const FORK: Instr = Instr::Fork { ghost: GHOST };
+pub(super) const ASK: Instr = Instr::Send { chan: P, val: TEXT };
+pub(super) const HEAR: Instr = Instr::Receive { chan: Q, dst: GOT };
+pub(super) const SEVEN: Instr = Instr::Set { dst: GOT, constant: 1 };
+pub(super) const SAY: Instr = Instr::Offer { chan: Q, val: GOT, label: 1 };
+pub(super) const YIELD: Instr = Instr::Yield {};
+pub(super) const CAST: Instr = Instr::Cast { val: GOT, sort: NAT as u32 };
+pub(super) const TELL: Instr = Instr::Send { chan: 0, val: GOT };
+pub(super) const HALT: Instr = Instr::Halt {};
+pub(super) const FORK: Instr = Instr::Fork { ghost: GHOST };
 
 /// P asks Q with a text; Q answers with a number or declines.
-pub(super) fn talk() -> Result<Arc<CodeImage>, String> {
+pub(crate) fn talk() -> Result<Arc<CodeImage>, String> {
     let mut draft = Draft::new();
     // Not the rows that the opener has for them.
     let (no, ask, say) = (draft.label("No", UNIT), draft.label("Ask", STRING), draft.label("Say", NAT));
@@ -61,7 +62,7 @@ pub(super) fn talk() -> Result<Arc<CodeImage>, String> {
 }
 
 /// A does as told, has a text at hand, and tells B a number; table 0 leads on behind `choose` in the code.
-fn opener(code: &[Instr]) -> Result<Draft, String> {
+pub(super) fn opener(code: &[Instr]) -> Result<Draft, String> {
     let mut draft = Draft::new();
     let (done, _say, _ask) = (draft.label("Done", NAT), draft.label("Say", NAT), draft.label("Ask", STRING));
     draft.label("No", UNIT);
@@ -77,6 +78,7 @@ fn opener(code: &[Instr]) -> Result<Draft, String> {
     draft.constant(STRING, &[ScalarPart::Str("how many?".into())]);
     draft.nat(7);
     draft.plan(&*talk()?);
+    draft.plan(&*letters(2).image()?);
     let code: Vec<Instr> = [Instr::Set { dst: TEXT, constant: 0 }, Instr::Set { dst: GHOST, constant: 1 }]
         .into_iter()
         .chain(code.iter().copied())
@@ -88,13 +90,18 @@ fn opener(code: &[Instr]) -> Result<Draft, String> {
     Ok(draft)
 }
 
-fn setup() -> Result<Setup, String> {
-    let mut setup = Setup::default().sessions(2).plans(&[talk()?]);
+/// The images of its plans: a talk, and two letters from one role to another.
+pub(super) fn others() -> Result<Vec<Arc<CodeImage>>, String> {
+    Ok(vec![talk()?, letters(2).image()?])
+}
+
+pub(super) fn setup() -> Result<Setup, String> {
+    let mut setup = Setup::default().sessions(2).plans(&others()?);
     setup.config.speculation_depth = 2;
     Ok(setup)
 }
 
-fn run(code: &[Instr]) -> Result<Run, String> {
+pub(super) fn run(code: &[Instr]) -> Result<Run, String> {
     let image = opener(code)?.image()?;
     let run = setup()?.run(&image, &NoHost)?;
     for (wave, fuel) in [(1, 1), (2, 3), (64, 256)] {
@@ -106,31 +113,31 @@ fn run(code: &[Instr]) -> Result<Run, String> {
 }
 
 /// What a session of the first island did: 0 is the main one.
-fn told(run: &Run, number: u32) -> Result<Vec<EventKind>, String> {
+pub(super) fn told(run: &Run, number: u32) -> Result<Vec<EventKind>, String> {
     let id = SessionId(0);
     let id = if number == 0 { id } else { id.guest(number) };
     Ok(run.normalised()?.sessions.get(&id).into_iter().flatten().map(|event| event.kind).collect())
 }
 
-fn completes(code: &[Instr]) -> Result<Run, String> {
+pub(super) fn completes(code: &[Instr]) -> Result<Run, String> {
     let run = run(code)?;
     ensure!(run.status == RunStatus::Completed, "{:?}: {:?}", run.status, run.faults);
     Ok(run)
 }
 
-fn is_told(run: &Run, number: u32, kinds: &[EventKind]) -> Result<(), String> {
+pub(super) fn is_told(run: &Run, number: u32, kinds: &[EventKind]) -> Result<(), String> {
     let told = told(run, number)?;
     ensure!(told == kinds, "session {number} is told of {told:?} and not of {kinds:?}");
     Ok(())
 }
 
-const CHOOSE: Instr = Instr::Choose { chan: P, table: 0 };
+pub(super) const CHOOSE: Instr = Instr::Choose { chan: P, table: 0 };
 use EventKind::{Chose, Closed, EpochAdvanced, Offered, Opened, Received, Sent, SessionTerminal};
 
 /// A whole conversation, from opening to its end.
-const TALK: [Instr; 9] = [OPEN, ASK, YIELD, HEAR, SEVEN, SAY, YIELD, CHOOSE, CAST];
+pub(super) const TALK: [Instr; 9] = [OPEN, ASK, YIELD, HEAR, SEVEN, SAY, YIELD, CHOOSE, CAST];
 const TALKED: [EventKind; 8] = [Opened, Sent, Received, Sent, Offered, Received, Chose, SessionTerminal];
-const CLOSED: [EventKind; 3] = [Closed, SessionTerminal, EpochAdvanced];
+pub(super) const CLOSED: [EventKind; 3] = [Closed, SessionTerminal, EpochAdvanced];
 
 /// SPEC 14.5: endpoints obtained by `Open` can be used, in the order of the roles, and what comes is what was sent.
 pub fn opened_endpoints_are_used() -> Result<(), String> {
@@ -173,7 +180,7 @@ pub fn closing_closes_the_endpoints_session() -> Result<(), String> {
 }
 
 /// The fault of the first island.
-fn faults(code: &[Instr]) -> Result<Fault, String> {
+pub(super) fn faults(code: &[Instr]) -> Result<Fault, String> {
     let run = run(code)?;
     let fault = run.faults.iter().find(|report| report.session == SessionId(0));
     let fault = fault.ok_or_else(|| format!("no fault: {:?}", told(&run, 0)))?.fault.clone();
@@ -195,7 +202,7 @@ pub fn endpoints_are_held_to_their_types() -> Result<(), String> {
         ("P asks with a number", &[OPEN, SEVEN], &[through(P, GOT)], FaultClass::Type),
         (
             "P receives one of two labels as one",
-            &[&asked[..], &[SAY]].concat(),
+            &[asked, &[SAY]].concat(),
             &[Instr::Receive { chan: P, dst: GOT }],
             FaultClass::Type,
         ),
@@ -244,7 +251,9 @@ pub fn plans_name_loaded_images() -> Result<(), String> {
     let other = talk()?;
     let missing = machine.load(image_of(draft.clone())?);
     ensure!(missing == Err(OpenError::PlannedImage { digest: other.digest() }), "{missing:?}");
-    machine.load(Arc::clone(&other)).map_err(|error| error.to_string())?;
+    for image in others()? {
+        machine.load(image).map_err(|error| error.to_string())?;
+    }
     let mut wide = draft.clone();
     wide.parts.plans[0].roles = 3;
     let refused = machine.load(image_of(wide)?);
@@ -257,7 +266,7 @@ pub fn plans_name_loaded_images() -> Result<(), String> {
         CodeImage::verify(draft.parts).err()
     };
     let twice = refused(|draft| draft.parts.plans.push(draft.parts.plans[0]));
-    ensure!(matches!(twice, Some(VerifyError::Table { table: "plan", row: 1, .. })), "{twice:?}");
+    ensure!(matches!(twice, Some(VerifyError::Table { table: "plan", row: 2, .. })), "{twice:?}");
     let none = refused(|draft| draft.parts.plans[0].roles = 0);
     ensure!(matches!(none, Some(VerifyError::Table { table: "plan", row: 0, .. })), "{none:?}");
     // Every role's endpoint needs a register.
@@ -346,7 +355,7 @@ pub fn opened_sessions_are_state() -> Result<(), String> {
             seen += state.growth.map_or(0, |growth| growth.guests.len());
         }
         let bytes = runtime.snapshot().map_err(|error| error.to_string())?.to_bytes();
-        let images = [talk()?, Arc::clone(&image)];
+        let images: Vec<_> = others()?.into_iter().chain([Arc::clone(&image)]).collect();
         let resumed = GuestRuntime::resume_from(setup.config.clone(), Inline::default(), &images, &bytes);
         let mut resumed = resumed.map_err(|error| format!("after {limit} steps: {error}"))?;
         ensure!(resumed.state_root() == root, "after {limit} steps the root is another one");
@@ -374,15 +383,14 @@ pub fn forged_guests_are_named() -> Result<(), String> {
     ensure!(guest.edges.iter().any(|edge| !edge.messages.is_empty()), "nothing is in flight");
     let sealed = runtime.snapshot().map_err(|error| error.to_string())?.machine().to_bytes();
     let body = unseal(SNAPSHOT_MAGIC, SNAPSHOT_VERSION, &sealed).map_err(|error| error.to_string())?;
-    // Number, plan, not closing, two roles: states and owners.
-    let growth: Vec<u8> =
-        [1u32.to_le_bytes().to_vec(), 1u16.to_le_bytes().to_vec(), 1u32.to_le_bytes().to_vec()].concat();
+    // One opened, nothing started or moved; one session, and its number.
+    let growth = [&1u32.to_le_bytes()[..], &[0; 12], &1u16.to_le_bytes(), &1u32.to_le_bytes()].concat();
     let at = body.windows(growth.len()).position(|window| window == growth).ok_or("the growth is not there")?;
-    let guest = at + 6;
+    let guest = at + 18;
     let with = |offset: usize, byte: u8| {
         let mut forged = body.clone();
         forged[guest + offset] = byte;
-        let images = [talk()?, Arc::clone(&image)];
+        let images: Vec<_> = others()?.into_iter().chain([Arc::clone(&image)]).collect();
         let sealed = seal(SNAPSHOT_MAGIC, SNAPSHOT_VERSION, &forged);
         Ok::<_, String>(ProtocolMachine::restore(setup.config.clone(), &images, &sealed).err())
     };

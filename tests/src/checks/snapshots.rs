@@ -2,6 +2,7 @@
 
 use crate::dice::Dice;
 use crate::generate::{Size, protocol};
+use crate::grow::converse;
 use crate::lane::Lane;
 use crate::speculate::speculate;
 use motet_choreo::{EmitOptions, compile_with};
@@ -66,6 +67,8 @@ impl EffectHandler for Wayward {
 /// One random run: protocol, host, buffers, schedule.
 pub(super) struct Case {
     pub(super) image: Arc<CodeImage>,
+    /// The images that its plans name.
+    pub(super) plans: Vec<Arc<CodeImage>>,
     pub(super) host: Wayward,
     pub(super) config: ProtocolMachineConfig,
     pub(super) schedule: Schedule,
@@ -83,6 +86,7 @@ impl Case {
         let parts = compile_with(&global, EmitOptions { step_hooks }).map_err(|error| error.to_string())?;
         let mut parts = parts;
         parts.effects.iter_mut().for_each(|effect| effect.may_block = true);
+        let plans = if dice.one_in(3) { converse(&mut parts, &mut dice, 2, true)? } else { Vec::new() };
         if dice.one_in(4) {
             speculate(&mut parts, &mut dice, None, 2);
         }
@@ -109,12 +113,15 @@ impl Case {
         let host = Wayward { inner: SeededHost::new(seed), fails: [0, 0, 13][seed as usize % 3] };
         let (window, turn) = if wave == 1 { (1, 1) } else { (1 + dice.below(4) as u32, 1 + dice.below(6) as u32) };
         let schedule = Schedule { policy, wave, fuel, chunk, window, turn };
-        Ok(Self { image: Arc::new(image), host, config, schedule, sessions: 3 + dice.below(3) })
+        Ok(Self { image: Arc::new(image), plans, host, config, schedule, sessions: 3 + dice.below(3) })
     }
 
     fn start(&self) -> Result<GuestRuntime, String> {
         let runtime = GuestRuntime::new(self.config.clone(), self.schedule.clone());
         let mut runtime = runtime.map_err(|error| error.to_string())?;
+        for plan in &self.plans {
+            runtime.load(Arc::clone(plan)).map_err(|error| error.to_string())?;
+        }
         let image = runtime.load(Arc::clone(&self.image)).map_err(|error| error.to_string())?;
         for _ in 0..self.sessions {
             runtime.open(image).map_err(|error| error.to_string())?;
@@ -123,8 +130,13 @@ impl Case {
         Ok(runtime)
     }
 
+    /// All images, in the order in which they are loaded.
+    pub(super) fn images(&self) -> Vec<Arc<CodeImage>> {
+        self.plans.iter().chain([&self.image]).cloned().collect()
+    }
+
     pub(super) fn resume(&self, bytes: &[u8]) -> Result<GuestRuntime, ResumeError> {
-        GuestRuntime::resume_from(self.config.clone(), Inline::default(), &[Arc::clone(&self.image)], bytes)
+        GuestRuntime::resume_from(self.config.clone(), Inline::default(), &self.images(), bytes)
     }
 
     /// What the host answers to an effect that it had taken on.
@@ -160,7 +172,7 @@ impl Case {
             between(runtime, parked)?;
             let step = runtime.machine().planner_step();
             if step == 7 && runtime.machine().tally().opened == self.sessions as u64 {
-                runtime.open(motet_machine::ImageId(0)).map_err(|error| error.to_string())?;
+                runtime.open(motet_machine::ImageId(self.plans.len() as u32)).map_err(|error| error.to_string())?;
             }
             let turn = runtime.turn(&self.host).map_err(|error| error.to_string())?;
             let due = turn == Turn::Idle || step % 4 == 2;

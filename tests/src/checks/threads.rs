@@ -4,6 +4,7 @@
 use super::protocols::{by_role, global, patient, same_sessions};
 use super::scheduling::policies;
 use crate::dice::Dice;
+use crate::grow::converse;
 use crate::lane::Lane;
 use crate::script::done;
 use crate::speculate::speculate;
@@ -154,18 +155,24 @@ fn drive<E: Executor<Arc<Erratic>>>(mut runtime: Runtime<E>, manner: Manner) -> 
     Err(format!("the run does not end: {}", runtime.status().name()))
 }
 
+/// An image, and those that its plans name.
+type Images = (Arc<CodeImage>, Vec<Arc<CodeImage>>);
+
 /// The image, with operations that may block behind every communication where the host answers late.
-fn image_of(global: &GlobalType, hooks: bool, manner: Manner, dice: &mut Dice) -> Result<Arc<CodeImage>, String> {
+fn image_of(global: &GlobalType, hooks: bool, manner: Manner, dice: &mut Dice) -> Result<Images, String> {
     let late = manner.answers != Answers::AtOnce;
     let parts = compile_with(global, EmitOptions { step_hooks: hooks || late });
     let mut parts = parts.map_err(|error| format!("compile: {error}"))?;
     parts.effects.iter_mut().for_each(|effect| effect.may_block = late);
     // How far a session came before it was taken back is a matter of time where answers come at any time.
+    // One role opens all sessions, so that their numbers are no matter of time.
+    let plans = if dice.one_in(3) { converse(&mut parts, dice, 2, !manner.answers_when_asked())? } else { Vec::new() };
     if !manner.answers_when_asked() && dice.one_in(3) {
         let count = 1 + dice.below(3);
         speculate(&mut parts, dice, None, count);
     }
-    CodeImage::verify(parts).map(Arc::new).map_err(|error| format!("verify: {error}"))
+    let image = CodeImage::verify(parts).map(Arc::new).map_err(|error| format!("verify: {error}"))?;
+    Ok((image, plans))
 }
 
 /// Two schedules: equal session by session. Where answers come at any time they come sooner in one schedule than in the
@@ -194,6 +201,7 @@ struct Seen {
     messages: AtomicU64,
     late: AtomicU64,
     speculations: AtomicU64,
+    opened: AtomicU64,
     faulted: AtomicU64,
     limited: AtomicU64,
     whole: AtomicU64,
@@ -218,10 +226,10 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     };
     let panics = if dice.one_in(6) { 19 + dice.below(60) as u32 } else { 0 };
     let manner = Manner { seed, mood, panics, answers };
-    let image = image_of(&global, dice.one_in(4), manner, &mut dice)?;
+    let (image, plans) = image_of(&global, dice.one_in(4), manner, &mut dice)?;
     let (capacity, policy) = patient(&mut dice);
     let sessions = 3 + dice.below(10);
-    let base = Setup::default().sessions(sessions).limit(STEPS * sessions as u64);
+    let base = Setup::default().sessions(sessions).limit(STEPS * sessions as u64).plans(&plans);
     let mut base = base.buffer(BufferMode::Fifo, capacity, policy);
     base.config.speculation_depth = 2;
     let order = dice.word();
@@ -254,6 +262,8 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
                 add(&seen.messages, expected.tally.messages);
                 let forks = expected.trace()?.iter().filter(|event| event.event.kind == EventKind::Forked).count();
                 add(&seen.speculations, forks as u64);
+                let guests = expected.trace()?.iter().filter(|event| event.session.number() > 0).count();
+                add(&seen.opened, guests as u64);
                 add(&seen.faulted, expected.tally.faulted);
                 add(&seen.late, u64::from(answers != Answers::AtOnce));
                 add(&seen.limited, u64::from(expected.status == RunStatus::MaxSteps));
@@ -271,15 +281,21 @@ fn lane(lane: &Lane) -> Result<(), String> {
     let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
     let [runs, shared, stolen, messages] = [&seen.runs, &seen.shared, &seen.stolen, &seen.messages].map(count);
     let [late, faulted, limited, whole] = [&seen.late, &seen.faulted, &seen.limited, &seen.whole].map(count);
-    let speculations = count(&seen.speculations);
+    let [speculations, opened] = [&seen.speculations, &seen.opened].map(count);
     println!(
         "{runs} runs, each equal to the one on a single thread; {shared} chunks shared, {stolen} of them run by workers; \
          of the first run of each case {whole} completed, {limited} stopped at the limit, {late} with answers that come \
-         late, {faulted} sessions faulted, {messages} messages, {speculations} speculations"
+         late, {faulted} sessions faulted, {messages} messages, {speculations} speculations, {opened} events of opened sessions"
     );
     if lane.cases() >= 60 {
-        let enough =
-            speculations > 0 && shared > 0 && stolen > 0 && late > 0 && faulted > 0 && limited > 0 && whole > 0;
+        let enough = speculations > 0
+            && opened > 0
+            && shared > 0
+            && stolen > 0
+            && late > 0
+            && faulted > 0
+            && limited > 0
+            && whole > 0;
         ensure!(enough, "the lane saw too little");
     }
     Ok(())

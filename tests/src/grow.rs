@@ -1,0 +1,120 @@
+//! Sessions put into images that open none: conversations in opened sessions, whole or closed in the middle, at random
+//! places of a role's code.
+
+use crate::checks::opening::talk;
+use crate::dice::Dice;
+use crate::speculate::{insert, pieces};
+use motet_machine::CodeImage;
+use motet_types::{ConstantPart, ImageParts, Instr, LabelPart, PlanPart, ScalarPart, Sort, TableRow};
+use std::sync::Arc;
+
+/// The row of a sort, made when it is not there.
+fn sort_row(parts: &mut ImageParts, wanted: Sort) -> u16 {
+    let found = parts.sorts.iter().position(|sort| *sort == wanted);
+    found.unwrap_or_else(|| {
+        parts.sorts.push(wanted);
+        parts.sorts.len() - 1
+    }) as u16
+}
+
+fn label_row(parts: &mut ImageParts, name: &str, sort: Sort) -> u32 {
+    let sort = sort_row(parts, sort);
+    let found = parts.labels.iter().position(|label| label.name == name && label.sort == sort);
+    found.unwrap_or_else(|| {
+        parts.labels.push(LabelPart { name: name.into(), sort });
+        parts.labels.len() - 1
+    }) as u32
+}
+
+fn constant_row(parts: &mut ImageParts, sort: Sort, scalar: ScalarPart) -> u32 {
+    let sort = sort_row(parts, sort);
+    parts.constants.push(ConstantPart { sort, scalars: vec![scalar] });
+    parts.constants.len() as u32 - 1
+}
+
+/// Puts up to `count` conversations into one role; with `children`, some with a coroutine of their own at the other end.
+/// Answers the images that must be loaded first.
+pub fn converse(
+    parts: &mut ImageParts,
+    dice: &mut Dice,
+    count: usize,
+    children: bool,
+) -> Result<Vec<Arc<CodeImage>>, String> {
+    let other = talk()?;
+    let role = dice.below(parts.roles.len());
+    let base = parts.roles[role].registers;
+    if base >= 200 {
+        return Ok(Vec::new());
+    }
+    parts.roles[role].registers += 5;
+    let [text, got, p, q, child] = [base, base + 1, base + 2, base + 3, base + 4];
+    let (say, no) = (label_row(parts, "Say", Sort::Nat), label_row(parts, "No", Sort::Unit));
+    let question = constant_row(parts, Sort::String, ScalarPart::Str("what is it?".into()));
+    let answer = constant_row(parts, Sort::Nat, ScalarPart::Nat(42));
+    let (nat, unit) = (u32::from(sort_row(parts, Sort::Nat)), constant_row(parts, Sort::Unit, ScalarPart::Unit));
+    let planned = parts.plans.iter().position(|plan| plan.image == other.digest().0);
+    let plan = planned.unwrap_or_else(|| {
+        parts.plans.push(PlanPart { image: other.digest().0, roles: other.role_count() as u16 });
+        parts.plans.len() - 1
+    }) as u32;
+    for _ in 0..count {
+        let pieces = pieces(parts, &parts.roles[role]);
+        if pieces.is_empty() {
+            break;
+        }
+        let (first, length) = pieces[dice.below(pieces.len())];
+        let at = first + dice.below(length as usize) as u32;
+        let (label, value) = if dice.one_in(3) { (no, unit) } else { (say, answer) };
+        parts.tables.push(Vec::new());
+        let table = parts.tables.len() - 1;
+        let mut talk = vec![
+            Instr::Set { dst: text, constant: question },
+            Instr::Open { dst: p, plan },
+            Instr::Send { chan: p, val: text },
+            Instr::Receive { chan: q, dst: got },
+            Instr::Set { dst: got, constant: value },
+            Instr::Offer { chan: q, val: got, label },
+            Instr::Choose { chan: p, table: table as u32 },
+        ];
+        if children && dice.one_in(2) {
+            // The other end is another's: what it does stands behind the role's code.
+            let target = parts.roles[role].code_end;
+            let answers = [talk[3], Instr::Yield {}, talk[4], talk[5], Instr::Halt {}];
+            insert(parts, role, target, &answers, true);
+            let give = [
+                Instr::Spawn { args: child, dst: child, target },
+                Instr::Transfer { endpoint: q, target: child, bundle: 0 },
+            ];
+            talk.splice(3..6, []);
+            talk.splice(2..2, give);
+            if dice.one_in(4) {
+                talk.pop();
+                talk.push(Instr::Close { session: p });
+            } else if label == say {
+                talk.push(Instr::Cast { val: got, sort: nat });
+            }
+        } else if dice.one_in(3) {
+            talk.truncate(2 + dice.below(5));
+            talk.push(Instr::Close { session: *dice.pick(&[p, q]) });
+        } else if label == say {
+            talk.push(Instr::Cast { val: got, sort: nat });
+        }
+        for _ in 0..dice.below(3) {
+            let place = 1 + dice.below(talk.len());
+            talk.insert(place, Instr::Yield {});
+        }
+        // What is put in moves the code that a child begins at, which stands behind it.
+        let by = talk.len() as u32;
+        for instr in &mut talk {
+            if let Instr::Spawn { target, .. } = instr {
+                *target += by;
+            }
+        }
+        insert(parts, role, at, &talk, false);
+        let chooses = talk.iter().position(|instr| matches!(instr, Instr::Choose { .. }));
+        // A table that no instruction names leads where it can.
+        let behind = at + chooses.map_or(0, |at| at as u32 + 1);
+        parts.tables[table] = vec![TableRow { target: behind, dst: got }; 2];
+    }
+    Ok(vec![other])
+}
