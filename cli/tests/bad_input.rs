@@ -304,11 +304,11 @@ fn images_through_the_binary() {
             help: the file was changed: compile it again
         1 damaged_image: $TMP:digest: the image's content digest does not match its content
             help: the file was changed: compile it again
-        1 wrong_length: $TMP:cut: the image is 599 bytes long but its header says 600
+        1 wrong_length: $TMP:cut: the image is 607 bytes long but its header says 608
             help: the file was cut or added to: compile it again
         1 wrong_length: $TMP:header: the image is 20 bytes long but its header says 96
             help: the file was cut or added to: compile it again
-        1 wrong_length: $TMP:longer: the image is 601 bytes long but its header says 600
+        1 wrong_length: $TMP:longer: the image is 609 bytes long but its header says 608
             help: the file was cut or added to: compile it again
         1 image_refused: $TMP:register: pc0: r65535 is out of range; A has 2 registers
             help: the image does not do what its types say: compile it again, or ask who made it

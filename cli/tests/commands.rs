@@ -76,7 +76,7 @@ fn compile_and_inspect() {
         &["compile", "examples/ping_pong.tell", "-o", &image],
         expect![[r#"
         exit 0
-        $TMP:ping.img: PingPong, 2 roles, 8 instructions, 600 bytes
+        $TMP:ping.img: PingPong, 2 roles, 8 instructions, 608 bytes
         digest DIGEST
     "#]],
     );
