@@ -177,19 +177,20 @@ pub(crate) fn walk(candidates: &[Candidate], start: Place, shape: &Shape) -> Res
     Ok(walk)
 }
 
-/// Looks for a group that could only be written after group `end` was durable. Such a group says that what is missing
-/// was acknowledged, and is rotten rather than torn. `bytes` begin at a block, `offset` bytes into a segment.
+/// Looks for a group that could only be written after group `end` was durable: such a group says that what is missing was
+/// acknowledged, and is rotten rather than torn. And for the header of a group that the chain does not have, in a place
+/// where it does not belong: no torn write puts it there. `bytes` begin at a block, `offset` bytes into a segment.
 pub(crate) fn evidence(name: &str, bytes: &[u8], offset: usize, end: u64, shape: &Shape) -> Option<String> {
     (0..bytes.len()).step_by(shape.block).find_map(|at| {
-        let group = bytes.get(at..).and_then(|rest| Group::read(rest, shape.block).ok())?;
-        let header = group.header;
+        let rest = bytes.get(at..)?;
+        let place = offset + at;
         // It need not stand where it belongs: a write that went astray says as much.
-        (header.log == shape.id && header.synced > end).then(|| {
-            format!(
-                "group {} in {name} at byte {} was written after group {end} was durable",
-                header.group,
-                offset + at
-            )
-        })
+        let header = GroupHeader::read(rest).ok().filter(|header| header.log == shape.id)?;
+        let group = header.group;
+        if header.synced > end && Group::read(rest, shape.block).is_ok() {
+            return Some(format!("group {group} in {name} at byte {place} was written after group {end} was durable"));
+        }
+        (group >= end && header.offset != place as u64)
+            .then(|| format!("the header of group {group} went astray to byte {place} of {name}"))
     })
 }
