@@ -159,6 +159,9 @@ impl Script {
             }
             Entry::Handler { identity, wants } => self.handler = Some((identity, wants)),
             Entry::Inputs { waves, inputs } => {
+                // A run that was recovered to less took some waves another time, perhaps otherwise: what was told of them
+                // before does not count.
+                self.digests.retain(|boundary| boundary.wave <= waves);
                 self.waves = waves;
                 self.inputs += inputs.len() as u64;
                 for (step, input) in inputs {
@@ -180,7 +183,11 @@ impl Script {
                 self.intents.extend(intents.into_iter().map(|intent| (intent.at, intent)));
             }
             Entry::Abandoned(gone) => self.intents.retain(|at, _| gone.iter().all(|intent| intent.at != *at)),
-            Entry::Digest(boundary) => self.digests.push_back(boundary),
+            Entry::Digest(boundary) => {
+                // Nothing came in up to there, or it would stand before.
+                self.waves = self.waves.max(boundary.wave);
+                self.digests.push_back(boundary);
+            }
             Entry::Note(bytes) => self.kept.push(Kept { kind: NOTE, bytes }),
             Entry::Agreement(entry) => {
                 self.kept.push(Kept { kind: AGREEMENT, bytes: entry.to_json()? });
