@@ -275,6 +275,7 @@ impl<E> Started<E> {
                     durable.finish_record(record).map_err(|error| wal::durable_failure(&error))?.finish()?;
                 }
                 durable.sync().map_err(|error| wal::durable_failure(&error))?;
+                durable.finish_checkpoint().map_err(|error| wal::durable_failure(&error))?;
                 let (records, durable) = (durable.log().end().get(), durable.log().durable().get());
                 log = Some(serde_json::json!({"records": records, "durable": durable}));
             }

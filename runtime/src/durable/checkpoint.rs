@@ -181,7 +181,8 @@ impl<E> Durable<E> {
         }
     }
 
-    pub(crate) fn finish_checkpoint(&mut self) -> Result<(), DurableError> {
+    /// Waits until a checkpoint that has begun is in force. Without one there is nothing to wait for.
+    pub fn finish_checkpoint(&mut self) -> Result<(), DurableError> {
         loop {
             match &self.checkpointing.stage {
                 Stage::Idle => return Ok(()),
