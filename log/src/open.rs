@@ -218,7 +218,8 @@ impl Opening {
         let end = &walk.end;
         let mut found = None;
         if let (Some(last), Some(rest)) = (walk.live.last(), walk.buffer.bytes().get(end.offset as usize..)) {
-            found = walk::evidence(&last.name, rest, end.offset as usize, end.group, &self.shape);
+            found = walk::evidence(&last.name, rest, end.offset as usize, end.group, &self.shape)
+                .or_else(|| walk::behind(&last.name, rest, end, &self.shape));
         }
         let mut leftovers = Vec::new();
         let mut buffer = Buffer::default();

@@ -177,6 +177,17 @@ pub(crate) fn walk(candidates: &[Candidate], start: Place, shape: &Shape) -> Res
     Ok(walk)
 }
 
+/// Looks behind the group that the chain ends before. A group is written when the one before it is durable, so behind one that
+/// is torn there are zeros: anything else went astray. `rest` goes from where the chain ends to the end of the segment.
+pub(crate) fn behind(name: &str, rest: &[u8], end: &Place, shape: &Shape) -> Option<String> {
+    let header = GroupHeader::read(rest).ok()?;
+    let torn = header.log == shape.id && header.group == end.group && header.offset == end.offset;
+    let padded = header.size().next_multiple_of(shape.block);
+    let at = rest.get(padded..).filter(|_| torn)?.iter().position(|&byte| byte != 0)?;
+    let place = end.offset as usize + padded + at;
+    Some(format!("behind group {}, which was the last, {name} is not zero at byte {place}", header.group))
+}
+
 /// Looks for a group that could only be written after group `end` was durable: such a group says that what is missing was
 /// acknowledged, and is rotten rather than torn. And for the header of a group that the chain does not have, in a place
 /// where it does not belong: no torn write puts it there. `bytes` begin at a block, `offset` bytes into a segment.

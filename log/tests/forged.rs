@@ -41,10 +41,13 @@ fn damage(image: &Image) -> Damage {
     let mut image = image.clone();
     // Without checkpoints nothing says that there was more.
     image.files.retain(|(name, _)| !name.starts_with("checkpoint"));
-    let (_, recovered) = open(&SimDisk::from_image(&image)).unwrap();
-    match recovered.report.tail {
-        Tail::Torn { damage, .. } => damage,
-        Tail::Clean => panic!("not seen: {}", recovered.report),
+    match open(&SimDisk::from_image(&image)) {
+        Err(OpenError::Corrupt(corrupt)) => corrupt.damage,
+        Err(other) => panic!("{other}"),
+        Ok((_, recovered)) => match recovered.report.tail {
+            Tail::Torn { damage, .. } => damage,
+            Tail::Clean => panic!("not seen: {}", recovered.report),
+        },
     }
 }
 
