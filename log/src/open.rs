@@ -219,7 +219,7 @@ impl Opening {
         let mut found = None;
         if let (Some(last), Some(rest)) = (walk.live.last(), walk.buffer.bytes().get(end.offset as usize..)) {
             found = walk::evidence(&last.name, rest, end.offset as usize, end.group, &self.shape)
-                .or_else(|| walk::behind(&last.name, rest, end, &self.shape));
+                .or_else(|| walk::behind(&last.name, rest, end.offset as usize, end.group, &self.shape));
         }
         let mut leftovers = Vec::new();
         let mut buffer = Buffer::default();
@@ -232,7 +232,8 @@ impl Opening {
             let place = || buffer.bytes().iter().position(|&byte| byte != 0).map(|at| at as u64);
             let not_zero = if zero { None } else { place() };
             if not_zero.is_some() && found.is_none() {
-                found = walk::evidence(&candidate.name, buffer.bytes(), 0, end.group, &self.shape);
+                found = walk::evidence(&candidate.name, buffer.bytes(), 0, end.group, &self.shape)
+                    .or_else(|| walk::behind(&candidate.name, buffer.bytes(), 0, end.group, &self.shape));
             }
             leftovers.push(Leftover { candidate, not_zero });
         }

@@ -178,14 +178,15 @@ pub(crate) fn walk(candidates: &[Candidate], start: Place, shape: &Shape) -> Res
 }
 
 /// Looks behind the group that the chain ends before. A group is written when the one before it is durable, so behind one that
-/// is torn there are zeros: anything else went astray. `rest` goes from where the chain ends to the end of the segment.
-pub(crate) fn behind(name: &str, rest: &[u8], end: &Place, shape: &Shape) -> Option<String> {
+/// is torn there are zeros: anything else went astray. `rest` goes from that group's place, `offset`, to the end of the
+/// segment; `group` is its number.
+pub(crate) fn behind(name: &str, rest: &[u8], offset: usize, group: u64, shape: &Shape) -> Option<String> {
     let header = GroupHeader::read(rest).ok()?;
-    let torn = header.log == shape.id && header.group == end.group && header.offset == end.offset;
+    let torn = header.log == shape.id && header.group == group && header.offset == offset as u64;
     let padded = header.size().next_multiple_of(shape.block);
     let at = rest.get(padded..).filter(|_| torn)?.iter().position(|&byte| byte != 0)?;
-    let place = end.offset as usize + padded + at;
-    Some(format!("behind group {}, which was the last, {name} is not zero at byte {place}", header.group))
+    let place = offset + padded + at;
+    Some(format!("behind group {group}, which was the last, {name} is not zero at byte {place}"))
 }
 
 /// Looks for a group that could only be written after group `end` was durable: such a group says that what is missing was
