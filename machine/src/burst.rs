@@ -185,33 +185,26 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
             // The next burst asks again, and in the same order, so that where bursts end changes nothing.
             break BurstEnd::Ready;
         }
-        let Some(place) = layout.places.get(usize::from(next)) else {
-            let (stop, left) = run_child(&mut frame, host, next, fuel);
-            fuel = left;
-            match stop {
-                Stop::Waits => continue,
-                Stop::After => {
-                    current = after(&mut frame, next);
-                    continue;
-                }
-                Stop::Fuel => break BurstEnd::Ready,
-                Stop::Faulted => break BurstEnd::Ended(Terminal::Faulted),
-                Stop::Closed => {
-                    closed = true;
-                    break BurstEnd::Ended(Terminal::Closed);
-                }
+        let stop = match layout.places.get(usize::from(next)) {
+            Some(place) => {
+                let start = place.start as usize;
+                let position = frame.coros[start + CORO_PC];
+                frame.coros[start + CORO_GATE] = Gate::Open.pack();
+                (frame.coroutine, frame.owner) = (next, u64::from(next) << 32);
+                frame.pc = position as u32;
+                frame.counter = (position >> 32) as u32;
+                frame.tags_at = start + CORO_TAGS;
+                frame.regs_at = frame.tags_at + place.tag_words as usize;
+                frame.registers = place.registers;
+                run(&mut frame, host, start, &mut fuel)
+            }
+            None => {
+                let (stop, left) = run_child(&mut frame, host, next, fuel);
+                fuel = left;
+                stop
             }
         };
-        let start = place.start as usize;
-        let position = frame.coros[start + CORO_PC];
-        frame.coros[start + CORO_GATE] = Gate::Open.pack();
-        (frame.coroutine, frame.owner) = (next, u64::from(next) << 32);
-        frame.pc = position as u32;
-        frame.counter = (position >> 32) as u32;
-        frame.tags_at = start + CORO_TAGS;
-        frame.regs_at = frame.tags_at + place.tag_words as usize;
-        frame.registers = place.registers;
-        match run(&mut frame, host, start, &mut fuel) {
+        match stop {
             Stop::Waits => {}
             Stop::After => current = after(&mut frame, next),
             Stop::Fuel => break BurstEnd::Ready,
@@ -223,7 +216,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         }
     };
     frame.rest_speculation();
-    if frame.ext.is_some() {
+    if frame.growth().is_some() {
         frame.hand_out_receipts();
     }
     frame.head[HEAD_READY] = frame.ready;
@@ -255,10 +248,8 @@ fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
     if children.any(|child| frame.is_ready(child.number) && child.words[CORO_GATE] != Gate::NextBurst.pack()) {
         return false;
     }
-    layout.places.iter().enumerate().all(|(at, place)| {
-        let word = if at < 64 { frame.ready } else { frame.head[HEAD_READY + at / 64] };
-        let ready = word >> (at % 64) & 1 != 0;
-        !ready || frame.coros[place.start as usize + CORO_GATE] == Gate::NextBurst.pack()
+    (0..).zip(&layout.places).all(|(at, place)| {
+        !frame.is_ready(at) || frame.coros[place.start as usize + CORO_GATE] == Gate::NextBurst.pack()
     })
 }
 

@@ -248,6 +248,7 @@ struct Build<'a> {
     /// Arms by state and table, so that code that shares a table shares its arms.
     choices: BTreeMap<(u32, u32), Arms>,
     branches: BTreeMap<u32, u32>,
+    tables: BTreeMap<u32, Arms>,
     arms: Vec<Comm>,
     /// Where the rows of `Branch` tables lead, table after table.
     led: Vec<u32>,
@@ -289,8 +290,8 @@ pub(crate) fn build(parts: &ImageParts, checked: &Checked, points: &[Option<Poin
         }
     }
     let (targets, choices, branches) = (threads(code), BTreeMap::new(), BTreeMap::new());
-    let mut build =
-        Build { parts, code, sorts, constants, rigid, targets, choices, branches, arms: Vec::new(), led: Vec::new() };
+    let (tables, arms, led) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let mut build = Build { parts, code, sorts, constants, rigid, targets, choices, branches, tables, arms, led };
     let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, points[pc])).collect();
     let (mut branches, mut branches_at) = (Vec::new(), Vec::with_capacity(parts.states.len() + 1));
     for (at, state) in parts.states.iter().enumerate() {
@@ -358,12 +359,17 @@ impl Build<'_> {
 
     /// The arms of a table whose labels only the step knows: where each leads, and its register.
     fn table(&mut self, table: u32) -> Arms {
+        if let Some(arms) = self.tables.get(&table) {
+            return *arms;
+        }
         let first = self.arms.len() as u32;
         for row in &self.parts.tables[table as usize] {
             let (edge, label, pc) = (EdgeId(0), LabelId(0), self.thread(row.target));
             self.arms.push(Comm { state: 0, next: 0, pc, edge, label, reg: row.dst, tag: 0, flags: 0 });
         }
-        Arms { first, count: self.arms.len() as u32 - first }
+        let arms = Arms { first, count: self.arms.len() as u32 - first };
+        self.tables.insert(table, arms);
+        arms
     }
 
     /// An operation through an endpoint of which only the step knows what its type allows.

@@ -6,7 +6,8 @@
 //!
 //! What happens in a speculation is withheld: its events join the trace with the outermost `Join` or never, and nobody
 //! outside is asked anything. Three things are not taken back, because they have been seen outside: the effect
-//! counters and the numbers of opened sessions, so that no id is used twice; the answers that came meanwhile, or were used; and the steps.
+//! counters and the numbers of opened sessions, so that no id is used twice; the answers that came meanwhile, or were
+//! used; and the steps.
 
 use crate::ext::{Ext, Owned};
 use crate::frame::{Frame, Outcome, Step};

@@ -321,9 +321,14 @@ impl<E> Durable<E> {
         Ok(())
     }
 
-    /// The same, and how far the run has come, should nothing have come in: recovery goes as far.
+    /// The same, and how far the run has come.
     fn write_reached(&mut self) -> Result<(), DurableError> {
         self.write()?;
+        self.write_waves()
+    }
+
+    /// How far the run has come, should nothing have come in since that was last written: recovery goes as far.
+    fn write_waves(&mut self) -> Result<(), DurableError> {
         let waves = self.runtime.machine().tally().waves;
         if waves > self.waves { self.write_tape(waves, &[]) } else { Ok(()) }
     }
@@ -376,13 +381,15 @@ impl<E> Durable<E> {
         self.append_intents(ABANDONED, &gone, spans::closes)
     }
 
-    /// Appends effects, in as many records as it takes: each must fit a segment.
+    /// Appends effects, in as many records as it takes: each must fit a segment. Before them stands how far the run has
+    /// come: one that was recovered to less would open and close them again.
     fn append_intents(
         &mut self,
         kind: u16,
         intents: &[Intent],
         edge: fn(&Intent) -> SpanEdge,
     ) -> Result<(), DurableError> {
+        self.write_waves()?;
         for part in intents.chunks(entry::asked_within(self.log.most())) {
             let edges: Vec<SpanEdge> = part.iter().map(edge).collect();
             self.append(kind, &entry::encode_asked(part), &edges)?;
