@@ -8,7 +8,7 @@ use motet_machine::{
     SNAPSHOT_VERSION, SessionState, VerifyError, seal, unseal,
 };
 use motet_runtime::{GuestRuntime, Inline, RunStatus, Turn};
-use motet_types::{Action, EventKind, Fault, FaultClass, Instr, ScalarPart, SessionId};
+use motet_types::{Action, Digest, EventKind, Fault, FaultClass, Instr, ScalarPart, SessionId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -331,19 +331,14 @@ pub fn undone_sessions_were_never_there() -> Result<(), String> {
     is_told(&kept, 2, &[])
 }
 
-/// Everything of an opened session is state: it is in the root, in proofs and in snapshots, and a run that is taken up
-/// again in the middle of it, or was parked there, goes on as it would have.
-pub fn opened_sessions_are_state() -> Result<(), String> {
-    let close = Instr::Close { session: P2 };
-    let code = [
-        &[OPEN, FORK, OPEN2, Instr::Send { chan: P2, val: TEXT }, Instr::Join {}, FORK, close, Instr::Abort {}][..],
-        &[ASK, YIELD, HEAR, close, SEVEN, SAY, CHOOSE, CAST, TELL, HALT],
-    ]
-    .concat();
-    let image = opener(&code)?.image()?;
+/// Takes a run up again at every step of its first sixty: the root is the computed one, sessions have proofs, and what
+/// was resumed from a snapshot ends as if nothing had been. Every session's state is looked at; answers the roots.
+pub(super) fn at_every_step(code: &[Instr], mut look: impl FnMut(SessionState)) -> Result<BTreeSet<Digest>, String> {
+    let image = opener(code)?.image()?;
     let whole = setup()?.schedule(1, 1).run(&image, &NoHost)?;
     ensure!(whole.status == RunStatus::Completed, "{:?}", whole.faults);
-    let (mut seen, mut roots) = (0, BTreeSet::new());
+    let images: Vec<_> = others()?.into_iter().chain([Arc::clone(&image)]).collect();
+    let mut roots = BTreeSet::new();
     for limit in 0..60 {
         let setup = setup()?.schedule(1, 1).limit(limit);
         let mut runtime = setup.guest(&image)?;
@@ -353,11 +348,9 @@ pub fn opened_sessions_are_state() -> Result<(), String> {
         roots.insert(root);
         for session in runtime.machine().sessions().collect::<Vec<_>>() {
             let proof = runtime.prove_session(session).map_err(|error| error.to_string())?;
-            let (_, state) = proof.verify(root, session).map_err(|error| error.to_string())?;
-            seen += state.growth.map_or(0, |growth| growth.guests.len());
+            look(proof.verify(root, session).map_err(|error| error.to_string())?.1);
         }
         let bytes = runtime.snapshot().map_err(|error| error.to_string())?.to_bytes();
-        let images: Vec<_> = others()?.into_iter().chain([Arc::clone(&image)]).collect();
         let resumed = GuestRuntime::resume_from(setup.config.clone(), Inline::default(), &images, &bytes);
         let mut resumed = resumed.map_err(|error| format!("after {limit} steps: {error}"))?;
         ensure!(resumed.state_root() == root, "after {limit} steps the root is another one");
@@ -366,6 +359,20 @@ pub fn opened_sessions_are_state() -> Result<(), String> {
         ensure!(resumed.trace_digest() == Some(whole.trace_digest), "after {limit} steps it goes on otherwise");
         ensure!(resumed.state_root() == whole.state_root, "after {limit} steps it ends otherwise");
     }
+    Ok(roots)
+}
+
+/// Everything of an opened session is state: it is in the root, in proofs and in snapshots, and a run that is taken up
+/// again in the middle of it, or was parked there, goes on as it would have.
+pub fn opened_sessions_are_state() -> Result<(), String> {
+    let close = Instr::Close { session: P2 };
+    let code = [
+        &[OPEN, FORK, OPEN2, Instr::Send { chan: P2, val: TEXT }, Instr::Join {}, FORK, close, Instr::Abort {}][..],
+        &[ASK, YIELD, HEAR, close, SEVEN, SAY, CHOOSE, CAST, TELL, HALT],
+    ]
+    .concat();
+    let mut seen = 0;
+    let roots = at_every_step(&code, |state| seen += state.growth.map_or(0, |growth| growth.guests.len()))?;
     ensure!(seen > 40, "opened sessions were proved {seen} times");
     // Every step but the yields of a session that has ended changes the state.
     ensure!(roots.len() > 40, "only {} different states", roots.len());

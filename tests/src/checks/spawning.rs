@@ -2,7 +2,7 @@
 
 use super::opening::{
     ASK, CAST, CHILD, CHOOSE, CLOSED, FORK, GHOST, GOT, HALT, HEAR, OPEN, P, Q, REGISTERS, SAY, SEVEN, TALK, TELL,
-    TEXT, YIELD, completes, faults, is_told, opener, others, run, setup, told,
+    TEXT, YIELD, at_every_step, completes, faults, is_told, opener, others, run, setup, told,
 };
 use crate::script::{Script, done};
 use crate::walk::Setup;
@@ -306,33 +306,12 @@ pub fn children_are_state() -> Result<(), String> {
         SAY,
         HALT,
     ];
-    let image = opener(&code)?.image()?;
-    let whole = setup()?.schedule(1, 1).run(&image, &NoHost)?;
-    ensure!(whole.status == RunStatus::Completed, "{:?}", whole.faults);
-    let images: Vec<_> = others()?.into_iter().chain([Arc::clone(&image)]).collect();
     let (mut seen, mut owners) = (0, BTreeSet::new());
-    for limit in 0..60 {
-        let setup = setup()?.schedule(1, 1).limit(limit);
-        let mut runtime = setup.guest(&image)?;
-        runtime.run(&NoHost).map_err(|error| error.to_string())?;
-        let (root, computed) = (runtime.settle_root(), runtime.machine().recomputed_root());
-        ensure!(root == computed, "after {limit} steps the root is {root} and not {computed}");
-        for session in runtime.machine().sessions().collect::<Vec<_>>() {
-            let proof = runtime.prove_session(session).map_err(|error| error.to_string())?;
-            let (_, state) = proof.verify(root, session).map_err(|error| error.to_string())?;
-            let Some(growth) = state.growth else { continue };
-            seen += growth.children.len();
-            owners.extend(growth.guests.iter().flat_map(|guest| guest.roles.iter().map(|role| role.owner)));
-        }
-        let bytes = runtime.snapshot().map_err(|error| error.to_string())?.to_bytes();
-        let resumed = GuestRuntime::resume_from(setup.config.clone(), Inline::default(), &images, &bytes);
-        let mut resumed = resumed.map_err(|error| format!("after {limit} steps: {error}"))?;
-        ensure!(resumed.state_root() == root, "after {limit} steps the root is another one");
-        resumed.limit_steps(10_000);
-        resumed.run(&NoHost).map_err(|error| error.to_string())?;
-        ensure!(resumed.trace_digest() == Some(whole.trace_digest), "after {limit} steps it goes on otherwise");
-        ensure!(resumed.state_root() == whole.state_root, "after {limit} steps it ends otherwise");
-    }
+    at_every_step(&code, |state| {
+        let Some(growth) = state.growth else { return };
+        seen += growth.children.len();
+        owners.extend(growth.guests.iter().flat_map(|guest| guest.roles.iter().map(|role| role.owner)));
+    })?;
     ensure!(seen > 10, "children were proved {seen} times");
     ensure!(owners == [0, 2, 3].map(CoroutineId).into(), "the owners {owners:?}");
     Ok(())
