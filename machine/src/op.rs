@@ -270,11 +270,14 @@ fn threads(code: &[Instr]) -> Vec<u32> {
                     path.push(at);
                     at = target as usize;
                 }
-                // Another instruction, or a loop of jumps alone, which stays a jump.
+                // Another instruction, or a loop of jumps alone, which stays one: its jumps are not followed.
                 _ => break at as u32,
             }
         };
-        path.into_iter().chain([start]).for_each(|at| targets[at] = Some(end));
+        let round = path.iter().position(|met| *met == end as usize).unwrap_or(path.len());
+        path.drain(round..).for_each(|at| targets[at] = Some(at as u32));
+        path.into_iter().for_each(|at| targets[at] = Some(end));
+        targets[start].get_or_insert(end);
     }
     targets.into_iter().map(Option::unwrap_or_default).collect()
 }

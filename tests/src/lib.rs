@@ -20,6 +20,7 @@ pub mod explore;
 pub mod generate;
 pub mod grow;
 pub mod lane;
+pub mod model;
 pub mod monitor;
 pub mod mutant;
 pub mod owner_model;

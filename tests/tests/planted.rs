@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Names the row for a child.
 const ROW: &str = "MOTET_PLANT_ROW";
-/// Has every fault tried against two random lanes as well, which takes most of the time.
+/// Has every fault tried against three random lanes as well, which takes most of the time.
 const LANES: &str = "MOTET_PLANTED_LANES";
 /// When a child is taken to hang. Nothing is asserted about how long one takes.
 const HANGS: Duration = Duration::from_secs(120);
@@ -60,9 +60,10 @@ fn one_planted_fault() {
     let row = CATCHES[row.parse::<usize>().unwrap()];
     plant(Some(row.fault));
     let by_check = found(row.check);
-    let lanes: [(&str, motet_tests::Check); 2] = [
+    let lanes: [(&str, motet_tests::Check); 3] = [
         ("protocols", motet_tests::checks::protocols::follow_their_global_type_in_small),
         ("soundness", motet_tests::checks::soundness::verified_programs_do_not_fault_in_small),
+        ("model", motet_tests::checks::model::the_machine_is_its_model_in_small),
     ];
     let wanted = std::env::var_os(LANES).is_some();
     let lanes = lanes.iter().filter(|_| wanted);

@@ -54,6 +54,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "model",
+        test: "model",
+        only: "the_machine_is_its_model",
+        cases: 1_250_000,
+        what: "the machine beside a literal interpreter of the specification: states and events of 10^8 steps",
+        ..TESTS
+    },
+    Lane {
         name: "bytes",
         test: "soundness",
         only: "read_or_refused",

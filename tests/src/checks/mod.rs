@@ -11,6 +11,7 @@ pub mod guards;
 pub mod heaps;
 pub mod hosts;
 pub mod invoking;
+pub mod model;
 pub mod opening;
 pub mod ownership;
 pub mod protocols;

@@ -1,0 +1,292 @@
+//! The machine does what a literal interpreter of the specification does: the same states after every step, the same
+//! events, the same faults, whatever the program and whatever the host does.
+
+use crate::dice::Dice;
+use crate::generate::{Size, candidate, wild};
+use crate::grow::converse;
+use crate::lane::Lane;
+use crate::model::{Model, hosts};
+use crate::mutant::{guard, harmless, mutate};
+use crate::scribble::scribble;
+use crate::speculate::speculate;
+use motet_choreo::{EmitOptions, compile_with};
+use motet_machine::{
+    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectHandler, GuardLayer, ProtocolMachineConfig,
+    SessionState,
+};
+use motet_runtime::{GuestRuntime, Schedule, Turn};
+use motet_types::{EffectKind, EffectKinds, EventKind, FaultClass, ImageParts, Instr, LayerId, SessionId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Turns after which a case has run long enough.
+const TURNS: u64 = 400;
+
+/// What a lane has seen: steps, sessions, and how often each event and each class of fault.
+#[derive(Debug, Default)]
+struct Seen {
+    steps: AtomicU64,
+    sessions: AtomicU64,
+    events: [AtomicU64; 32],
+    faults: [AtomicU64; 20],
+}
+
+fn add(count: &AtomicU64, more: u64) {
+    count.fetch_add(more, Ordering::Relaxed);
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// Changes a program in one of several ways.
+fn change(dice: &mut Dice, parts: &mut ImageParts, plans: &mut Vec<Arc<CodeImage>>) -> Result<(), String> {
+    match dice.below(5) {
+        0 => {
+            let (count, children) = (1 + dice.below(3), dice.one_in(2));
+            plans.extend(converse(parts, dice, count, children)?);
+        }
+        1 => {
+            let count = 1 + dice.below(3);
+            speculate(parts, dice, None, count);
+        }
+        2 => (0..1 + dice.below(4)).for_each(|_| harmless(dice, parts)),
+        3 => guard(dice, parts),
+        _ => (0..1 + dice.below(3)).for_each(|_| mutate(dice, parts)),
+    }
+    Ok(())
+}
+
+/// A program that verifies, and the images that its plans name.
+fn program(dice: &mut Dice) -> Result<(Vec<Arc<CodeImage>>, Arc<CodeImage>), String> {
+    loop {
+        let size = Size {
+            min_roles: 2,
+            max_roles: 2 + dice.below(4) as u16,
+            messages: 1 + dice.below(8),
+            depth: 1 + dice.below(2),
+            parallel: dice.one_in(3),
+            endless: dice.one_in(2),
+            careless: 0,
+        };
+        let mut parts = if dice.one_in(8) {
+            scribble(dice)
+        } else {
+            let global = if dice.one_in(3) { wild(dice.rng(), &size) } else { candidate(dice.rng(), &size) };
+            match compile_with(&global, EmitOptions { step_hooks: dice.one_in(4) }) {
+                Ok(parts) => parts,
+                Err(_) => continue,
+            }
+        };
+        let mut plans: Vec<Arc<CodeImage>> = Vec::new();
+        // What does not verify any more after a change is taken back.
+        for _ in 0..dice.below(5) {
+            let (mut changed, mut named) = (parts.clone(), plans.clone());
+            change(dice, &mut changed, &mut named)?;
+            if CodeImage::verify(changed.clone()).is_ok() {
+                (parts, plans) = (changed, named);
+            }
+        }
+        plans.sort_by_key(|image| image.digest());
+        plans.dedup_by_key(|image| image.digest());
+        if let Ok(image) = CodeImage::verify(parts) {
+            return Ok((plans, Arc::new(image)));
+        }
+    }
+}
+
+fn config(dice: &mut Dice) -> ProtocolMachineConfig {
+    let policies = [
+        BackpressurePolicy::Block,
+        BackpressurePolicy::Block,
+        BackpressurePolicy::Drop,
+        BackpressurePolicy::Error,
+        BackpressurePolicy::Resize { max: 4 },
+    ];
+    let mode = if dice.one_in(4) { BufferMode::LatestValue } else { BufferMode::Fifo };
+    let buffer = BufferConfig { mode, capacity: *dice.pick(&[1, 1, 2, 3]), policy: *dice.pick(&policies) };
+    let layer = |id: u16, active: bool| GuardLayer { id: LayerId(id), active };
+    let guard_layers =
+        if dice.one_in(6) { vec![layer(0, true), layer(1, true), layer(2, !dice.one_in(2))] } else { Vec::new() };
+    ProtocolMachineConfig {
+        buffer,
+        guard_layers,
+        speculation_depth: if dice.one_in(8) { 1 } else { 4 },
+        max_guest_sessions: if dice.one_in(8) { 1 } else { 64 },
+        max_coroutines: if dice.one_in(8) { 4 } else { 64 },
+        max_payload_bytes: if dice.one_in(8) { 8 } else { 65_536 },
+        ..ProtocolMachineConfig::default()
+    }
+}
+
+fn wants(dice: &mut Dice) -> EffectKinds {
+    let must = [EffectKind::Choose, EffectKind::InvokeStep, EffectKind::Acquire];
+    let wants = must.iter().fold(EffectKinds::NONE, |set, kind| set.with(*kind));
+    let may = [EffectKind::SendDecision, EffectKind::Receive, EffectKind::Release];
+    may.iter().fold(wants, |set, kind| if dice.one_in(2) { set.with(*kind) } else { set })
+}
+
+fn disassembled(image: &CodeImage) -> Vec<Option<Instr>> {
+    image.parts().code.iter().map(|word| Instr::decode(*word).ok()).collect()
+}
+
+/// Where two states differ, line by line.
+fn differences(state: &SessionState, expected: &SessionState) -> String {
+    let (state, expected) = (format!("{state:#?}"), format!("{expected:#?}"));
+    let lines = state.lines().zip(expected.lines()).enumerate().filter(|(_, (one, other))| one != other);
+    lines.take(12).map(|(at, (one, other))| format!("\n{at}: {} / {}", one.trim(), other.trim())).collect()
+}
+
+/// A machine and its model, side by side.
+struct Pair<'a> {
+    runtime: GuestRuntime,
+    model: Model,
+    seen: &'a Seen,
+}
+
+impl Pair<'_> {
+    fn open(&mut self, image: motet_machine::ImageId, code: usize) -> Result<(), String> {
+        let opened = self.runtime.open(image).map_err(text)?;
+        ensure!(self.model.open(code) == opened, "{opened} was opened");
+        add(&self.seen.sessions, 1);
+        Ok(())
+    }
+
+    /// One turn of both; whether anything ran.
+    fn turn(&mut self, host: &impl EffectHandler) -> Result<bool, String> {
+        let turn = self.runtime.turn(host).map_err(text)?;
+        let stepped = self.model.turn();
+        let of = match (turn, stepped) {
+            (Turn::Ran(1), Some(of)) => of,
+            (Turn::Idle, None) => return Ok(false),
+            other => return Err(format!("the machine and the model went {other:?}")),
+        };
+        add(&self.seen.steps, 1);
+        self.same_state(of)?;
+        self.model.coherent()?;
+        Ok(true)
+    }
+
+    /// The state of a session, proved against the root.
+    fn same_state(&mut self, of: SessionId) -> Result<(), String> {
+        let expected = self.model.session(of);
+        let there = self.runtime.machine().sessions().any(|session| session == of);
+        ensure!(there == expected.is_some(), "{of} is there: {there}, in the model: {}", expected.is_some());
+        let Some(expected) = expected else { return Ok(()) };
+        let root = self.runtime.settle_root();
+        let proof = self.runtime.prove_session(of).map_err(text)?;
+        let (_, state) = proof.verify(root, of).map_err(text)?;
+        ensure!(state == expected, "{of} is not as in the model: {}", differences(&state, &expected));
+        Ok(())
+    }
+
+    /// One effect that the host has taken on is answered; whether there was any.
+    fn complete(&mut self, dice: &mut Dice) -> Result<bool, String> {
+        let outstanding: BTreeMap<_, _> = self.runtime.outstanding().map(|(id, at)| (at, id)).collect();
+        let expected: BTreeSet<_> = self.model.outstanding().collect();
+        ensure!(outstanding.keys().eq(&expected), "outstanding {outstanding:?}, in the model {expected:?}");
+        if outstanding.is_empty() {
+            return Ok(false);
+        }
+        let at = *dice.pick(&outstanding.keys().copied().collect::<Vec<_>>());
+        let outcome = self.model.complete(at).ok_or("the model waits for it")?;
+        self.runtime.complete(outstanding[&at], outcome).map_err(text)?;
+        self.same_state(at.session)?;
+        Ok(true)
+    }
+
+    /// What can be seen besides states and events.
+    fn same_account(&mut self) -> Result<(), String> {
+        let events = self.runtime.machine().events().into_iter().map(|event| (event.session, event.event));
+        let events: Vec<_> = events.collect();
+        let told = self.model.events();
+        if let Some(at) = (0..events.len().max(told.len())).find(|at| events.get(*at) != told.get(*at)) {
+            return Err(format!("event {at} is {:?}, in the model {:?}", events.get(at), told.get(at)));
+        }
+        events.iter().for_each(|(_, event)| add(&self.seen.events[event.kind as usize], 1));
+        let (status, expected) = (self.runtime.status(), self.model.status());
+        ensure!(status == expected, "the run is {status:?}, in the model {expected:?}");
+        let tally = *self.runtime.machine().tally();
+        let (counted, expected) = ([tally.steps, tally.messages, tally.dropped], self.model.tally());
+        ensure!(counted == expected, "steps, messages and dropped: {counted:?}, in the model {expected:?}");
+        let faults = self.runtime.faults().iter();
+        let faults: Vec<_> = faults.map(|one| (one.session, one.fault.class(), one.coroutine.0, one.pc.0)).collect();
+        ensure!(faults == self.model.faults(), "faults {faults:?}, in the model {:?}", self.model.faults());
+        faults.iter().for_each(|(_, class, ..)| add(&self.seen.faults[*class as usize], 1));
+        let given = self.runtime.drain_delegations().into_iter();
+        let given: Vec<_> = given.map(|one| (one.session, one.receipt_id, one.from_coro, one.to_coro)).collect();
+        let told = self.model.receipts().into_iter().map(|(island, one)| {
+            let session = island.guest(one.guest);
+            (session.0, u64::from(one.number), u64::from(one.from.0), u64::from(one.to.0))
+        });
+        let told: Vec<_> = told.collect();
+        ensure!(given == told, "receipts {given:?}, in the model {told:?}");
+        let heap = self.runtime.machine().heap();
+        let (live, consumed) = self.model.evidence();
+        let counted = (heap.live_count() as usize, heap.consumed_count() as usize);
+        ensure!(counted == (live.len(), consumed), "the heap has {counted:?}, the model {live:?} and {consumed}");
+        Ok(())
+    }
+}
+
+fn case(seed: u64, seen: &Seen) -> Result<(), String> {
+    let mut dice = Dice::new(seed);
+    let (plans, image) = program(&mut dice)?;
+    let (config, wants) = (config(&mut dice), wants(&mut dice));
+    let grim = *dice.pick(&[0, 0, 0, 40, 8]);
+    let (host, model_host) = hosts(dice.word(), wants, grim);
+    let schedule = Schedule { wave: 1, fuel: 1, chunk: 1, window: 1, turn: 1, ..Schedule::default() };
+    let runtime = GuestRuntime::new(config.clone(), schedule).map_err(text)?;
+    let mut pair = Pair { runtime, model: Model::new(config, model_host), seen };
+    for plan in &plans {
+        pair.runtime.load(Arc::clone(plan)).map_err(text)?;
+        pair.model.load(plan.parts(), plan.digest())?;
+    }
+    let id = pair.runtime.load(Arc::clone(&image)).map_err(text)?;
+    let code = pair.model.load(image.parts(), image.digest())?;
+    let told = |why: String| format!("{why}\nof {:?}\n{:?}", disassembled(&image), image.parts().tables);
+    for _ in 0..1 + dice.below(3) {
+        pair.open(id, code)?;
+    }
+    for _ in 0..TURNS {
+        if dice.one_in(100) {
+            pair.open(id, code)?;
+        }
+        // Now and then an answer comes while others run.
+        if dice.one_in(20) {
+            pair.complete(&mut dice).map_err(told)?;
+        }
+        let ran = pair.turn(&host).map_err(told)?;
+        if !ran && !pair.model.may_ask() && !pair.complete(&mut dice).map_err(told)? {
+            break;
+        }
+    }
+    for session in pair.model.sessions().collect::<Vec<_>>() {
+        pair.same_state(session).map_err(told)?;
+    }
+    pair.same_account().map_err(told)
+}
+
+fn lane(cases: &Lane) -> Result<(), String> {
+    let seen = Seen::default();
+    cases.run(|seed| case(seed, &seen))?;
+    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let events = EventKind::ALL.iter().map(|kind| (kind.name(), count(&seen.events[*kind as usize])));
+    let faults =
+        (1..=16).filter_map(FaultClass::from_number).map(|class| (class.code(), count(&seen.faults[class as usize])));
+    let told: Vec<String> =
+        events.chain(faults).filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+    println!("{} steps of {} sessions: {}", count(&seen.steps), count(&seen.sessions), told.join(", "));
+    Ok(())
+}
+
+/// Step by step as the model, in the share of continuous integration or the full lane.
+pub fn the_machine_is_its_model() -> Result<(), String> {
+    lane(&Lane::new("model", 12_500))
+}
+
+/// The same in small, for planted faults.
+pub fn the_machine_is_its_model_in_small() -> Result<(), String> {
+    lane(&Lane::fixed("model", 150))
+}

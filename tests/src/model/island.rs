@@ -1,0 +1,311 @@
+//! What the model knows of an island: its coroutines, its sessions, and one burst of it.
+
+use super::code::Code;
+use super::fate::Fate;
+use motet_machine::{Ask, EffectCoordinate, EffectOutcome, ProtocolMachineConfig, ReceiptState};
+use motet_types::{
+    CoroutineId, EdgeId, EffectKinds, Event, EventKind, FaultClass, LabelId, RoleId, SessionId, Terminal, Value,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// What a coroutine waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    Nothing,
+    Message,
+    Room,
+    /// A message or room in a session that instructions opened.
+    Guest(bool),
+    Answer,
+    Turn,
+    Ended,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Coroutine {
+    pub(super) role: u16,
+    pub(super) pc: u32,
+    pub(super) counter: u32,
+    pub(super) waits: Waits,
+    pub(super) ready: bool,
+    pub(super) registers: Vec<Value>,
+}
+
+/// A role of a session: where its type stands, and which coroutine owns its endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell {
+    pub(super) state: u32,
+    pub(super) owner: u16,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue {
+    pub(super) sent: u64,
+    pub(super) messages: VecDeque<(u32, LabelId, Value)>,
+    pub(super) receiver: Option<u16>,
+    pub(super) sender: Option<u16>,
+}
+
+/// A session.
+#[derive(Clone, Debug)]
+pub(super) struct Talk {
+    pub(super) code: usize,
+    pub(super) plan: u16,
+    pub(super) draining: bool,
+    pub(super) roles: Vec<Cell>,
+    pub(super) edges: Vec<Queue>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Level {
+    pub(super) ghost: u32,
+    pub(super) events: usize,
+    pub(super) spent: Vec<(u16, EffectOutcome)>,
+    pub(super) before: Box<Island>,
+}
+
+/// Session 0 is the main one; the others are those that instructions opened.
+#[derive(Clone, Debug)]
+pub(super) struct Island {
+    pub(super) id: SessionId,
+    pub(super) talks: BTreeMap<u32, Talk>,
+    pub(super) crew: BTreeMap<u16, Coroutine>,
+    pub(super) grown: bool,
+    pub(super) opened: u32,
+    pub(super) spawned: u16,
+    pub(super) delegated: u32,
+    pub(super) receipts: Vec<ReceiptState>,
+    pub(super) current: u16,
+    pub(super) deferred: bool,
+    pub(super) answers: Vec<(u16, EffectOutcome)>,
+    pub(super) speculating: u16,
+    pub(super) levels: Vec<Level>,
+    /// What the open speculations withhold.
+    pub(super) withheld: Vec<Event>,
+}
+
+/// A guard's evidence.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence {
+    pub(super) session: SessionId,
+    pub(super) layer: u16,
+    pub(super) consumed: bool,
+}
+
+/// What is not an island's: the programs, the host, what goes out, and the resources.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) config: ProtocolMachineConfig,
+    pub(super) codes: Vec<Arc<Code>>,
+    pub(super) wants: EffectKinds,
+    pub(super) fate: Fate,
+    pub(super) evidence: BTreeMap<String, Evidence>,
+    pub(super) asks: Vec<Ask>,
+    pub(super) told: Vec<Event>,
+    pub(super) receipts: Vec<(SessionId, ReceiptState)>,
+    pub(super) dropped: u64,
+    pub(super) messages: u64,
+}
+
+/// What a step comes to.
+pub(super) enum Verdict {
+    Ran,
+    Blocked(Waits),
+    Yielded,
+    Halted,
+    Closed,
+}
+
+pub(super) type Step = Result<Verdict, FaultClass>;
+
+/// What a burst comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Ready,
+    Waiting,
+    Ended(Last),
+}
+
+/// How an island ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// Every coroutine has ended.
+    Done,
+    /// An instruction closed it.
+    Closed,
+    /// A coroutine faulted, at this instruction.
+    Fault { class: FaultClass, by: u16, pc: u32 },
+}
+
+impl Talk {
+    pub(super) fn open(codes: &[Arc<Code>], code: usize, plan: u16, owner: Option<u16>) -> Self {
+        let parts = &codes[code].parts;
+        let cells = (0..).zip(&parts.roles);
+        let roles = cells.map(|(at, role)| Cell { state: role.initial, owner: owner.unwrap_or(at) }).collect();
+        let edges = vec![Queue::default(); parts.edges.len()];
+        Self { code, plan, draining: false, roles, edges }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.edges.iter().map(|edge| edge.messages.len()).sum()
+    }
+}
+
+impl Island {
+    pub(super) fn open(id: SessionId, codes: &[Arc<Code>], code: usize) -> Self {
+        let crew = (0u16..).zip(&codes[code].parts.roles).map(|(at, role)| {
+            let mut registers = vec![Value::Unit; usize::from(role.registers)];
+            registers[0] = Value::Endpoint { session: id, role: RoleId(at) };
+            let (pc, waits) = (role.code_start, Waits::Nothing);
+            (at, Coroutine { role: at, pc, counter: 0, waits, ready: true, registers })
+        });
+        Self {
+            id,
+            talks: BTreeMap::from([(0, Talk::open(codes, code, 0, None))]),
+            crew: crew.collect(),
+            grown: false,
+            opened: 0,
+            spawned: 0,
+            delegated: 0,
+            receipts: Vec::new(),
+            current: 0,
+            deferred: false,
+            answers: Vec::new(),
+            speculating: 0,
+            levels: Vec::new(),
+            withheld: Vec::new(),
+        }
+    }
+
+    pub(super) fn main(&self) -> &Talk {
+        &self.talks[&0]
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.crew.values().filter(|coroutine| coroutine.waits != Waits::Ended).count()
+    }
+
+    pub(super) fn wake(&mut self, coroutine: Option<u16>) {
+        if let Some(waiting) = coroutine.and_then(|at| self.crew.get_mut(&at)) {
+            waiting.ready = true;
+        }
+    }
+
+    /// An event of one of the island's sessions: told, or withheld.
+    pub(super) fn tell(&mut self, world: &mut World, talk: u32, event: Event) {
+        let to = if self.levels.is_empty() { &mut world.told } else { &mut self.withheld };
+        if talk > 0 {
+            to.push(Event::guest(talk));
+        }
+        to.push(event);
+    }
+
+    pub(super) fn message_event(
+        &mut self,
+        world: &mut World,
+        talk: u32,
+        by: u16,
+        kind: EventKind,
+        (edge, label): (EdgeId, LabelId),
+    ) {
+        self.tell(world, talk, Event::message(kind, CoroutineId(by), edge, label));
+    }
+
+    pub(super) fn coordinate(&self, by: u16) -> EffectCoordinate {
+        EffectCoordinate { session: self.id, coroutine: CoroutineId(by), counter: self.crew[&by].counter }
+    }
+
+    fn next_ready(&self, from: u16) -> Option<u16> {
+        let mut ready = self.crew.range(from..).chain(self.crew.range(..from)).filter(|(_, one)| one.ready);
+        ready.next().map(|(at, _)| *at)
+    }
+
+    /// Steps until nothing is ready or the fuel is gone.
+    pub(super) fn burst(&mut self, world: &mut World, fuel: u32) -> (End, u32) {
+        let mut left = fuel;
+        let end = loop {
+            let Some(next) = self.next_ready(self.current) else {
+                break if self.live() == 0 { End::Ended(Last::Done) } else { End::Waiting };
+            };
+            self.current = next;
+            let waits_its_turn = |one: &Coroutine| !one.ready || one.waits == Waits::Turn;
+            if self.deferred && left < fuel && self.crew.values().all(waits_its_turn) {
+                break End::Ready;
+            }
+            self.crew.get_mut(&next).expect("it is ready").waits = Waits::Nothing;
+            if let Some(end) = self.turn(world, next, &mut left) {
+                break end;
+            }
+        };
+        if self.levels.is_empty() {
+            world.receipts.extend(self.receipts.drain(..).map(|receipt| (self.id, receipt)));
+        }
+        if let End::Ended(last) = end {
+            self.finish(world, last);
+        }
+        (end, fuel - left)
+    }
+
+    /// One coroutine's turn; answers how the burst ends, if it does.
+    fn turn(&mut self, world: &mut World, by: u16, left: &mut u32) -> Option<End> {
+        loop {
+            if *left == 0 {
+                return Some(End::Ready);
+            }
+            *left -= 1;
+            let after = (usize::from(by) + 1) % (self.main().roles.len() + usize::from(self.spawned));
+            match self.step(world, by) {
+                Ok(Verdict::Ran) => {}
+                Ok(Verdict::Blocked(waits)) => {
+                    let one = self.crew.get_mut(&by)?;
+                    (one.waits, one.ready) = (waits, waits == Waits::Turn);
+                    if waits == Waits::Turn {
+                        (self.deferred, self.current) = (true, after as u16);
+                    }
+                    return None;
+                }
+                Ok(Verdict::Yielded) => {
+                    self.current = after as u16;
+                    return None;
+                }
+                Ok(Verdict::Halted) => {
+                    if usize::from(by) < self.main().roles.len() {
+                        let one = self.crew.get_mut(&by)?;
+                        (one.waits, one.ready) = (Waits::Ended, false);
+                    } else {
+                        self.crew.remove(&by);
+                    }
+                    return None;
+                }
+                Ok(Verdict::Closed) => return Some(End::Ended(Last::Closed)),
+                Err(class) => {
+                    return Some(End::Ended(Last::Fault { class, by, pc: self.crew[&by].pc }));
+                }
+            }
+        }
+    }
+
+    /// The island's last events.
+    fn finish(&mut self, world: &mut World, last: Last) {
+        let mut terminal = Terminal::Closed;
+        if let Last::Fault { class, by, .. } = last {
+            terminal = Terminal::Faulted;
+            // What a speculation withheld never happened: its sessions were never told of.
+            if let Some(outermost) = self.levels.drain(..).next() {
+                self.talks = outermost.before.talks;
+            }
+            self.withheld.clear();
+            for kind in [EventKind::FailureBranchEntered, EventKind::Faulted] {
+                self.tell(world, 0, Event::plain(kind, CoroutineId(by), class as u8));
+            }
+        }
+        let guests: Vec<u32> = self.talks.keys().copied().filter(|talk| *talk > 0).collect();
+        for talk in guests.into_iter().chain([0]) {
+            self.tell(world, talk, Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
+        }
+        if last == Last::Closed {
+            self.tell(world, 0, Event::speculation(EventKind::EpochAdvanced, CoroutineId(0), 1));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A slow, literal interpreter of the specification's machine, one instruction a wave, for tests to hold the real one
+//! against. It shares no code with it: sessions are maps and queues of whole values, a speculation is a copy of
+//! everything, and programs are interpreted as they are written. What it has in common with the machine are the types
+//! in which both say what they did.
+
+mod code;
+mod fate;
+mod island;
+mod sessions;
+mod shape;
+mod speculation;
+mod step;
+mod talk;
+
+use self::code::Code;
+use self::fate::{About, Fate};
+use self::island::{End, Island, Last, World};
+use motet_machine::{
+    Ask, EffectCoordinate, EffectHandler, EffectOutcome, ProtocolMachineConfig, ReceiptState, SessionState, Wanted,
+};
+use motet_runtime::RunStatus;
+use motet_types::{
+    CoroutineId, Digest, EffectKind, EffectKinds, Event, EventKind, FaultClass, ImageParts, SessionId, SortId,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// A fault: its session, class, coroutine and instruction.
+pub type Faulted = (SessionId, FaultClass, u16, u32);
+
+/// The model of a machine and its runtime under the canonical schedule.
+#[derive(Debug)]
+pub struct Model {
+    world: World,
+    digests: Vec<Digest>,
+    islands: BTreeMap<SessionId, Island>,
+    opened: u64,
+    /// Islands that are ready, first come first.
+    queue: VecDeque<SessionId>,
+    to_ask: Vec<Ask>,
+    pending: BTreeMap<EffectCoordinate, Ask>,
+    asked: BTreeSet<EffectCoordinate>,
+    events: Vec<(SessionId, Event)>,
+    faults: Vec<Faulted>,
+    steps: u64,
+}
+
+/// A host for a machine and the same host for its model.
+pub fn hosts(seed: u64, wants: EffectKinds, grim: u64) -> (impl EffectHandler, Host) {
+    (Fate::new(seed, wants, grim), Host(Fate::new(seed, wants, grim)))
+}
+
+/// A model's host.
+#[derive(Debug)]
+pub struct Host(Fate);
+
+impl Model {
+    /// A model of a machine that has loaded nothing.
+    pub fn new(config: ProtocolMachineConfig, host: Host) -> Self {
+        let world = World {
+            config,
+            codes: Vec::new(),
+            wants: host.0.wants,
+            fate: host.0,
+            evidence: BTreeMap::new(),
+            asks: Vec::new(),
+            told: Vec::new(),
+            receipts: Vec::new(),
+            dropped: 0,
+            messages: 0,
+        };
+        Self {
+            world,
+            digests: Vec::new(),
+            islands: BTreeMap::new(),
+            opened: 0,
+            queue: VecDeque::new(),
+            to_ask: Vec::new(),
+            pending: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            events: Vec::new(),
+            faults: Vec::new(),
+            steps: 0,
+        }
+    }
+
+    /// Loads a program; its number.
+    pub fn load(&mut self, parts: &ImageParts, digest: Digest) -> Result<usize, String> {
+        self.world.codes.push(Arc::new(Code::read(parts, &self.digests)?));
+        self.digests.push(digest);
+        Ok(self.digests.len() - 1)
+    }
+
+    /// Opens a session of a program.
+    pub fn open(&mut self, code: usize) -> SessionId {
+        let id = SessionId(self.opened);
+        self.opened += 1;
+        self.islands.insert(id, Island::open(id, &self.world.codes, code));
+        self.queue.push_back(id);
+        self.events.push((id, Event::plain(EventKind::Opened, CoroutineId(0), 0)));
+        id
+    }
+
+    /// One turn: what may be asked is asked, and one island takes one step. Answers which, if any could.
+    pub fn turn(&mut self) -> Option<SessionId> {
+        for ask in std::mem::take(&mut self.to_ask) {
+            if !self.pending.contains_key(&ask.coordinate) {
+                continue;
+            }
+            match self.outcome(&ask, false) {
+                EffectOutcome::Blocked => {
+                    self.asked.remove(&ask.coordinate);
+                    self.to_ask.push(ask);
+                }
+                EffectOutcome::Pending => {
+                    self.asked.insert(ask.coordinate);
+                }
+                answer => self.answer(ask.coordinate, answer),
+            }
+        }
+        let id = self.queue.pop_front()?;
+        let island = self.islands.get_mut(&id)?;
+        let (end, steps) = island.burst(&mut self.world, 1);
+        self.steps += u64::from(steps);
+        self.keep_events(id);
+        for ask in std::mem::take(&mut self.world.asks) {
+            if !matches!(end, End::Ended(_)) {
+                self.pending.insert(ask.coordinate, ask.clone());
+            }
+            self.to_ask.push(ask);
+        }
+        match end {
+            End::Ready => self.queue.push_back(id),
+            End::Waiting => {}
+            End::Ended(last) => {
+                if let Last::Fault { class, by, pc } = last {
+                    self.faults.push((id, class, by, pc));
+                }
+                self.islands.remove(&id);
+                self.pending.retain(|at, _| at.session != id);
+            }
+        }
+        Some(id)
+    }
+
+    fn outcome(&self, ask: &Ask, late: bool) -> EffectOutcome {
+        let code = &self.world.codes[self.islands[&ask.coordinate.session].main().code];
+        let (kind, about) = match ask.wanted {
+            Wanted::Answer { effect, .. } => {
+                let answer = SortId(code.parts.effects[effect.index()].answer);
+                (EffectKind::InvokeStep, About::Value(&code.sorts, answer))
+            }
+            Wanted::Guard(layer) => match step::unguarded(&self.world, layer) {
+                Some(refused) => return refused,
+                None => (EffectKind::Acquire, About::Nothing),
+            },
+        };
+        match late {
+            true => self.world.fate.late(ask.coordinate, kind, &about),
+            false => self.world.fate.asked(ask.coordinate, kind, &about),
+        }
+    }
+
+    fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) {
+        self.pending.remove(&at);
+        let Some(island) = self.islands.get_mut(&at.session) else { return };
+        let was_ready = island.crew.values().any(|one| one.ready);
+        if let Some(one) = island.crew.get_mut(&at.coroutine.0) {
+            (one.waits, one.ready) = (island::Waits::Nothing, true);
+        }
+        island.answers.push((at.coroutine.0, outcome));
+        if !was_ready {
+            self.queue.push_back(at.session);
+        }
+    }
+
+    /// Effects that the host has taken on, and waits to answer.
+    pub fn outstanding(&self) -> impl Iterator<Item = EffectCoordinate> {
+        self.asked.iter().filter(|at| self.pending.contains_key(at)).copied()
+    }
+
+    /// The host answers one of them; answers with what.
+    pub fn complete(&mut self, at: EffectCoordinate) -> Option<EffectOutcome> {
+        let outcome = self.outcome(self.pending.get(&at)?, true);
+        self.asked.remove(&at);
+        self.answer(at, outcome.clone());
+        Some(outcome)
+    }
+
+    /// Whether there is something that the host has refused to answer yet.
+    pub fn may_ask(&self) -> bool {
+        self.to_ask.iter().any(|ask| self.pending.contains_key(&ask.coordinate))
+    }
+
+    /// Where the run stands.
+    pub fn status(&self) -> RunStatus {
+        match (self.islands.is_empty(), self.faults.is_empty()) {
+            (true, true) => RunStatus::Completed,
+            (true, false) => RunStatus::Faulted,
+            _ if !self.queue.is_empty() => RunStatus::MaxSteps,
+            _ if !self.pending.is_empty() => RunStatus::Waiting,
+            _ => RunStatus::Stuck,
+        }
+    }
+
+    /// What a burst told, each event with the session that it is about.
+    fn keep_events(&mut self, of: SessionId) {
+        let mut about = of;
+        for event in self.world.told.drain(..) {
+            if event.kind == EventKind::Guest {
+                about = of.guest(event.ghost());
+            } else {
+                self.events.push((about, event));
+                about = of;
+            }
+        }
+    }
+
+    /// What has happened, and whose session it concerns.
+    pub fn events(&self) -> &[(SessionId, Event)] {
+        &self.events
+    }
+
+    /// Receipts of endpoints that changed hands since the last call.
+    pub fn receipts(&mut self) -> Vec<(SessionId, ReceiptState)> {
+        std::mem::take(&mut self.world.receipts)
+    }
+
+    /// Sessions that are there.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.islands.keys().copied()
+    }
+
+    /// A session as the machine's state says it; none when it has ended.
+    pub fn session(&self, id: SessionId) -> Option<SessionState> {
+        self.islands.get(&id).map(Island::state)
+    }
+
+    /// The faults so far.
+    pub fn faults(&self) -> &[Faulted] {
+        &self.faults
+    }
+
+    /// Steps, messages received, and messages left out so far.
+    pub const fn tally(&self) -> [u64; 3] {
+        [self.steps, self.world.messages, self.world.dropped]
+    }
+
+    /// Evidence of guards that has not been given back, as ids of resources; and how much has.
+    pub fn evidence(&self) -> (BTreeSet<&str>, usize) {
+        let (live, gone): (Vec<_>, Vec<_>) = self.world.evidence.iter().partition(|(_, one)| !one.consumed);
+        (live.into_iter().map(|(id, _)| id.as_str()).collect(), gone.len())
+    }
+
+    /// What must hold of every state: types and values fit, counts agree.
+    pub fn coherent(&self) -> Result<(), String> {
+        self.islands.values().try_for_each(|island| island.coherent(&self.world))
+    }
+}
