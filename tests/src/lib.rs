@@ -14,6 +14,7 @@ macro_rules! ensure {
 
 pub mod catches;
 pub mod checks;
+pub mod conduct;
 pub mod dice;
 pub mod draft;
 pub mod explore;

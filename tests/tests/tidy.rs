@@ -12,6 +12,12 @@ fn the_instruction_page_is_fresh() {
 }
 
 #[test]
+fn the_conduct_of_instructions_is_told() {
+    motet_tests::conduct::complete().unwrap();
+    xtask::isa::check_conduct(&xtask::top(), &motet_tests::conduct::section()).unwrap();
+}
+
+#[test]
 fn handlers_around_handlers_forward_everything() {
     let (wrappers, broken) = xtask::wrappers::check(&xtask::top()).unwrap();
     assert!(broken.is_empty(), "{}", broken.join("\n"));

@@ -81,13 +81,39 @@ pub fn page() -> String {
     text
 }
 
+/// Where the part begins that tests write: what instructions were seen to do, and which checks show it.
+pub const CONDUCT: &str = "## Conduct\n";
+
+/// The page that is there, apart from what tests write, and that.
+fn parts(top: &Path) -> Result<(String, String), String> {
+    let found = std::fs::read_to_string(top.join(PLACE)).map_err(|error| format!("{PLACE}: {error}"))?;
+    let at = found.find(CONDUCT).unwrap_or(found.len());
+    Ok((found[..at].to_owned(), found[at..].to_owned()))
+}
+
+fn put(top: &Path, page: &str, conduct: &str) -> Result<(), String> {
+    let text = format!("{}\n\n{}\n", page.trim_end(), conduct.trim_end());
+    std::fs::write(top.join(PLACE), text).map_err(|error| format!("{PLACE}: {error}"))
+}
+
 /// Writes the page.
 pub fn write(top: &Path) -> Result<(), String> {
-    std::fs::write(top.join(PLACE), page()).map_err(|error| format!("{PLACE}: {error}"))
+    let (_, conduct) = parts(top)?;
+    put(top, &page(), &conduct)
 }
 
 /// Whether the page that is there is the one that would be written.
 pub fn check(top: &Path) -> Result<(), String> {
-    let found = std::fs::read_to_string(top.join(PLACE)).map_err(|error| format!("{PLACE}: {error}"))?;
-    if found == page() { Ok(()) } else { Err(format!("{PLACE} is stale: run `cargo xtask isa`")) }
+    let (found, _) = parts(top)?;
+    if found.trim_end() == page().trim_end() { Ok(()) } else { Err(format!("{PLACE} is stale: run `cargo xtask isa`")) }
+}
+
+/// Whether the part that tests write is this one; writes it if the environment says `UPDATE_EXPECT=1`.
+pub fn check_conduct(top: &Path, section: &str) -> Result<(), String> {
+    let (page, found) = parts(top)?;
+    match found.trim_end() == section.trim_end() {
+        true => Ok(()),
+        false if std::env::var_os("UPDATE_EXPECT").is_some() => put(top, &page, section),
+        false => Err(format!("{PLACE} is stale: run `UPDATE_EXPECT=1 cargo test -p motet-tests --test tidy`")),
+    }
 }

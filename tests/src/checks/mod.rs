@@ -15,6 +15,7 @@ pub mod model;
 pub mod opening;
 pub mod ownership;
 pub mod protocols;
+pub mod rarely;
 pub mod records;
 pub mod scheduling;
 pub mod snapshots;

@@ -1,6 +1,7 @@
 //! The machine does what a literal interpreter of the specification does: the same states after every step, the same
 //! events, the same faults, whatever the program and whatever the host does.
 
+use crate::conduct::{self, CONDUCT, Cell};
 use crate::dice::Dice;
 use crate::generate::{Size, candidate, wild};
 use crate::grow::converse;
@@ -17,8 +18,8 @@ use motet_machine::{
 use motet_runtime::{GuestRuntime, Schedule, Turn};
 use motet_types::{EffectKind, EffectKinds, EventKind, FaultClass, ImageParts, Instr, LayerId, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Turns after which a case has run long enough.
 const TURNS: u64 = 400;
@@ -30,6 +31,7 @@ struct Seen {
     sessions: AtomicU64,
     events: [AtomicU64; 32],
     faults: [AtomicU64; 20],
+    cells: Mutex<BTreeSet<(&'static str, Cell)>>,
 }
 
 fn add(count: &AtomicU64, more: u64) {
@@ -222,6 +224,9 @@ impl Pair<'_> {
         });
         let told: Vec<_> = told.collect();
         ensure!(given == told, "receipts {given:?}, in the model {told:?}");
+        let strange = self.model.seen().iter().find(|(instr, cell)| !conduct::knows(instr, *cell));
+        ensure!(strange.is_none(), "the table of conduct does not have {strange:?}");
+        self.seen.cells.lock().unwrap_or_else(PoisonError::into_inner).extend(self.model.seen());
         let heap = self.runtime.machine().heap();
         let (live, consumed) = self.model.evidence();
         let counted = (heap.live_count() as usize, heap.consumed_count() as usize);
@@ -277,6 +282,10 @@ fn lane(cases: &Lane) -> Result<(), String> {
         (1..=16).filter_map(FaultClass::from_number).map(|class| (class.code(), count(&seen.faults[class as usize])));
     let told: Vec<String> =
         events.chain(faults).filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+    let cells = seen.cells.lock().unwrap_or_else(PoisonError::into_inner);
+    let table = CONDUCT.iter().flat_map(|row| row.cells.iter().map(|(cell, _)| (row.instr, *cell)));
+    let missing: Vec<_> = table.clone().filter(|cell| !cells.contains(cell)).collect();
+    println!("{} of {} cells of conduct seen, not {missing:?}", cells.len(), table.count());
     println!("{} steps of {} sessions: {}", count(&seen.steps), count(&seen.sessions), told.join(", "));
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use super::code::Code;
 use super::fate::Fate;
+use crate::conduct::{Cell, Wait};
 use motet_machine::{Ask, EffectCoordinate, EffectOutcome, ProtocolMachineConfig, ReceiptState};
 use motet_types::{
     CoroutineId, EdgeId, EffectKinds, Event, EventKind, FaultClass, LabelId, RoleId, SessionId, Terminal, Value,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What a coroutine waits for.
@@ -34,7 +35,7 @@ pub(super) struct Coroutine {
 
 /// A role of a session: where its type stands, and which coroutine owns its endpoint.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
+pub(super) struct Seat {
     pub(super) state: u32,
     pub(super) owner: u16,
 }
@@ -53,7 +54,7 @@ pub(super) struct Talk {
     pub(super) code: usize,
     pub(super) plan: u16,
     pub(super) draining: bool,
-    pub(super) roles: Vec<Cell>,
+    pub(super) roles: Vec<Seat>,
     pub(super) edges: Vec<Queue>,
 }
 
@@ -106,6 +107,17 @@ pub(super) struct World {
     pub(super) receipts: Vec<(SessionId, ReceiptState)>,
     pub(super) dropped: u64,
     pub(super) messages: u64,
+    /// The instruction that is being executed, and what instructions were seen to do.
+    pub(super) now: Option<&'static str>,
+    pub(super) seen: BTreeSet<(&'static str, Cell)>,
+}
+
+impl World {
+    fn saw(&mut self, cell: Cell) {
+        if let Some(now) = self.now {
+            self.seen.insert((now, cell));
+        }
+    }
 }
 
 /// What a step comes to.
@@ -142,7 +154,7 @@ impl Talk {
     pub(super) fn open(codes: &[Arc<Code>], code: usize, plan: u16, owner: Option<u16>) -> Self {
         let parts = &codes[code].parts;
         let cells = (0..).zip(&parts.roles);
-        let roles = cells.map(|(at, role)| Cell { state: role.initial, owner: owner.unwrap_or(at) }).collect();
+        let roles = cells.map(|(at, role)| Seat { state: role.initial, owner: owner.unwrap_or(at) }).collect();
         let edges = vec![Queue::default(); parts.edges.len()];
         Self { code, plan, draining: false, roles, edges }
     }
@@ -194,6 +206,7 @@ impl Island {
 
     /// An event of one of the island's sessions: told, or withheld.
     pub(super) fn tell(&mut self, world: &mut World, talk: u32, event: Event) {
+        world.saw(Cell::event(event.kind));
         let to = if self.levels.is_empty() { &mut world.told } else { &mut self.withheld };
         if talk > 0 {
             to.push(Event::guest(talk));
@@ -255,7 +268,8 @@ impl Island {
             }
             *left -= 1;
             let after = (usize::from(by) + 1) % (self.main().roles.len() + usize::from(self.spawned));
-            match self.step(world, by) {
+            let step = self.watched(world, by);
+            match step {
                 Ok(Verdict::Ran) => {}
                 Ok(Verdict::Blocked(waits)) => {
                     let one = self.crew.get_mut(&by)?;
@@ -284,6 +298,23 @@ impl Island {
                 }
             }
         }
+    }
+
+    /// One step, of which it is written down what the instruction did.
+    fn watched(&mut self, world: &mut World, by: u16) -> Step {
+        let instr = self.code(world).instrs.get(self.crew[&by].pc as usize).copied();
+        world.now = instr.map(|instr| instr.row().name);
+        let step = self.step(world, by);
+        world.saw(match &step {
+            Ok(Verdict::Blocked(Waits::Message | Waits::Guest(true))) => Cell::Waits(Wait::Message),
+            Ok(Verdict::Blocked(Waits::Room | Waits::Guest(false))) => Cell::Waits(Wait::Room),
+            Ok(Verdict::Blocked(Waits::Turn)) => Cell::Waits(Wait::Turn),
+            Ok(Verdict::Blocked(_)) => Cell::Waits(Wait::Answer),
+            Ok(_) => Cell::Does,
+            Err(class) => Cell::fault(*class),
+        });
+        world.now = None;
+        step
     }
 
     /// The island's last events.

@@ -1,7 +1,8 @@
 //! A slow, literal interpreter of the specification's machine, one instruction a wave, for tests to hold the real one
 //! against. It shares no code with it: sessions are maps and queues of whole values, a speculation is a copy of
 //! everything, and programs are interpreted as they are written. What it has in common with the machine are the types
-//! in which both say what they did.
+//! in which both say what they did. One rule it does not have: that an endpoint of the coroutine's own, which it still
+//! owns, is not used through a register of which the verifier does not know that it holds it (`rarely::own_endpoints_are_known`).
 
 mod code;
 mod fate;
@@ -15,6 +16,7 @@ mod talk;
 use self::code::Code;
 use self::fate::{About, Fate};
 use self::island::{End, Island, Last, World};
+use crate::conduct::Cell;
 use motet_machine::{
     Ask, EffectCoordinate, EffectHandler, EffectOutcome, ProtocolMachineConfig, ReceiptState, SessionState, Wanted,
 };
@@ -68,6 +70,8 @@ impl Model {
             receipts: Vec::new(),
             dropped: 0,
             messages: 0,
+            now: None,
+            seen: BTreeSet::new(),
         };
         Self {
             world,
@@ -244,6 +248,11 @@ impl Model {
     /// Steps, messages received, and messages left out so far.
     pub const fn tally(&self) -> [u64; 3] {
         [self.steps, self.world.messages, self.world.dropped]
+    }
+
+    /// What instructions were seen to do.
+    pub const fn seen(&self) -> &BTreeSet<(&'static str, Cell)> {
+        &self.world.seen
     }
 
     /// Evidence of guards that has not been given back, as ids of resources; and how much has.
