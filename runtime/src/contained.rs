@@ -27,7 +27,7 @@ impl<H: EffectHandler + ?Sized> Respondent for Contained<'_, H> {
 }
 
 #[cold]
-fn panicked(panic: Box<dyn Any + Send>) -> EffectOutcome {
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> EffectOutcome {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     let message = format!("the handler panicked: {said}");

@@ -14,6 +14,7 @@ mod envelope;
 mod executor;
 mod owned;
 mod planner;
+mod pool;
 mod prove;
 mod record;
 mod replay;
@@ -39,6 +40,7 @@ pub use envelope::{
 };
 pub use executor::{Executor, ExecutorMetrics, Inline, Observed, Seeded};
 pub use owned::{OwnedSession, OwnershipDoor};
+pub use pool::{AnswerDoor, Delivered, HostPool, PoolLimits, PoolMetrics, Task, TaskBody};
 pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
 pub use replay::{Divergence, ReplayError, Replayed, replay};
 pub use rounds::{GuestRuntime, Runtime, ThreadedGuestRuntime};

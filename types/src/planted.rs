@@ -254,6 +254,14 @@ faults! {
     WavesWaiting = "waves.waiting",
     /// The tape forgets a late answer.
     TapeForgetsAnswer = "tape.forgets_answer",
+    /// The pool takes an effect on that it holds already.
+    PoolPerformsTwice = "pool.performs_twice",
+    /// The pool takes on whatever it is asked.
+    PoolWithoutLimit = "pool.without_limit",
+    /// The pool loses every sixteenth answer.
+    PoolLosesAnswers = "pool.loses_answers",
+    /// The pool begins what nobody waits for any more.
+    PoolNeverCancels = "pool.never_cancels",
     /// The host is asked before the log is synced past what led to it.
     DurableAsksEarly = "durable.asks_early",
     /// What the host is asked is not written down.

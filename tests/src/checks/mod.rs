@@ -14,6 +14,7 @@ pub mod invoking;
 pub mod model;
 pub mod opening;
 pub mod ownership;
+pub mod pools;
 pub mod protocols;
 pub mod rarely;
 pub mod records;
