@@ -8,7 +8,7 @@ motet_tests::promises! {
         hosts_grant_and_refuse, layers_are_configured, guards_need_a_host, guarded_code_is_verified;
     heaps: runs_agree_on_the_heap, snapshots_have_the_heap, resources_are_proved;
     hosts: choices_are_on_offer, host_values_have_their_sort, effect_ids_tell_effects_apart, requests_tell_the_truth;
-    invoking: immediate_answers_are_used, pending_answers_come_later, blocked_questions_are_asked_again,
+    invoking: immediate_answers_are_used, pending_answers_come_later, nothing_is_kept_and_answers_come, blocked_questions_are_asked_again,
         failures_are_faults, answered_sessions_are_planned_once, answers_for_the_dead_are_refused,
         somebody_must_choose, somebody_must_answer, the_handler_stays, replay_asks_the_recorded_questions;
     opening: opened_endpoints_are_used, closing_closes_the_endpoints_session, endpoints_are_held_to_their_types,

@@ -3,7 +3,9 @@
 use crate::draft::{BOOL, Draft, NAT, STRING, letters, stream};
 use crate::script::{Script, accept, choose, done};
 use crate::walk::{Run, Setup};
-use motet_machine::{AnswerError, CodeImage, EffectOutcome, EffectRequest, EffectRequestBody, Gate, NoHost};
+use motet_machine::{
+    AnswerError, CodeImage, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, Gate, NoHost, TraceMode,
+};
 use motet_runtime::{Divergence, GuestRuntime, Input, ReplayError, RunStatus, RuntimeError, Turn, replay};
 use motet_types::{
     Action, CoroutineId, EffectFailureKind, EffectKind, EventKind, Fault, FaultClass, Instr, SessionId, Value,
@@ -118,6 +120,27 @@ pub fn pending_answers_come_later() -> Result<(), String> {
     let unknown = runtime.complete(ids[0].0, done(Value::Nat(4)));
     ensure!(matches!(unknown, Err(RuntimeError::UnknownEffect(_))), "answered after the end: {unknown:?}");
     Run::of(runtime, &host)?.replayed().map(drop)
+}
+
+/// With neither trace nor recording, an effect and a guard that wait for their answers are still waited for.
+pub fn nothing_is_kept_and_answers_come() -> Result<(), String> {
+    let host = Script::new(&[EffectKind::InvokeStep, EffectKind::Acquire], |_| EffectOutcome::Pending);
+    let acquire = [Instr::Acquire { dst: 1, layer: 7 }, Instr::Release { evidence: 1, layer: 7 }, Instr::Halt {}];
+    let guarded = super::guards::alone(2, &acquire).image()?;
+    let granted = EffectOutcome::Success(EffectResponse::Acquire(Value::Unit));
+    for (image, answer) in [(asking(true).image()?, done(Value::Nat(5))), (guarded, granted)] {
+        let mut setup = Setup::default().sessions(2);
+        (setup.config.trace, setup.config.record) = (TraceMode::Disabled, false);
+        let mut runtime = setup.guest(&image)?;
+        ensure!(turns(&mut runtime, &host)? == RunStatus::Waiting, "{:?}", runtime.status());
+        let waiting: Vec<_> = runtime.outstanding().map(|(id, _)| id).collect();
+        ensure!(waiting.len() == 2, "{waiting:?}");
+        for id in waiting {
+            runtime.complete(id, answer.clone()).map_err(|error| error.to_string())?;
+        }
+        ensure!(turns(&mut runtime, &host)? == RunStatus::Completed, "{:?} {:?}", runtime.status(), runtime.faults());
+    }
+    Ok(())
 }
 
 /// A host that is not yet able to answer is asked again at every turn, with the same id, and not otherwise.
