@@ -17,7 +17,7 @@ use crate::heap::{Commitment, Heap, Held, Nullifier};
 use crate::planted::planted;
 use crate::resource::Resource;
 use crate::snapshot::Snapshot;
-use crate::tree::{Leaf, Tree};
+use crate::tree::{Cell, Leaf, Tree};
 
 const MAGIC: [u8; 10] = *b"motet.heap";
 const VERSION: u8 = 1;
@@ -94,20 +94,20 @@ impl Snapshot {
         let mut leaves: Vec<Leaf<Held>> = Vec::new();
         let mut stored = Vec::new();
         for at in 0..live {
-            let key = source.key_after(leaves.last().map(|leaf| &leaf.key), at)?;
+            let key = source.key_after(leaves.last().map(|leaf| leaf.cell.key()), at)?;
             let length = u32::from_le_bytes(source.array()?);
             source.fill(&mut stored, length)?;
             Resource::decode(&stored).map_err(|_| ArchiveError::BadResource(at))?;
-            leaves.push(Leaf { key, value: Held::new(&stored) });
+            leaves.push(Held::new(&stored).leaf(&key));
         }
         let mut nullified: Vec<Leaf<Nullifier>> = Vec::new();
         for at in 0..spent {
-            let key = source.key_after(nullified.last().map(|leaf| &leaf.key), live.saturating_add(at))?;
-            nullified.push(Leaf { key, value: Nullifier });
+            let key = source.key_after(nullified.last().map(|leaf| leaf.cell.key()), live.saturating_add(at))?;
+            nullified.push(Leaf { cell: key, rest: () });
         }
         let resources = Tree::of(leaves);
-        if let Some(both) = nullified.iter().find(|leaf| resources.get(&leaf.key).is_some()) {
-            return Err(ArchiveError::LiveAndConsumed(crate::ResourceId(both.key)));
+        if let Some(both) = nullified.iter().find(|leaf| resources.get(&leaf.cell).is_some()) {
+            return Err(ArchiveError::LiveAndConsumed(crate::ResourceId(both.cell)));
         }
         let snapshot = Heap::from_trees(resources, Tree::of(nullified)).snapshot();
         if snapshot.commitment() == commitment || planted("archive-trusts-entries") {

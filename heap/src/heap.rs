@@ -13,7 +13,7 @@ use crate::planted::planted;
 use crate::resource::{Resource, ResourceKind, stored_kind};
 use crate::snapshot::Snapshot;
 use crate::stored::StoredResource;
-use crate::tree::{Leaf, Stored, Tree};
+use crate::tree::{Change, Leaf, Stored, Tree};
 use crate::verify::contents_digest;
 
 /// Changes whose places are fetched together: enough for their cache misses to overlap, few enough for what was fetched
@@ -32,17 +32,25 @@ impl Held {
     pub(crate) fn new(stored: &[u8]) -> Held {
         Held { contents: contents_digest(stored), stored: stored.into() }
     }
+
+    /// The leaf of a key, or of one that goes, as its bucket is hashed.
+    pub(crate) fn cell(key: &Digest, contents: &Digest) -> [u8; 64] {
+        let mut cell = [0; 64];
+        cell[..32].copy_from_slice(key);
+        cell[32..].copy_from_slice(contents);
+        cell
+    }
+
+    pub(crate) fn leaf(self, key: &Digest) -> Leaf<Held> {
+        Leaf { cell: Held::cell(key, &self.contents), rest: self.stored }
+    }
 }
 
 impl Stored for Held {
     const BUCKET: Domain = RESOURCE_BUCKET;
     const NODE: Domain = RESOURCE_NODE;
-    const CELL: usize = 64;
-
-    fn write_cell(&self, key: &Digest, out: &mut [u8]) {
-        out[..32].copy_from_slice(key);
-        out[32..].copy_from_slice(&self.contents);
-    }
+    type Cell = [u8; 64];
+    type Rest = StoredResource;
 }
 
 /// A nullifier has no contents: that it is there is all it says.
@@ -52,11 +60,8 @@ pub(crate) struct Nullifier;
 impl Stored for Nullifier {
     const BUCKET: Domain = NULLIFIER_BUCKET;
     const NODE: Domain = NULLIFIER_NODE;
-    const CELL: usize = 32;
-
-    fn write_cell(&self, key: &Digest, out: &mut [u8]) {
-        out.copy_from_slice(key);
-    }
+    type Cell = [u8; 32];
+    type Rest = ();
 }
 
 /// What a heap's root is made of.
@@ -143,13 +148,13 @@ impl Heap {
 
     /// A live resource's stored form, see [`Resource::encode`].
     pub fn stored(&self, id: &ResourceId) -> Result<&[u8], HeapError> {
-        self.held(id).map(|held| &*held.stored)
+        self.held(id).map(|stored| &**stored)
     }
 
-    pub(crate) fn held(&self, id: &ResourceId) -> Result<&Held, HeapError> {
+    pub(crate) fn held(&self, id: &ResourceId) -> Result<&StoredResource, HeapError> {
         match self.pending.get(&id.0) {
-            Now::AsBefore => self.live.get(&id.0).ok_or_else(|| self.missing(id)),
-            Now::Begun(held) => Ok(held),
+            Now::AsBefore => self.live.get(&id.0).map(|leaf| leaf.rest).ok_or_else(|| self.missing(id)),
+            Now::Begun(held) => Ok(&held.stored),
             Now::Passed | Now::Consumed => Err(HeapError::AlreadyConsumed(*id)),
             Now::Removed => Err(HeapError::NotFound(*id)),
         }
@@ -278,17 +283,17 @@ impl Heap {
     }
 
     /// A live resource stops being live.
-    pub(crate) fn end(&mut self, id: &ResourceId, consumed: bool) -> Result<Held, HeapError> {
+    pub(crate) fn end(&mut self, id: &ResourceId, consumed: bool) -> Result<StoredResource, HeapError> {
         if let Some(pending) = Arc::get_mut(&mut self.pending)
             && let Now::Begun(_) = pending.get(&id.0)
             && let Now::Begun(held) = pending.put(&id.0, if consumed { Now::Passed } else { Now::AsBefore })
         {
-            return Ok(held);
+            return Ok(held.stored);
         }
         // It is in the tree, or will be when `pending` has made room.
-        let held = self.held(id)?.clone();
+        let stored = self.held(id)?.clone();
         self.pending().put(&id.0, if consumed { Now::Consumed } else { Now::Removed });
-        Ok(held)
+        Ok(stored)
     }
 
     /// Marks a key as consumed that is neither live nor was before.
@@ -299,7 +304,7 @@ impl Heap {
     /// Consumes a live resource: its contents leave the heap and come back in stored form, its nullifier stays for
     /// good.
     pub fn consume(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
-        self.end(id, !planted("consume-skips-nullifier")).map(|held| held.stored)
+        self.end(id, !planted("consume-skips-nullifier"))
     }
 
     /// Consumes all of them or none; an id that stands twice is refused.
@@ -322,7 +327,7 @@ impl Heap {
     /// Takes a live resource out without consuming it: it is given up, not used. Afterwards its id is neither live nor
     /// consumed. A consumed resource has nothing left to remove, and its nullifier is never forgotten.
     pub fn remove(&mut self, id: &ResourceId) -> Result<StoredResource, HeapError> {
-        self.end(id, false).map(|held| held.stored)
+        self.end(id, false)
     }
 
     /// Brings the trees up to date with what waits.
@@ -352,14 +357,14 @@ impl Heap {
         if !self.filter.as_ref().is_some_and(|filter| filter.has_room(more)) {
             self.filter = wanted.then(|| {
                 let mut filter = Filter::with_room(2 * (there as usize + more));
-                self.live.iter().for_each(|leaf| filter.add(&leaf.key));
-                self.spent.iter().for_each(|leaf| filter.add(&leaf.key));
+                self.live.iter().for_each(|leaf| filter.add(leaf.key()));
+                self.spent.iter().for_each(|leaf| filter.add(leaf.key()));
                 Box::new(filter)
             });
         }
         if let Some(filter) = &mut self.filter {
-            let begun = batch.live.iter().filter(|change| change.value.is_some()).map(|change| &change.key);
-            begun.chain(batch.spent.iter().map(|change| &change.key)).for_each(|key| filter.add(key));
+            let begun = batch.live.iter().filter(|change| change.rest.is_some()).map(Change::key);
+            begun.chain(batch.spent.iter().map(Change::key)).for_each(|key| filter.add(key));
         }
     }
 
@@ -390,8 +395,8 @@ impl Heap {
     /// The commitment, computed from the contents alone, with no digest that the heap keeps: what
     /// [`Heap::commit`] must answer too.
     pub fn recomputed(&self) -> Commitment {
-        let live = self.iter().map(|(id, stored)| Leaf { key: id.0, value: Held::new(stored) });
-        let spent = self.consumed().map(|id| Leaf { key: id.0, value: Nullifier });
+        let live = self.iter().map(|(id, stored)| Held::new(stored).leaf(&id.0));
+        let spent = self.consumed().map(|id| Leaf { cell: id.0, rest: () });
         Heap::from_trees(Tree::of(live.collect()), Tree::of(spent.collect())).commit()
     }
 

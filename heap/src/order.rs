@@ -1,26 +1,26 @@
 //! The heap in id order: its trees, and what waits to be taken in by them, as one.
 
 use crate::digest::Digest;
-use crate::heap::{Heap, Nullifier};
+use crate::heap::Heap;
 use crate::id::ResourceId;
 use crate::pending::Now;
-use crate::tree::Leaf;
+use crate::tree::{LeafRef, Stored};
 
 impl Heap {
     /// Live resources in id order, in stored form. Sorts first what changed since the last commit.
     pub fn iter(&self) -> impl Iterator<Item = (ResourceId, &[u8])> {
         let waiting = self.waiting().sorted().into_iter().map(|(key, now)| match now {
             Now::AsBefore => (key, Said::Nothing),
-            Now::Begun(held) => (key, Said::There(held)),
+            Now::Begun(held) => (key, Said::There(&held.stored)),
             Now::Passed | Now::Consumed | Now::Removed => (key, Said::Gone),
         });
-        merge(self.live().iter(), waiting).map(|(key, held)| (ResourceId(*key), &*held.stored))
+        merge(self.live().iter(), waiting).map(|(key, stored)| (ResourceId(*key), &**stored))
     }
 
     /// Consumed ids in id order. Sorts first what changed since the last commit.
     pub fn consumed(&self) -> impl Iterator<Item = ResourceId> {
         let waiting = self.waiting().sorted().into_iter().map(|(key, now)| match now {
-            Now::Passed | Now::Consumed => (key, Said::There(&Nullifier)),
+            Now::Passed | Now::Consumed => (key, Said::There(&())),
             Now::AsBefore | Now::Begun(_) | Now::Removed => (key, Said::Nothing),
         });
         merge(self.spent().iter(), waiting).map(|(key, _)| ResourceId(*key))
@@ -28,18 +28,18 @@ impl Heap {
 }
 
 /// What waits to be said about an id in one of the trees.
-enum Said<'a, V> {
+enum Said<'a, R> {
     Nothing,
-    There(&'a V),
+    There(&'a R),
     Gone,
 }
 
 /// A tree's leaves with what waits, both in key order.
-fn merge<'a, V: 'a>(
-    leaves: impl Iterator<Item = &'a Leaf<V>>,
-    waiting: impl Iterator<Item = (&'a Digest, Said<'a, V>)>,
-) -> impl Iterator<Item = (&'a Digest, &'a V)> {
-    let (mut leaves, mut waiting) = (leaves.map(|leaf| (&leaf.key, &leaf.value)).peekable(), waiting.peekable());
+fn merge<'a, V: Stored + 'a>(
+    leaves: impl Iterator<Item = LeafRef<'a, V>>,
+    waiting: impl Iterator<Item = (&'a Digest, Said<'a, V::Rest>)>,
+) -> impl Iterator<Item = (&'a Digest, &'a V::Rest)> {
+    let (mut leaves, mut waiting) = (leaves.map(|leaf| (leaf.key(), leaf.rest)).peekable(), waiting.peekable());
     core::iter::from_fn(move || {
         loop {
             let Some((key, _)) = waiting.peek() else {

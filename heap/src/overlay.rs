@@ -105,13 +105,13 @@ impl Overlay {
 
     /// A live resource's stored form.
     pub fn stored<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a [u8], HeapError> {
-        self.held(base, id).map(|held| &*held.stored)
+        self.held(base, id).map(|stored| &**stored)
     }
 
-    fn held<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a Held, HeapError> {
+    fn held<'a>(&'a self, base: &'a Heap, id: &ResourceId) -> Result<&'a StoredResource, HeapError> {
         match self.changes.get(id) {
             None => base.held(id),
-            Some(Change::Allocated(held)) => Ok(held),
+            Some(Change::Allocated(held)) => Ok(&held.stored),
             Some(Change::Consumed | Change::Passed) if planted("overlay-ignores-base") => base.held(id),
             Some(Change::Consumed | Change::Passed) => Err(HeapError::AlreadyConsumed(*id)),
             Some(Change::Removed | Change::Dropped) => Err(HeapError::NotFound(*id)),
@@ -153,7 +153,7 @@ impl Overlay {
 
     /// A live resource stops being live: `here` if it was allocated in this overlay, otherwise `there`.
     fn end(&mut self, base: &Heap, id: &ResourceId, here: Change, there: Change) -> Result<StoredResource, HeapError> {
-        let stored = self.held(base, id)?.stored.clone();
+        let stored = self.held(base, id)?.clone();
         let fresh = matches!(self.changes.get(id), Some(Change::Allocated(_)));
         self.changes.insert(*id, if fresh { here } else { there });
         Ok(stored)

@@ -6,9 +6,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, EMPTY};
 use crate::heap::{Held, Nullifier};
-use crate::tree::Change;
+use crate::tree::{Change, Leaf};
 
 /// What became of an id since the trees were last changed.
 #[derive(Clone, Debug, Default)]
@@ -161,11 +161,16 @@ impl Pending {
             let [_, _, nullified] = now.weight();
             match core::mem::take(now) {
                 Now::AsBefore | Now::Passed => {}
-                Now::Begun(held) => batch.live.push(Change { key: *key, value: Some(held) }),
-                Now::Consumed | Now::Removed => batch.live.push(Change { key: *key, value: None }),
+                Now::Begun(held) => {
+                    let Leaf { cell, rest } = held.leaf(key);
+                    batch.live.push(Change { cell, rest: Some(rest) });
+                }
+                Now::Consumed | Now::Removed => {
+                    batch.live.push(Change { cell: Held::cell(key, &EMPTY), rest: None });
+                }
             }
             if nullified == 1 {
-                batch.spent.push(Change { key: *key, value: Some(Nullifier) });
+                batch.spent.push(Change { cell: *key, rest: Some(()) });
             }
         }
         self.entries.clear();

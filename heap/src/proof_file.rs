@@ -18,6 +18,7 @@ use crate::cursor::{Cursor, Malformed};
 use crate::id::ResourceId;
 use crate::planted::planted;
 use crate::snapshot::Snapshot;
+use crate::verify::contents_digest;
 use crate::verify::{self, Change, VerifyError};
 
 const MAGIC: [u8; 11] = *b"motet.proof";
@@ -179,7 +180,7 @@ impl Snapshot {
     pub fn membership_file(&self, resources: &[ResourceId], nullifiers: &[ResourceId]) -> Option<Vec<u8>> {
         let mut claims: Vec<Claim> = Vec::with_capacity(resources.len() + nullifiers.len());
         claims.extend(resources.iter().map(|id| match self.held(id) {
-            Ok(held) => Claim::Live(*id, held.contents),
+            Ok(stored) => Claim::Live(*id, contents_digest(stored)),
             Err(_) => Claim::NotLive(*id),
         }));
         claims.extend(nullifiers.iter().map(|id| match self.is_consumed(id) {

@@ -6,7 +6,7 @@ use crate::digest::{Digest, EMPTY};
 use crate::heap::Heap;
 use crate::id::ResourceId;
 use crate::planted::planted;
-use crate::tree::{Shape, Spot, Stored, Tree};
+use crate::tree::{Cell, Shape, Spot, Stored, Tree};
 use crate::verify::{BRANCH, BUCKET, CHANGE, EMPTY_PART, MEMBERSHIP, SPLIT, STUB, VERSION};
 
 /// Both trees' parts that answer for the ids asked about. The heap must be committed.
@@ -61,15 +61,13 @@ fn write_bucket<V: Stored>(out: &mut Vec<u8>, spot: &Spot<'_, V>) {
     };
     out.extend([BUCKET, bucket.len() as u8]);
     for leaf in bucket {
-        let end = out.len();
-        out.resize(end + V::CELL, 0);
-        leaf.value.write_cell(&leaf.key, &mut out[end..]);
+        out.extend(V::Cell::bytes(core::slice::from_ref(leaf.cell)));
     }
 }
 
 /// Writes the part of a tree that answers for `keys`, which are sorted and all belong here.
 fn cover<V: Stored>(out: &mut Vec<u8>, spot: &Spot<'_, V>, keys: &[Digest]) {
-    let has = |key: &Digest| spot.bucket().is_some_and(|bucket| bucket.iter().any(|leaf| leaf.key == *key));
+    let has = |key: &Digest| spot.bucket().is_some_and(|bucket| bucket.iter().any(|leaf| leaf.key() == key));
     match spot.halves() {
         _ if keys.is_empty() => write_stub(out, spot),
         None if planted("prove-omits-neighbour") && !keys.iter().any(has) => write_stub(out, spot),

@@ -24,7 +24,8 @@ use crate::heap::{Commitment, Heap, Held, Nullifier};
 use crate::planted::planted;
 use crate::resource::Resource;
 use crate::snapshot::Snapshot;
-use crate::tree::{Leaf, MOST, Shape, Spot, Stored, Tree, hash_bucket, level};
+use crate::stored::StoredResource;
+use crate::tree::{Cell, Leaf, MOST, Shape, Spot, Stored, Tree, hash_bucket, level};
 
 const VERSION: u8 = 1;
 const BUCKET: u8 = 1;
@@ -85,37 +86,37 @@ pub enum LoadError<E> {
     WrongCount,
 }
 
-/// How a tree's values are written in its pages.
+/// How a tree's leaves are written in its pages, behind their keys.
 pub(crate) trait Kept: Stored {
     /// Which tree.
     const TREE: u8;
-    fn write(&self, out: &mut Vec<u8>);
-    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed>;
+    fn write(rest: &Self::Rest, out: &mut Vec<u8>);
+    fn read(key: &Digest, cursor: &mut Cursor<'_>) -> Result<Leaf<Self>, Malformed>;
 }
 
 impl Kept for Held {
     const TREE: u8 = 1;
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(stored: &StoredResource, out: &mut Vec<u8>) {
         // `Resource::encode` refuses what would not fit.
-        out.extend((self.stored.len() as u32).to_le_bytes());
-        out.extend_from_slice(&self.stored);
+        out.extend((stored.len() as u32).to_le_bytes());
+        out.extend_from_slice(stored);
     }
 
-    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+    fn read(key: &Digest, cursor: &mut Cursor<'_>) -> Result<Leaf<Held>, Malformed> {
         let stored = cursor.bytes()?;
         Resource::decode(stored)?;
-        Ok(Held::new(stored))
+        Ok(Held::new(stored).leaf(key))
     }
 }
 
 impl Kept for Nullifier {
     const TREE: u8 = 2;
 
-    fn write(&self, _: &mut Vec<u8>) {}
+    fn write(_: &(), _: &mut Vec<u8>) {}
 
-    fn read(_: &mut Cursor<'_>) -> Result<Self, Malformed> {
-        Ok(Nullifier)
+    fn read(key: &Digest, _: &mut Cursor<'_>) -> Result<Leaf<Nullifier>, Malformed> {
+        Ok(Leaf { cell: *key, rest: () })
     }
 }
 
@@ -147,8 +148,8 @@ fn save_page<V: Kept, S: PageStore>(store: &mut S, spot: &Spot<'_, V>) -> Result
         Some(leaves) => {
             out.extend([BUCKET, leaves.len() as u8]);
             for leaf in leaves {
-                out.extend(leaf.key);
-                leaf.value.write(&mut out);
+                out.extend(leaf.key());
+                V::write(leaf.rest, &mut out);
             }
         }
         None => {
@@ -212,7 +213,7 @@ fn load_page<V: Kept, S: PageStore>(
     let damaged = LoadError::Damaged(*digest);
     let sound = |found: Digest| found == *digest || planted("load-trusts-page");
     match read_page::<V>(&bytes, path, bit).map_err(|_| LoadError::Damaged(*digest))? {
-        Page::Bucket(some) if sound(hash_bucket(some.iter())) => {
+        Page::Bucket(some) if sound(hash_bucket(some.iter().map(Leaf::as_ref))) => {
             leaves.extend(some);
             Ok(Shape::Bucket)
         }
@@ -252,7 +253,7 @@ fn at_node(path: &Digest, bit: usize, node: usize) -> Digest {
 }
 
 /// A page as its bytes say.
-enum Page<V> {
+enum Page<V: Stored> {
     Bucket(Vec<Leaf<V>>),
     /// The nodes of a fork at which its branches end.
     Fork(Vec<(usize, Shape, Digest)>),
@@ -273,10 +274,10 @@ fn read_page<V: Kept>(bytes: &[u8], path: &Digest, bit: usize) -> Result<Page<V>
             for _ in 0..count {
                 let key = *cursor.array()?;
                 let misplaced = (0..bit).any(|bit| (key[bit / 8] ^ path[bit / 8]) >> (7 - bit % 8) & 1 == 1);
-                if misplaced || leaves.last().is_some_and(|last| last.key >= key) {
+                if misplaced || leaves.last().is_some_and(|last| *last.cell.key() >= key) {
                     return Err(Malformed);
                 }
-                leaves.push(Leaf { key, value: V::read(&mut cursor)? });
+                leaves.push(V::read(&key, &mut cursor)?);
             }
             Page::Bucket(leaves)
         }

@@ -31,6 +31,13 @@ impl From<&[u8]> for StoredResource {
     }
 }
 
+impl Default for StoredResource {
+    /// No bytes, which no resource is stored as.
+    fn default() -> StoredResource {
+        StoredResource(Bytes::Short(0, [0; SHORT]))
+    }
+}
+
 impl Deref for StoredResource {
     type Target = [u8];
 

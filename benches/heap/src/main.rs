@@ -4,11 +4,13 @@
 //! cargo run --release --manifest-path benches/heap/Cargo.toml -- bars [ROUNDS] [MOST BESIDE PEERS] [MOST ALONE]
 //! cargo run --release --manifest-path benches/heap/Cargo.toml -- maps [LIVE] [WAVE] [ROUNDS]
 //! cargo run --release --manifest-path benches/heap/Cargo.toml -- predecessor [MOST]
+//! cargo run --release --manifest-path benches/heap/Cargo.toml -- alone [LIVE] [WAVE] [WAVES] [BATCHES]
 //! ```
 //!
 //! Times are the thread's time on the processor where the system tells it. Peers take turns round by round, so that
 //! what else the machine does falls on all of them alike; a row is the median of its rounds.
 
+mod alone;
 mod bars;
 mod maps;
 mod motet;
@@ -50,8 +52,9 @@ fn main() -> ExitCode {
     let done = match words.first().map(String::as_str) {
         Some("bars") => bars::run(number(1, 15), number(2, 1_000_000), number(3, 10_000_000)),
         Some("maps") => maps::run(number(1, 100_000), number(2, 4_096), number(3, 5)),
+        Some("alone") => alone::run(number(1, 65_536), number(2, 4_096), number(3, 40), number(4, 16)),
         Some("predecessor") => predecessor::run(number(1, 100_000)),
-        _ => Err(anyhow::anyhow!("say `bars`, `maps [LIVE] [WAVE] [ROUNDS]` or `predecessor [MOST]`")),
+        _ => Err(anyhow::anyhow!("say `bars`, `maps [LIVE] [WAVE] [ROUNDS]`, `alone [LIVE] [WAVE] [WAVES] [BATCHES]` or `predecessor [MOST]`")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,98 +1,67 @@
-//! Blocks: the lowest subtrees in memory, a few hundred leaves at most.
+//! Blocks: the lowest subtrees in memory, a hundred leaves or so.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
-use super::levels::{Levels, level};
-use super::wide::write_cells;
-use super::{Shape, Stored};
-use crate::digest::Digest;
+use super::bucket::{Bucket, Cell, Leaf, LeafRef, MOST};
+use super::levels::{LEVELS, Levels, WAYS, above, level, way};
+use super::{Change, Stored};
+use crate::digest::{Digest, EMPTY};
 use crate::planted::planted;
 
-pub(crate) use crate::digest::BUCKET_MOST as MOST;
-
-/// Levels of the trie in a block.
-const LEVELS: usize = 6;
-
-/// Leaves in a block at most.
-pub(super) const ROOM: usize = 256;
-
-/// A key and what is under it.
+/// Leaves whose keys agree on the first `bit` bits, at most [`MOST`] of them on the next five: buckets, and the branches
+/// above them, which have the shape that the leaves demand after every change.
 #[derive(Clone)]
-pub(crate) struct Leaf<V> {
-    pub(crate) key: Digest,
-    pub(crate) value: V,
-}
-
-/// Where a leaf is. Entries are in key order.
-#[derive(Clone, Copy)]
-struct Entry {
-    /// The 32 bits of its key after those that all agree on.
-    head: u32,
-    slot: u32,
-}
-
-/// Up to [`ROOM`] leaves whose keys agree on the first `bit` bits, at most [`MOST`] of them on the next six; and every
-/// digest of the trie between them.
-///
-/// Leaves lie in slots in no order, so that a change moves one of them and not half of them; entries say where they are.
-/// Looking for a key reads some entries and, as a rule, one leaf.
-#[derive(Clone)]
-pub(crate) struct Block<V> {
+pub(crate) struct Block<V: Stored> {
     bit: u16,
-    /// Bit n: something changed, since the digests were computed, where the six bits are n.
+    len: u16,
+    /// Bit n: node n is no branch, and changed since its digest was computed.
     stale: u64,
     levels: Levels,
-    entries: Vec<Entry>,
-    leaves: Vec<Leaf<V>>,
-}
-
-/// A bucket of a block that is to be hashed: `len` entries from `from` on, which are what is below `node`.
-#[derive(Clone, Copy)]
-pub(super) struct Job {
-    pub(super) block: u32,
-    pub(super) node: u8,
-    pub(super) len: u8,
-    pub(super) from: u16,
-}
-
-/// The 32 bits of a key after the first `bit`; zeros beyond its end.
-fn head(key: &Digest, bit: usize) -> u32 {
-    let at = bit / 8;
-    let bytes = match key.get(at..at + 8).and_then(|bytes| bytes.first_chunk()) {
-        Some(bytes) => u64::from_be_bytes(*bytes),
-        None => (0..8).fold(0, |bits, more| bits << 8 | u64::from(key.get(at + more).copied().unwrap_or(0))),
-    };
-    (bytes << (bit % 8) >> 32) as u32
-}
-
-/// The six bits.
-fn lane(head: u32) -> usize {
-    (head >> (32 - LEVELS)) as usize
+    /// By node: where its bucket is, plus one.
+    slots: [u8; 2 * WAYS],
+    buckets: Vec<Arc<Bucket<V>>>,
 }
 
 /// Whether leaves in key order, `bit` bits down, can be one block.
-pub(super) fn fits<V>(leaves: &[Leaf<V>], bit: usize) -> bool {
-    let lane = |leaf: &Leaf<V>| lane(head(&leaf.key, bit));
-    leaves.len() <= ROOM && leaves.windows(MOST + 1).all(|some| lane(&some[0]) != lane(&some[MOST]))
+pub(super) fn fits<V: Stored>(leaves: &[Leaf<V>], bit: usize) -> bool {
+    leaves.windows(MOST + 1).all(|some| way(some[0].cell.key(), bit) != way(some[MOST].cell.key(), bit))
 }
 
-fn grow<T>(vec: &mut Vec<T>) {
-    if vec.len() == vec.capacity() {
-        vec.reserve_exact(vec.len() / 8 + 2);
-    }
-}
-
-impl<V> Block<V> {
+impl<V: Stored> Block<V> {
     /// A block of leaves that fit, in key order.
     pub(super) fn new(leaves: Vec<Leaf<V>>, bit: usize) -> Block<V> {
         debug_assert!(fits(&leaves, bit));
-        let entries = leaves.iter().zip(0..).map(|(leaf, slot)| Entry { head: head(&leaf.key, bit), slot }).collect();
-        Block { bit: bit as u16, stale: u64::MAX, levels: Levels::default(), entries, leaves }
+        let mut block = Block {
+            bit: bit as u16,
+            len: leaves.len() as u16,
+            stale: 0,
+            levels: Levels::default(),
+            slots: [0; 2 * WAYS],
+            buckets: Vec::new(),
+        };
+        block.build(1, leaves);
+        block
+    }
+
+    fn build(&mut self, node: usize, mut leaves: Vec<Leaf<V>>) {
+        if leaves.len() <= MOST || node >= WAYS {
+            self.stale |= 1 << node;
+            if !leaves.is_empty() {
+                self.insert(node, leaves.into_iter().collect());
+            }
+            return;
+        }
+        self.levels.branch(node);
+        let bit = usize::from(self.bit) + level(node);
+        let zero = |leaf: &Leaf<V>| leaf.cell.key().get(bit / 8).is_none_or(|byte| byte >> (7 - bit % 8) & 1 == 0);
+        let right = leaves.split_off(leaves.partition_point(zero));
+        self.build(2 * node, leaves);
+        self.build(2 * node + 1, right);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.leaves.len()
+        usize::from(self.len)
     }
 
     pub(crate) fn levels(&self) -> &Levels {
@@ -107,137 +76,196 @@ impl<V> Block<V> {
         self.stale != 0
     }
 
-    /// The leaf at a position in key order, if there is one.
-    pub(crate) fn leaf(&self, at: usize) -> Option<&Leaf<V>> {
-        self.leaves.get(self.entries.get(at)?.slot as usize)
+    /// The bucket that stands at a node.
+    #[inline]
+    pub(crate) fn bucket(&self, node: usize) -> Option<&Bucket<V>> {
+        self.buckets.get(usize::from(self.slots[node]).wrapping_sub(1)).map(|bucket| &**bucket)
     }
 
-    /// The positions of what is below a node.
-    pub(super) fn range(&self, node: usize) -> core::ops::Range<usize> {
-        let shift = 32 - level(node);
-        let index = (node - (1 << level(node))) as u64;
-        let position = |first: u64| self.entries.partition_point(|entry| u64::from(entry.head) < first << shift);
-        position(index)..position(index + 1)
+    fn bucket_mut(&mut self, node: usize) -> Option<&mut Bucket<V>> {
+        self.buckets.get_mut(usize::from(self.slots[node]).wrapping_sub(1)).map(Arc::make_mut)
     }
 
-    /// Where a key is, or where it would be.
-    pub(crate) fn find(&self, key: &Digest) -> Result<usize, usize> {
-        let head = head(key, usize::from(self.bit));
-        let mut at = self.entries.partition_point(|entry| entry.head < head);
-        while let Some(entry) = self.entries.get(at).filter(|entry| entry.head == head) {
-            match self.leaves[entry.slot as usize].key.cmp(key) {
-                Ordering::Less => at += 1,
-                Ordering::Equal => return Ok(at),
-                Ordering::Greater => break,
+    /// The node at which the way to a key ends.
+    #[inline]
+    pub(super) fn node(&self, key: &Digest) -> usize {
+        self.levels.end(way(key, usize::from(self.bit)))
+    }
+
+    /// The node at which the way to a subtree ends.
+    pub(super) fn end(&self, way: usize) -> usize {
+        self.levels.end(way)
+    }
+
+    pub(crate) fn get(&self, key: &Digest) -> Option<LeafRef<'_, V>> {
+        let bucket = self.bucket(self.node(key))?;
+        bucket.leaf(bucket.find(key).ok()?)
+    }
+
+    /// Begins and ends what is said; `false` if something is left, because it does not fit in here.
+    #[must_use]
+    pub(super) fn apply(&mut self, changes: &mut [Change<V>]) -> bool {
+        let mut fits = true;
+        for change in changes {
+            match change.rest.take() {
+                Some(rest) => {
+                    change.rest = self.put(&change.cell, rest);
+                    fits &= change.rest.is_none();
+                }
+                None => self.take(change.cell.key()),
             }
         }
-        Err(at)
+        fits
     }
 
-    pub(crate) fn get(&self, key: &Digest) -> Option<&V> {
-        self.leaf(self.find(key).ok()?).map(|leaf| &leaf.value)
-    }
-
-    /// Adds a leaf whose key is not there. `false`: the block is no block any more, see [`fits`], and has to be taken
-    /// apart.
-    #[must_use]
-    pub(super) fn put(&mut self, leaf: Leaf<V>) -> bool {
-        let (Ok(at) | Err(at)) = self.find(&leaf.key);
-        let entry = Entry { head: head(&leaf.key, usize::from(self.bit)), slot: self.leaves.len() as u32 };
-        let lane = lane(entry.head);
-        grow(&mut self.leaves);
-        self.leaves.push(leaf);
-        grow(&mut self.entries);
-        self.entries.insert(at, entry);
-        if !(planted("insert-leaves-digest") && lane % 2 == 1) {
-            self.stale |= 1 << lane;
+    /// Adds a leaf whose key is not there; gives its rest back if it does not fit in here.
+    fn put(&mut self, cell: &V::Cell, rest: V::Rest) -> Option<V::Rest> {
+        let way = way(cell.key(), usize::from(self.bit));
+        let mut node = self.levels.end(way);
+        while self.bucket(node).is_some_and(|bucket| bucket.len() == MOST) {
+            if node >= WAYS {
+                return Some(rest);
+            }
+            self.split(node);
+            node = 2 * node + (way >> (LEVELS - 1 - level(node)) & 1);
         }
-        let same = |entry: &&Entry| self::lane(entry.head) == lane;
-        let before = self.entries[..at].iter().rev().take_while(same).count();
-        self.len() <= ROOM && before + self.entries[at..].iter().take_while(same).count() <= MOST
+        match self.bucket_mut(node) {
+            Some(bucket) => bucket.put(cell, rest),
+            None => {
+                let mut bucket = Bucket::new();
+                bucket.put(cell, rest);
+                self.insert(node, bucket);
+            }
+        }
+        self.len += 1;
+        if !(planted("insert-leaves-digest") && way % 2 == 1) {
+            self.stale |= 1 << node;
+        }
+        None
     }
 
     /// Takes out the leaf with this key, if it is there.
-    pub(super) fn take(&mut self, key: &Digest) -> Option<Leaf<V>> {
-        let gone = self.entries.remove(self.find(key).ok()?);
-        let last = self.leaves.len() as u32 - 1;
-        if gone.slot != last {
-            // The leaf in the last slot moves into the gap.
-            let moved = self.find(&self.leaves[last as usize].key).unwrap_or_else(|at| at);
-            self.entries[moved].slot = gone.slot;
+    fn take(&mut self, key: &Digest) {
+        let mut node = self.node(key);
+        if self.bucket_mut(node).and_then(|bucket| bucket.take(key)).is_none() {
+            return;
         }
+        self.len -= 1;
         if !planted("remove-leaves-digest") {
-            self.stale |= 1 << lane(gone.head);
+            self.stale |= 1 << node;
         }
-        Some(self.leaves.swap_remove(gone.slot as usize))
+        let count = |block: &Block<V>, node: usize| block.bucket(node).map_or(0, Bucket::len);
+        if count(self, node) == 0 {
+            drop(self.remove(node));
+            self.levels.set(node, &EMPTY);
+        }
+        // Halves that have become few are one bucket.
+        while node > 1
+            && !self.levels.is_branch(node ^ 1)
+            && count(self, node) + count(self, node ^ 1) <= MOST
+            && !planted("remove-leaves-halves")
+        {
+            node /= 2;
+            self.merge(node);
+        }
     }
 
-    /// Reads what changing and hashing at this key will read, to have it in the cache.
-    pub(super) fn touch(&self, key: &Digest) -> usize {
-        let head = head(key, usize::from(self.bit));
-        let at = self.entries.partition_point(|entry| entry.head < head);
-        let some = at.saturating_sub(MOST / 2)..(at + MOST / 2).min(self.entries.len());
-        self.entries[some].iter().fold(0, |seen, entry| seen ^ usize::from(self.leaves[entry.slot as usize].key[31]))
+    /// A bucket becomes a branch over two.
+    fn split(&mut self, node: usize) {
+        let bit = usize::from(self.bit) + level(node);
+        self.levels.branch(node);
+        self.stale = self.stale & !(1 << node) | 3 << (2 * node);
+        if let Some(mut left) = self.remove(node) {
+            let (all, middle) = (left.len(), left.middle(bit));
+            if middle == 0 {
+                self.place(2 * node + 1, left);
+            } else if middle == all {
+                self.place(2 * node, left);
+            } else {
+                let mut right = Bucket::new();
+                Arc::make_mut(&mut left).move_to(middle, &mut right);
+                self.place(2 * node, left);
+                self.insert(2 * node + 1, right);
+            }
+        }
     }
 
-    /// What the header says, to have it in the cache.
-    pub(super) fn touch_header(&self) -> usize {
-        self.entries.first().map_or(0, |entry| entry.slot as usize) ^ self.stale as usize
+    /// A branch over two buckets becomes one.
+    fn merge(&mut self, node: usize) {
+        let halves = [self.remove(2 * node), self.remove(2 * node + 1)];
+        self.levels.join(node);
+        self.stale = self.stale & !(3 << (2 * node)) | 1 << node;
+        match halves {
+            [Some(mut left), Some(mut right)] => {
+                Arc::make_mut(&mut right).move_to(0, Arc::make_mut(&mut left));
+                self.place(node, left);
+            }
+            [Some(one), None] | [None, Some(one)] => self.place(node, one),
+            [None, None] => {}
+        }
     }
 
-    /// Leaves between two positions, in key order.
-    pub(crate) fn leaves(&self, range: core::ops::Range<usize>) -> impl Iterator<Item = &Leaf<V>> {
-        self.entries[range].iter().map(|entry| &self.leaves[entry.slot as usize])
+    fn insert(&mut self, node: usize, bucket: Bucket<V>) {
+        self.place(node, Arc::new(bucket));
+    }
+
+    fn place(&mut self, node: usize, bucket: Arc<Bucket<V>>) {
+        if self.buckets.len() == self.buckets.capacity() {
+            self.buckets.reserve_exact(2);
+        }
+        self.buckets.push(bucket);
+        self.slots[node] = self.buckets.len() as u8;
+    }
+
+    fn remove(&mut self, node: usize) -> Option<Arc<Bucket<V>>> {
+        let gap = core::mem::take(&mut self.slots[node]);
+        let at = usize::from(gap).checked_sub(1)?;
+        // The last bucket moves into the gap.
+        let last = self.buckets.len() as u8;
+        if let Some(moved) = self.slots.iter_mut().find(|slot| **slot == last) {
+            *moved = gap;
+        }
+        Some(self.buckets.swap_remove(at))
     }
 
     /// Takes all leaves out, in key order.
-    pub(super) fn drain(self) -> impl Iterator<Item = Leaf<V>> {
-        let mut slots: Vec<Option<Leaf<V>>> = self.leaves.into_iter().map(Some).collect();
-        self.entries.into_iter().filter_map(move |entry| slots[entry.slot as usize].take())
+    pub(super) fn drain(mut self, leaves: &mut Vec<Leaf<V>>) {
+        let mut next = 0;
+        while next < WAYS {
+            let node = self.end(next);
+            if let Some(bucket) = self.remove(node) {
+                leaves.extend(bucket.leaves().map(|leaf| Leaf { cell: *leaf.cell, rest: leaf.rest.clone() }));
+            }
+            next = super::levels::reach(node).end;
+        }
     }
 
-    /// Brings the shapes up to date: tells `job` each bucket that has to be hashed, and answers with the branches, as
-    /// bits, that have to be hashed then, from the lowest up.
-    pub(super) fn plan(&mut self, mut job: impl FnMut(usize, core::ops::Range<usize>)) -> u128 {
-        let mut marked = 0;
-        self.visit(1, 0..self.entries.len(), &mut job, &mut marked);
-        self.stale = 0;
-        marked
-    }
-
-    fn visit(
-        &mut self,
-        node: usize,
-        range: core::ops::Range<usize>,
-        job: &mut impl FnMut(usize, core::ops::Range<usize>),
-        marked: &mut u128,
-    ) {
-        let was = self.levels.shape(node);
-        if range.is_empty() {
-            return self.levels.reshape(node, Shape::Empty);
-        }
-        if range.len() <= MOST && !(planted("remove-leaves-halves") && was == Shape::Branch) {
-            self.levels.reshape(node, Shape::Bucket);
-            return job(node, range);
-        }
-        self.levels.reshape(node, Shape::Branch);
-        let level = level(node);
-        let bit = 1 << (31 - level);
-        let middle = range.start + self.entries[range.clone()].partition_point(|entry| entry.head & bit == 0);
-        let width = 32 >> level;
-        for (half, part) in [(2 * node, range.start..middle), (2 * node + 1, middle..range.end)] {
-            let lanes = u64::MAX >> (64 - width) << ((half - (2 << level)) * width);
-            if was != Shape::Branch || self.stale & lanes != 0 {
-                self.visit(half, part, job, marked);
+    /// Says which buckets have to be hashed, as node and how many compressions, and answers with the branches that have to
+    /// be then, as bits.
+    pub(super) fn plan(&mut self, mut job: impl FnMut(usize, usize)) -> u32 {
+        let stale = core::mem::take(&mut self.stale);
+        let mut left = stale;
+        while left != 0 {
+            let node = left.trailing_zeros() as usize;
+            left &= left - 1;
+            match self.bucket(node) {
+                Some(bucket) => job(node, bucket.preimage().len() / 64),
+                None => self.levels.set(node, &EMPTY),
             }
         }
-        *marked |= 1 << node;
+        above(stale)
     }
-}
 
-impl<V: Stored> Block<V> {
-    /// Writes a bucket's preimage.
-    pub(super) fn write_cells(&self, from: usize, len: usize, out: &mut [u8]) {
-        write_cells(self.leaves(from..from + len), out);
+    /// Reads its own fields, to have them in the cache.
+    #[inline]
+    pub(super) fn touch_header(&self) -> usize {
+        self.levels.touch_header() ^ usize::from(self.slots[2 * WAYS - 1]) ^ self.buckets.len() ^ self.stale as usize
+    }
+
+    /// Reads the digests that a change at this key will make us read.
+    #[inline]
+    pub(super) fn touch(&self, key: &Digest) -> (usize, Option<&Bucket<V>>) {
+        let node = self.node(key);
+        (self.levels.touch(node), self.bucket(node))
     }
 }

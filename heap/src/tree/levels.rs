@@ -5,25 +5,32 @@ use alloc::vec::Vec;
 use super::Shape;
 use crate::digest::{Digest, EMPTY};
 
-/// Nodes at most: six levels below one place.
-const NODES: usize = 128;
+/// Binary levels below one place.
+pub(crate) const LEVELS: usize = 5;
 
-/// Six binary levels at most below one place, and the place itself: what each node there is, and its digest.
+/// Subtrees below the last of them.
+pub(crate) const WAYS: usize = 1 << LEVELS;
+
+/// Five binary levels at most below one place: which nodes are branches, and the digests of those and of what hangs below
+/// them.
 ///
-/// Nodes are numbered as in a heap of the other sort: 1 is the place itself, the halves of n are 2n and 2n + 1. Only what
-/// is there has a digest: at most 64 buckets that share one place's levels, and fewer branches, so 127 in all.
+/// Nodes are numbered as in a heap of the other sort: 1 is the place itself, the halves of n are 2n and 2n + 1. The digests
+/// of a branch's halves lie side by side, as they are hashed: a branch's preimage is read where it stands, and all that is
+/// fetched for a change is one such pair a level. What is empty has 32 zeros there.
 #[derive(Clone)]
 pub(crate) struct Levels {
-    /// By node: where its digest is, plus one.
-    places: [u8; NODES],
-    /// Bit n: node n is a branch.
-    branches: u128,
-    digests: Vec<Digest>,
+    /// Bit n: node n is a branch. Only nodes above the last level are.
+    branches: u32,
+    /// By node: where a branch's halves are.
+    places: [u8; WAYS],
+    /// The digest of node 1.
+    top: Digest,
+    pairs: Vec<[Digest; 2]>,
 }
 
 impl Default for Levels {
     fn default() -> Levels {
-        Levels { places: [0; NODES], branches: 0, digests: Vec::new() }
+        Levels { branches: 0, places: [0; WAYS], top: EMPTY, pairs: Vec::new() }
     }
 }
 
@@ -32,68 +39,139 @@ pub(crate) fn level(node: usize) -> usize {
     node.max(1).ilog2() as usize
 }
 
+/// The five bits of `key` after the first `bit`; beyond its end there are zeros.
+#[inline]
+pub(super) fn way(key: &Digest, bit: usize) -> usize {
+    let byte = |at: usize| usize::from(key.get(at).copied().unwrap_or(0));
+    (byte(bit / 8) << 8 | byte(bit / 8 + 1)) >> (16 - LEVELS - bit % 8) & (WAYS - 1)
+}
+
+/// The subtrees below a node.
+#[inline]
+pub(super) fn reach(node: usize) -> core::ops::Range<usize> {
+    let width = WAYS >> level(node);
+    let first = node * width - WAYS;
+    first..first + width
+}
+
+/// The nodes above some others, as bits, given both as bits.
+#[inline]
+pub(super) fn above(mut nodes: u64) -> u32 {
+    let mut above = 0;
+    while nodes != 0 {
+        let mut node = nodes.trailing_zeros() >> 1;
+        nodes &= nodes - 1;
+        while node != 0 && above >> node & 1 == 0 {
+            above |= 1 << node;
+            node >>= 1;
+        }
+    }
+    above
+}
+
 impl Levels {
     #[inline]
+    pub(crate) fn is_branch(&self, node: usize) -> bool {
+        node < WAYS && self.branches >> node & 1 == 1
+    }
+
+    /// The node at which the way to a subtree ends: the first that is no branch.
+    #[inline]
+    pub(super) fn end(&self, way: usize) -> usize {
+        let mut node = 1;
+        for level in (0..LEVELS).rev() {
+            if !self.is_branch(node) {
+                break;
+            }
+            node = 2 * node + (way >> level & 1);
+        }
+        node
+    }
+
+    /// What a node is, once its digest is up to date.
     pub(crate) fn shape(&self, node: usize) -> Shape {
-        match self.places[node] {
-            0 => Shape::Empty,
-            _ if self.branches >> node & 1 == 1 => Shape::Branch,
+        match self.digest(node) {
+            _ if self.is_branch(node) => Shape::Branch,
+            &EMPTY => Shape::Empty,
             _ => Shape::Bucket,
         }
     }
 
     #[inline]
+    fn halves(&self, node: usize) -> Option<&[Digest; 2]> {
+        if self.is_branch(node) { self.pairs.get(usize::from(self.places[node])) } else { None }
+    }
+
+    /// The digest of a node, as it was when it was last set.
+    #[inline]
     pub(crate) fn digest(&self, node: usize) -> &Digest {
-        match self.places[node] {
-            0 => &EMPTY,
-            place => &self.digests[usize::from(place) - 1],
+        match node {
+            0 | 1 => &self.top,
+            _ => self.halves(node / 2).map_or(&EMPTY, |halves| &halves[node % 2]),
         }
     }
 
-    /// Sets the digest of a node that is there.
+    /// Sets the digest of node 1, or of a branch's half.
     #[inline]
-    pub(super) fn set(&mut self, node: usize, digest: Digest) {
-        debug_assert!(self.shape(node) != Shape::Empty);
-        if let Some(place) = self.digests.get_mut(usize::from(self.places[node]).wrapping_sub(1)) {
-            *place = digest;
+    pub(super) fn set(&mut self, node: usize, digest: &Digest) {
+        if node <= 1 {
+            self.top = *digest;
+        } else if self.is_branch(node / 2)
+            && let Some(halves) = self.pairs.get_mut(usize::from(self.places[node / 2]))
+        {
+            halves[node % 2] = *digest;
         }
     }
 
-    /// Says what a node is; its digest, if there is to be one, comes later. What is below a node that is no branch any
-    /// more is gone.
+    /// A branch's preimage.
     #[inline]
-    pub(super) fn reshape(&mut self, node: usize, shape: Shape) {
-        if self.shape(node) != shape {
-            self.reshape_to(node, shape);
+    pub(super) fn preimage(&self, node: usize) -> &[u8] {
+        self.halves(node).map_or(&[], |halves| halves.as_flattened())
+    }
+
+    /// A node becomes a branch, whose halves are empty until something else is said.
+    pub(super) fn branch(&mut self, node: usize) {
+        if !self.is_branch(node) && node < WAYS {
+            if self.pairs.len() == self.pairs.capacity() {
+                self.pairs.reserve_exact(self.pairs.len() / 8 + 1);
+            }
+            self.places[node] = self.pairs.len() as u8;
+            self.pairs.push([EMPTY; 2]);
+            self.branches |= 1 << node;
         }
     }
 
-    fn reshape_to(&mut self, node: usize, shape: Shape) {
-        if self.shape(node) == Shape::Branch && 2 * node < NODES {
-            self.reshape(2 * node, Shape::Empty);
-            self.reshape(2 * node + 1, Shape::Empty);
+    /// A node is no branch any more, and nothing below it is.
+    pub(super) fn join(&mut self, node: usize) {
+        if !self.is_branch(node) {
+            return;
         }
-        match (self.places[node], shape) {
-            (0, Shape::Empty) => {}
-            (0, _) => {
-                if self.digests.len() == self.digests.capacity() {
-                    self.digests.reserve_exact(self.digests.len() / 8 + 2);
-                }
-                self.digests.push(EMPTY);
-                self.places[node] = self.digests.len() as u8;
-            }
-            (place, Shape::Empty) => {
-                // The last digest moves into the gap.
-                let last = self.digests.len() as u8;
-                if let Some(moved) = self.places.iter_mut().find(|place| **place == last) {
-                    *moved = place;
-                }
-                self.places[node] = 0;
-                self.digests.swap_remove(usize::from(place) - 1);
-            }
-            _ => {}
+        self.join(2 * node);
+        self.join(2 * node + 1);
+        self.branches &= !(1 << node);
+        // The last pair moves into the gap.
+        let (gap, last) = (self.places[node], self.pairs.len() as u8 - 1);
+        let moved = (1..WAYS).find(|other| self.is_branch(*other) && self.places[*other] == last);
+        if let Some(moved) = moved {
+            self.places[moved] = gap;
         }
-        let bit = 1 << node;
-        self.branches = if shape == Shape::Branch { self.branches | bit } else { self.branches & !bit };
+        self.pairs.swap_remove(usize::from(gap));
+    }
+
+    /// Reads what setting the digest of a node and hashing up from it will read, to have it in the cache.
+    #[inline]
+    pub(super) fn touch(&self, mut node: usize) -> usize {
+        let mut seen = 0;
+        while node > 1 {
+            node /= 2;
+            seen ^= self.pairs.get(usize::from(self.places[node])).map_or(0, |halves| usize::from(halves[0][0]));
+        }
+        seen
+    }
+
+    /// Reads its own fields, to have them in the cache.
+    #[inline]
+    pub(super) fn touch_header(&self) -> usize {
+        self.branches as usize ^ usize::from(self.top[0]) ^ self.pairs.len()
     }
 }

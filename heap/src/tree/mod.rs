@@ -6,10 +6,11 @@
 //! empty subtree, or the bucket without it, that stands where the key would.
 //!
 //! In memory five binary levels are one [`Fork`] and the lowest subtrees are [`Block`]s of up to some hundred leaves, each
-//! with every digest of its levels at hand; how it is cut up follows no rule but speed. A change touches one block and,
-//! shared with the other changes of its batch, the forks above it. [`Spot`] shows the binary trie again.
+//! with every digest of its levels at hand and its leaves in buckets; how it is cut up follows no rule but speed. A change
+//! touches one bucket and the head of its block and, shared with the other changes of its batch, the forks above. [`Spot`] shows the binary trie again.
 
 mod block;
+mod bucket;
 mod fork;
 mod levels;
 mod settle;
@@ -21,8 +22,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use block::Block;
-pub(crate) use block::{Leaf, MOST};
-use fork::Fork;
+pub(crate) use bucket::{Cell, Leaf, LeafRef, MOST};
+use fork::{Fork, Work};
 pub(crate) use levels::level;
 pub(crate) use spot::Spot;
 use walk::Iter;
@@ -33,7 +34,7 @@ use crate::planted::planted;
 
 /// Changes applied and hashed together: enough for their cache misses to overlap, few enough for what was fetched to be
 /// there still when it is used.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 512;
 
 /// What a tree holds under a key.
 pub(crate) trait Stored: Clone {
@@ -41,24 +42,30 @@ pub(crate) trait Stored: Clone {
     const BUCKET: Domain;
     /// Domain of this tree's inner nodes.
     const NODE: Domain;
-    /// Bytes of a leaf in its bucket's preimage: 32 or 64.
-    const CELL: usize;
-    /// Writes those bytes.
-    fn write_cell(&self, key: &Digest, out: &mut [u8]);
+    /// A leaf in its bucket's preimage.
+    type Cell: Cell;
+    /// What else is kept with a leaf.
+    type Rest: Clone + Default;
 }
 
 /// A subtree.
 #[derive(Clone)]
-pub(crate) enum Node<V> {
+pub(crate) enum Node<V: Stored> {
     Empty,
     Block(Arc<Block<V>>),
     Fork(Arc<Fork<V>>),
 }
 
-/// One change to a tree: a value for a key that is not there, or nothing for one that is.
-pub(crate) struct Change<V> {
-    pub(crate) key: Digest,
-    pub(crate) value: Option<V>,
+/// One change to a tree: a leaf whose key is not there, or, without a rest, a key whose leaf goes.
+pub(crate) struct Change<V: Stored> {
+    pub(crate) cell: V::Cell,
+    pub(crate) rest: Option<V::Rest>,
+}
+
+impl<V: Stored> Change<V> {
+    pub(crate) fn key(&self) -> &Digest {
+        self.cell.key()
+    }
 }
 
 /// What a subtree is, as far as digests care.
@@ -72,7 +79,7 @@ pub(crate) enum Shape {
     Branch,
 }
 
-impl<V> Node<V> {
+impl<V: Stored> Node<V> {
     pub(crate) fn count(&self) -> u64 {
         match self {
             Node::Empty => 0,
@@ -93,7 +100,7 @@ impl<V> Node<V> {
 
 /// A persistent map. Clones are O(1) and share everything until one side changes.
 #[derive(Clone)]
-pub(crate) struct Tree<V> {
+pub(crate) struct Tree<V: Stored> {
     top: Node<V>,
     len: u64,
     /// The root, unless something changed since it was last computed.
@@ -113,7 +120,7 @@ impl<V: Stored> Tree<V> {
         &self.top
     }
 
-    pub(crate) fn get(&self, key: &Digest) -> Option<&V> {
+    pub(crate) fn get(&self, key: &Digest) -> Option<LeafRef<'_, V>> {
         walk::get(&self.top, key)
     }
 
@@ -130,38 +137,44 @@ impl<V: Stored> Tree<V> {
     pub(crate) fn of(leaves: Vec<Leaf<V>>) -> Tree<V> {
         let mut tree = Tree::new();
         let mut changes: Vec<Change<V>> =
-            leaves.into_iter().map(|leaf| Change { key: leaf.key, value: Some(leaf.value) }).collect();
+            leaves.into_iter().map(|leaf| Change { cell: leaf.cell, rest: Some(leaf.rest) }).collect();
         tree.apply(&mut changes);
         tree
     }
 
-    /// Applies changes, which come in key order. Values are taken out of them.
+    /// Applies changes, which come in key order. What belongs to a leaf is taken out of them.
     pub(crate) fn apply(&mut self, changes: &mut [Change<V>]) {
-        debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key));
-        let there = |change: &Change<V>| self.get(&change.key).is_some();
+        debug_assert!(changes.is_sorted_by(|a, b| a.key() < b.key()));
+        let there = |change: &Change<V>| self.get(change.key()).is_some();
         debug_assert!(
-            changes.iter().all(|change| change.value.is_none() == there(change)) || planted("alloc-over-spent")
+            changes.iter().all(|change| change.rest.is_none() == there(change)) || planted("alloc-over-spent")
         );
         if changes.is_empty() {
             return;
         }
         self.root = None;
-        if self.len == 0 {
-            return self.change(changes);
-        }
-        for some in changes.chunks_mut(AT_ONCE) {
-            self.warm(some.iter().map(|change| &change.key));
+        let at_once = if self.len == 0 { changes.len() } else { AT_ONCE };
+        let begun = changes.iter().filter(|change| change.rest.is_some()).count();
+        self.len = self.len + begun as u64 - (changes.len() - begun) as u64;
+        for some in changes.chunks_mut(at_once) {
             self.change(some);
         }
     }
 
     fn change(&mut self, changes: &mut [Change<V>]) {
-        let begun = changes.iter().filter(|change| change.value.is_some()).count();
-        self.len = self.len + begun as u64 - (changes.len() - begun) as u64;
-        fork::apply(&mut self.top, 0, changes);
-        let mut blocks = Vec::with_capacity(changes.len());
-        fork::stale_blocks(&mut self.top, 0, changes, &mut blocks);
+        let mut work = Vec::with_capacity(changes.len());
+        fork::route(&mut self.top, 0, changes, &mut work);
+        warm(&work);
+        let mut fits = true;
+        for Work { block, changes } in &mut work {
+            fits &= block.apply(changes);
+        }
+        let mut blocks: Vec<&mut Block<V>> = work.into_iter().map(|work| work.block).collect();
         settle::settle_blocks(&mut blocks);
+        if !fits {
+            let left = changes.iter_mut().filter(|change| change.rest.is_some());
+            left.for_each(|change| fork::force(&mut self.top, 0, change));
+        }
     }
 
     /// The root, if nothing changed since it was last computed.
@@ -180,6 +193,21 @@ impl<V: Stored> Tree<V> {
             }
         }
     }
+}
+
+/// Reads what some changes will read, step by step, so that the misses of each step overlap.
+fn warm<V: Stored>(work: &[Work<'_, V>]) {
+    core::hint::black_box(work.iter().fold(0, |seen, work| seen ^ work.block.touch_header()));
+    let (mut buckets, mut seen) = (Vec::with_capacity(AT_ONCE), 0);
+    for Work { block, changes } in work {
+        for change in changes.iter() {
+            let (digests, bucket) = block.touch(change.key());
+            seen ^= digests;
+            buckets.extend(bucket);
+        }
+    }
+    core::hint::black_box(seen);
+    core::hint::black_box(buckets.iter().fold(0, |seen, bucket| seen ^ bucket.touch()));
 }
 
 #[cfg(test)]
@@ -227,7 +255,7 @@ mod tests {
         };
         for round in 0..12 {
             let bits: Vec<usize> = (0..8).map(|_| below(256) as usize).chain([255]).collect();
-            let (mut tree, mut keys) = (Tree::new(), BTreeSet::new());
+            let (mut tree, mut keys): (Tree<Nullifier>, _) = (Tree::new(), BTreeSet::new());
             let mut kept = None;
             for step in 0..200 {
                 let mut key = [0; 32];
@@ -236,19 +264,19 @@ mod tests {
                 }
                 if below(5) < if step < 100 { 4 } else { 1 } {
                     if keys.insert(key) {
-                        tree.apply(&mut [Change { key, value: Some(Nullifier) }]);
+                        tree.apply(&mut [Change { cell: key, rest: Some(()) }]);
                     }
                 } else {
                     assert_eq!(tree.get(&key).is_some(), keys.contains(&key));
                     if keys.remove(&key) {
-                        tree.apply(&mut [Change { key, value: None }]);
+                        tree.apply(&mut [Change { cell: key, rest: None }]);
                         assert_eq!(tree.len(), keys.len() as u64);
                     }
                 }
                 if below(10) == 0 {
                     let sorted: Vec<_> = keys.iter().copied().collect();
                     assert_eq!(tree.settle(), literal(&sorted, 0), "round {round}, step {step}");
-                    assert!(tree.iter().map(|leaf| leaf.key).eq(sorted));
+                    assert!(tree.iter().map(|leaf| *leaf.key()).eq(sorted));
                     let root = tree.settle();
                     check_spots(&Spot::top(&tree, &root));
                     kept.get_or_insert_with(|| (tree.clone(), tree.settle()));
@@ -271,7 +299,7 @@ mod tests {
 
     fn batches(mut made: u64) {
         let mut keys: BTreeSet<Digest> = BTreeSet::new();
-        let mut tree = Tree::new();
+        let mut tree = Tree::<Nullifier>::new();
         let growing = (0..20).map(|_| (500, 0));
         for (begin, end) in growing.chain([
             (1000, 0),
@@ -286,18 +314,18 @@ mod tests {
             (9, 9),
         ]) {
             let ended: Vec<Digest> = keys.iter().copied().step_by((keys.len() / (end + 1)).max(1)).take(end).collect();
-            let mut changes: Vec<_> = ended.iter().map(|key| Change { key: *key, value: None }).collect();
+            let mut changes: Vec<_> = ended.iter().map(|key| Change { cell: *key, rest: None }).collect();
             for _ in 0..begin {
                 made += 1;
                 let key = hash(&Nullifier::NODE, &made.to_le_bytes());
-                changes.push(Change { key, value: Some(Nullifier) });
+                changes.push(Change { cell: key, rest: Some(()) });
                 keys.insert(key);
             }
             ended.iter().for_each(|key| assert!(keys.remove(key)));
-            changes.sort_by_key(|change| change.key);
+            changes.sort_by(|a, b| a.key().cmp(b.key()));
             tree.apply(&mut changes);
             let sorted: Vec<_> = keys.iter().copied().collect();
-            assert!(tree.iter().map(|leaf| leaf.key).eq(sorted.iter().copied()), "{begin} begun, {end} ended");
+            assert!(tree.iter().map(|leaf| *leaf.key()).eq(sorted.iter().copied()), "{begin} begun, {end} ended");
             assert_eq!(tree.settle(), literal(&sorted, 0), "{begin} begun, {end} ended");
         }
     }

@@ -6,17 +6,30 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::block::{Block, Job};
+use super::block::Block;
+use super::bucket::MOST;
 use super::fork::Fork;
-use super::levels::Levels;
+use super::levels::{LEVELS, Levels, level};
 use super::walk::Iter;
-use super::wide::{Batch, hash_bucket, hash_buckets};
+use super::wide::{LANES, hash_bucket, hash_side_by_side};
 use super::{Node, Stored};
-use crate::digest::{Digest, EMPTY};
+use crate::digest::{Digest, Domain, EMPTY};
 use crate::planted::planted;
 
-/// Blocks or forks settled in lockstep: enough to fill the vector lanes, few enough to stay in the nearer caches.
+/// Forks settled in lockstep: enough to fill the vector lanes, few enough to stay in the nearer caches.
 const GROUP: usize = 64;
+
+/// Something to hash: a node of one of the subtrees at hand.
+#[derive(Clone, Copy)]
+struct Job {
+    at: u32,
+    node: u32,
+}
+
+/// Jobs by how many compressions each is, less one, or by how far down.
+type Jobs = [Vec<Job>; MOST];
+
+const _: () = assert!(LEVELS <= MOST, "a row for each level");
 
 /// Brings every digest below `top` up to date and gives `top`'s own.
 pub(super) fn settle<V: Stored>(top: &mut Node<V>) -> Digest {
@@ -31,25 +44,25 @@ pub(super) fn settle<V: Stored>(top: &mut Node<V>) -> Digest {
 
 /// Settles some blocks.
 pub(super) fn settle_blocks<V: Stored>(blocks: &mut [&mut Block<V>]) {
-    let mut jobs: Vec<Job> = Vec::with_capacity(4 * GROUP);
-    let mut digests: Vec<Digest> = Vec::new();
-    for group in blocks.chunks_mut(GROUP) {
-        jobs.clear();
-        let mut marked = [0; GROUP];
-        for ((at, block), marked) in (0..).zip(group.iter_mut()).zip(&mut marked) {
-            *marked = block.plan(|node, range| {
-                jobs.push(Job { block: at, node: node as u8, len: range.len() as u8, from: range.start as u16 });
-            });
-        }
-        hash_buckets::<V>(&jobs, &mut digests, |job, out| {
-            group[job.block as usize].write_cells(job.from.into(), job.len.into(), out);
+    let (mut buckets, mut branches) = (Jobs::default(), Jobs::default());
+    for (at, block) in (0..).zip(blocks.iter_mut()) {
+        let marked = block.plan(|node, length| {
+            if let Some(jobs) = buckets.get_mut(length.wrapping_sub(1)) {
+                jobs.push(Job { at, node: node as u32 });
+            }
         });
-        for (job, digest) in jobs.iter().zip(&digests) {
-            group[job.block as usize].levels_mut().set(job.node.into(), *digest);
-        }
-        let mut levels: Vec<&mut Levels> = group.iter_mut().map(|block| block.levels_mut()).collect();
-        settle_levels::<V>(&mut levels, &marked);
+        mark(&mut branches, at, marked);
     }
+    for jobs in &buckets {
+        run(
+            &V::BUCKET,
+            jobs,
+            blocks,
+            |block, node| block.bucket(node).map_or(&[], |bucket| bucket.preimage()),
+            |block, node, digest| block.levels_mut().set(node, digest),
+        );
+    }
+    settle_levels::<V, _>(&branches, blocks, |block| block.levels(), |block| block.levels_mut());
 }
 
 /// Settles some forks, all equally far down.
@@ -70,36 +83,60 @@ fn settle_forks<V: Stored>(forks: &mut [&mut Fork<V>]) {
         }
         settle_forks(&mut below);
         settle_blocks(&mut blocks);
-        let mut marked = [0; GROUP];
-        for (fork, marked) in group.iter_mut().zip(&mut marked) {
+        let mut branches = Jobs::default();
+        for (at, fork) in (0..).zip(group.iter_mut()) {
             // The fault: the top of a fork keeps its digest if only its right half changed.
             let skipped = planted("settle-skips-top") && fork.stale() & 0xffff == 0;
-            *marked = fork.plan(&mut |below| hash_bucket(Iter::over(below)));
-            *marked &= if skipped { !2 } else { !0 };
+            let marked = fork.plan(&mut |below| hash_bucket(Iter::over(below)));
+            mark(&mut branches, at, if skipped { marked & !2 } else { marked });
         }
-        let mut levels: Vec<&mut Levels> = group.iter_mut().map(|fork| fork.levels_mut()).collect();
-        settle_levels::<V>(&mut levels, &marked);
+        settle_levels::<V, _>(&branches, group, |fork| fork.levels(), |fork| fork.levels_mut());
+    }
+}
+
+/// Notes the branches of one subtree that have to be hashed, given as bits.
+fn mark(branches: &mut Jobs, at: u32, mut marked: u32) {
+    while marked != 0 {
+        let node = marked.trailing_zeros();
+        marked &= marked - 1;
+        branches[level(node as usize)].push(Job { at, node });
     }
 }
 
 /// Hashes the branches that are marked, the lowest first.
-fn settle_levels<V: Stored>(levels: &mut [&mut Levels], marked: &[u128]) {
-    let all = marked.iter().fold(0, |all, marked| all | marked);
-    for level in (0..6).rev() {
-        let mask = ((1u128 << (1 << level)) - 1) << (1 << level);
-        if all & mask == 0 {
-            continue;
+fn settle_levels<V: Stored, S>(
+    branches: &Jobs,
+    subtrees: &mut [&mut S],
+    levels: impl Fn(&S) -> &Levels,
+    levels_mut: impl Fn(&mut S) -> &mut Levels,
+) {
+    for jobs in branches.iter().rev() {
+        run(
+            &V::NODE,
+            jobs,
+            subtrees,
+            |subtree, node| levels(subtree).preimage(node),
+            |subtree, node, digest| levels_mut(subtree).set(node, digest),
+        );
+    }
+}
+
+/// Hashes what `preimage` gives for each job, all of one length, and tells `set`.
+fn run<S>(
+    domain: &Domain,
+    jobs: &[Job],
+    subtrees: &mut [&mut S],
+    preimage: impl Fn(&S, usize) -> &[u8],
+    set: impl Fn(&mut S, usize, &Digest),
+) {
+    for some in jobs.chunks(LANES) {
+        let mut inputs: [&[u8]; LANES] = [&[]; LANES];
+        for (input, job) in inputs.iter_mut().zip(some) {
+            *input = preimage(&*subtrees[job.at as usize], job.node as usize);
         }
-        let mut batch = Batch::default();
-        for at in 0..levels.len() {
-            let mut left = marked[at] & mask;
-            while left != 0 {
-                let node = left.trailing_zeros() as usize;
-                left &= left - 1;
-                batch.push(levels[at].digest(2 * node), levels[at].digest(2 * node + 1), (at, node));
-                batch.run_if_full(&V::NODE, |(at, node), digest| levels[at].set(node, digest));
-            }
+        let digests = hash_side_by_side(domain, &inputs[..some.len()]);
+        for (job, digest) in some.iter().zip(&digests) {
+            set(&mut *subtrees[job.at as usize], job.node as usize, digest);
         }
-        batch.run(&V::NODE, |(at, node), digest| levels[at].set(node, digest));
     }
 }

@@ -2,21 +2,23 @@
 
 use alloc::vec::Vec;
 
-use super::block::{Block, Leaf};
-use super::fork::{Fork, WAYS};
+use super::block::Block;
+use super::bucket::{Bucket, LeafRef};
+use super::fork::Fork;
+use super::levels::WAYS;
 use super::walk::Iter;
 use super::{Node, Shape, Stored, Tree};
 use crate::digest::{Digest, EMPTY};
 
 /// A place in a settled tree.
-pub(crate) struct Spot<'a, V> {
+pub(crate) struct Spot<'a, V: Stored> {
     /// How far down this is, in bits.
     pub(crate) bit: usize,
     pub(crate) digest: &'a Digest,
     at: At<'a, V>,
 }
 
-enum At<'a, V> {
+enum At<'a, V: Stored> {
     Empty,
     /// One of a block's nodes.
     Block(&'a Block<V>, usize),
@@ -47,11 +49,11 @@ impl<'a, V: Stored> Spot<'a, V> {
     }
 
     /// The leaves of the bucket that stands here, in key order.
-    pub(crate) fn bucket(&self) -> Option<Vec<&'a Leaf<V>>> {
+    pub(crate) fn bucket(&self) -> Option<Vec<LeafRef<'a, V>>> {
         match self.at {
             _ if self.shape() != Shape::Bucket => None,
             At::Empty => None,
-            At::Block(block, node) => Some(block.leaves(block.range(node)).collect()),
+            At::Block(block, node) => block.bucket(node).map(Bucket::leaves).map(Iterator::collect),
             At::Fork(fork, node) => Some(Iter::over(fork.below_node(node)).collect()),
         }
     }

@@ -2,14 +2,14 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::Range;
 
-use super::Node;
-use super::block::{Block, Leaf};
-use super::fork::LEVELS;
+use super::block::Block;
+use super::bucket::{Bucket, LeafRef};
+use super::levels::{LEVELS, WAYS, reach};
+use super::{Node, Stored};
 use crate::digest::Digest;
 
-pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
+pub(super) fn get<'a, V: Stored>(top: &'a Node<V>, key: &Digest) -> Option<LeafRef<'a, V>> {
     let mut node = top;
     for depth in 0.. {
         match node {
@@ -23,10 +23,9 @@ pub(super) fn get<'a, V>(top: &'a Node<V>, key: &Digest) -> Option<&'a V> {
 
 /// Brings what lies on the way to some keys into the cache, level by level, so that the misses overlap instead of
 /// waiting for each other. Looking at one key after another then finds it there. Changes nothing.
-pub(super) fn warm<'a, V>(top: &Node<V>, keys: impl Iterator<Item = &'a Digest>) {
+pub(super) fn warm<'a, V: Stored>(top: &Node<V>, keys: impl Iterator<Item = &'a Digest>) {
     let mut front: Vec<(&Node<V>, &Digest)> = keys.map(|key| (top, key)).collect();
     let mut blocks: Vec<(&Block<V>, &Digest)> = Vec::with_capacity(front.len());
-    let mut seen = 0;
     for depth in 0.. {
         front.retain_mut(|(node, key)| match node {
             Node::Empty => false,
@@ -43,39 +42,51 @@ pub(super) fn warm<'a, V>(top: &Node<V>, keys: impl Iterator<Item = &'a Digest>)
             break;
         }
     }
-    blocks.iter().for_each(|(block, _)| seen ^= block.touch_header());
-    blocks.iter().for_each(|(block, key)| seen ^= block.touch(key));
-    core::hint::black_box(seen);
+    core::hint::black_box(blocks.iter().fold(0, |seen, (block, _)| seen ^ block.touch_header()));
+    let buckets: Vec<&Bucket<V>> = blocks.iter().filter_map(|(block, key)| block.bucket(block.node(key))).collect();
+    core::hint::black_box(buckets.iter().fold(0, |seen, bucket| seen ^ bucket.touch()));
 }
 
 /// Iterates over leaves in key order.
-pub(crate) struct Iter<'a, V> {
+pub(crate) struct Iter<'a, V: Stored> {
     /// What is left of each fork on the way down, the innermost last.
     forks: Vec<core::slice::Iter<'a, Node<V>>>,
-    block: Option<(&'a Block<V>, Range<usize>)>,
+    /// A block, and the first of its subtrees that is still to come.
+    block: Option<(&'a Block<V>, usize)>,
+    /// A bucket, and the first of its leaves that is still to come.
+    bucket: Option<(&'a Bucket<V>, usize)>,
 }
 
-impl<'a, V> Iter<'a, V> {
+impl<'a, V: Stored> Iter<'a, V> {
     /// Over the leaves of some subtrees, which are in key order.
     pub(crate) fn over(nodes: &'a [Node<V>]) -> Self {
-        Iter { forks: vec![nodes.iter()], block: None }
+        Iter { forks: vec![nodes.iter()], block: None, bucket: None }
     }
 }
 
-impl<'a, V> Iterator for Iter<'a, V> {
-    type Item = &'a Leaf<V>;
+impl<'a, V: Stored> Iterator for Iter<'a, V> {
+    type Item = LeafRef<'a, V>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some((block, positions)) = &mut self.block
-                && let Some(leaf) = positions.next().and_then(|at| block.leaf(at))
+            if let Some((bucket, at)) = &mut self.bucket
+                && let Some(leaf) = bucket.leaf(*at)
             {
+                *at += 1;
                 return Some(leaf);
+            }
+            if let Some((block, way)) = &mut self.block
+                && *way < WAYS
+            {
+                let node = block.end(*way);
+                *way = reach(node).end;
+                self.bucket = block.bucket(node).map(|bucket| (bucket, 0));
+                continue;
             }
             match self.forks.last_mut()?.next() {
                 None => drop(self.forks.pop()),
                 Some(Node::Empty) => {}
-                Some(Node::Block(block)) => self.block = Some((block, 0..block.len())),
+                Some(Node::Block(block)) => self.block = Some((block, 0)),
                 Some(Node::Fork(fork)) => self.forks.push(fork.below().iter()),
             }
         }

@@ -5,33 +5,37 @@
 //! ones, so the feature `wide` uses its hidden `platform` module, and only here. Without the feature, or should that
 //! module ever go, the plain loop gives the same digests; the tests below compare them.
 
-use alloc::vec::Vec;
-
 use super::Stored;
-use super::block::{Job, Leaf, MOST};
+use super::bucket::{Bucket, Leaf, LeafRef, MOST};
 #[cfg(feature = "wide")]
 use crate::counted;
 use crate::digest::{Digest, Domain, EMPTY, hash};
-use crate::planted::planted;
 
 /// Inputs per call, the widest that blake3 has.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// A bucket's longest preimage.
 const LONGEST: usize = 64 * MOST;
 
-/// `out[i] = H(domain, inputs[i])`. At most [`LANES`] inputs of `N` bytes, which is a multiple of 64 and at most 1,024.
+/// `out[i] = H(domain, inputs[i])` for the first `count` inputs of `N` bytes, which is a multiple of 64 and at most 1,024.
+/// The other inputs may be hashed too: what is left over when the widest registers are filled costs more than filling them.
 #[cfg(feature = "wide")]
-fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]], out: &mut [Digest; LANES]) {
+fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]; LANES], count: usize, out: &mut [Digest; LANES]) {
     use blake3::platform::{Platform, words_from_le_bytes_32};
     // From the BLAKE3 paper, section 2.2: blocks of one keyed chunk, which is also the root.
     const CHUNK_START: u8 = 1;
     const CHUNK_END: u8 = 2;
     const ROOT: u8 = 8;
     const KEYED_HASH: u8 = 16;
-    counted::together(inputs.len() * N / 64);
+    counted::together(count * N / 64);
+    let lanes = match count {
+        0..=2 => count,
+        3..=4 => 4,
+        5..=8 => 8,
+        _ => LANES,
+    };
     Platform::detect().hash_many(
-        &inputs[..inputs.len().min(LANES)],
+        &inputs[..lanes],
         &words_from_le_bytes_32(domain),
         0,
         blake3::IncrementCounter::No,
@@ -42,127 +46,54 @@ fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]], out: &mut [Di
     );
 }
 
-/// `out[i] = H(domain, inputs[i])`. At most [`LANES`] inputs of `N` bytes.
+/// `out[i] = H(domain, inputs[i])` for the first `count` inputs of `N` bytes.
 #[cfg(not(feature = "wide"))]
-fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]], out: &mut [Digest; LANES]) {
-    for (input, out) in inputs.iter().zip(out) {
-        *out = crate::digest::hash(domain, *input);
+fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]; LANES], count: usize, out: &mut [Digest; LANES]) {
+    for (input, out) in inputs.iter().zip(out).take(count) {
+        *out = hash(domain, *input);
     }
 }
 
-/// The digests of some buckets, in their order, over whatever `digests` held. `write` writes a bucket's preimage.
-pub(super) fn hash_buckets<V: Stored>(jobs: &[Job], digests: &mut Vec<Digest>, write: impl Fn(&Job, &mut [u8])) {
-    digests.clear();
-    digests.resize(jobs.len(), EMPTY);
-    let blocks = |job: &Job| (usize::from(job.len) * V::CELL).div_ceil(64);
-    // Only equally long inputs run side by side.
-    let mut order: Vec<u32> = (0..jobs.len() as u32).collect();
-    order.sort_unstable_by_key(|at| jobs[*at as usize].len);
-    let mut lanes = [[0; LONGEST]; LANES];
-    for equal in order.chunk_by(|a, b| blocks(&jobs[*a as usize]) == blocks(&jobs[*b as usize])) {
-        for some in equal.chunks(LANES) {
-            for (lane, at) in lanes.iter_mut().zip(some) {
-                write(&jobs[*at as usize], lane);
-            }
-            let mut out = [EMPTY; LANES];
-            let length = some.first().map_or(0, |at| blocks(&jobs[*at as usize]));
-            hash_blocks(&V::BUCKET, length, &lanes[..some.len()], &mut out);
-            for (at, digest) in some.iter().zip(out) {
-                digests[*at as usize] = digest;
-            }
+/// The digests of at most [`LANES`] inputs, all as long as the first: between 1 and [`MOST`] blocks of 64 bytes. What is
+/// beyond the inputs says nothing.
+pub(super) fn hash_side_by_side(domain: &Domain, inputs: &[&[u8]]) -> [Digest; LANES] {
+    fn run<const N: usize>(domain: &Domain, inputs: &[&[u8]]) -> [Digest; LANES] {
+        let first: &[u8; N] = inputs.first().and_then(|input| input.first_chunk()).unwrap_or(&[0; N]);
+        let mut lanes = [first; LANES];
+        for (lane, input) in lanes.iter_mut().zip(inputs) {
+            debug_assert_eq!(input.len(), N);
+            *lane = input.first_chunk().unwrap_or(first);
         }
+        let mut out = [EMPTY; LANES];
+        hash_many(domain, &lanes, inputs.len().min(LANES), &mut out);
+        out
     }
-}
-
-/// The digest of one bucket.
-pub(crate) fn hash_bucket<'a, V: Stored + 'a>(leaves: impl Iterator<Item = &'a Leaf<V>>) -> Digest {
-    let mut cells = [0; LONGEST];
-    let end = write_cells(leaves, &mut cells);
-    hash(&V::BUCKET, &cells[..end])
-}
-
-/// A bucket's preimage: its leaves in key order, and if that ends inside a block, the last leaf once more, which no
-/// bucket has twice. Gives its length.
-pub(super) fn write_cells<'a, V: Stored + 'a>(leaves: impl Iterator<Item = &'a Leaf<V>>, out: &mut [u8]) -> usize {
-    let mut end = 0;
-    for leaf in leaves {
-        leaf.value.write_cell(&leaf.key, &mut out[end..end + V::CELL]);
-        end += V::CELL;
-    }
-    if !end.is_multiple_of(64) {
-        out.copy_within(end - V::CELL..end, end);
-        end += V::CELL;
-    }
-    end
-}
-
-/// Hashes the first `blocks` blocks of each input.
-fn hash_blocks(domain: &Domain, blocks: usize, inputs: &[[u8; LONGEST]], out: &mut [Digest; LANES]) {
-    fn run<const N: usize>(domain: &Domain, inputs: &[[u8; LONGEST]], out: &mut [Digest; LANES]) {
-        let mut lanes = [const { &[0; N] }; LANES];
-        let all = inputs.iter().filter_map(|input| input.first_chunk());
-        lanes.iter_mut().zip(all).for_each(|(lane, input)| *lane = input);
-        hash_many(domain, &lanes[..inputs.len().min(LANES)], out);
-    }
-    match blocks {
-        1 => run::<64>(domain, inputs, out),
-        2 => run::<128>(domain, inputs, out),
-        3 => run::<192>(domain, inputs, out),
-        4 => run::<256>(domain, inputs, out),
-        5 => run::<320>(domain, inputs, out),
-        6 => run::<384>(domain, inputs, out),
-        7 => run::<448>(domain, inputs, out),
-        8 => run::<512>(domain, inputs, out),
-        _ => {}
+    match inputs.first().map_or(0, |input| input.len()) {
+        64 => run::<64>(domain, inputs),
+        128 => run::<128>(domain, inputs),
+        192 => run::<192>(domain, inputs),
+        256 => run::<256>(domain, inputs),
+        320 => run::<320>(domain, inputs),
+        384 => run::<384>(domain, inputs),
+        448 => run::<448>(domain, inputs),
+        LONGEST => run::<LONGEST>(domain, inputs),
+        _ => [EMPTY; LANES],
     }
 }
 
 const _: () = assert!(LONGEST == 512, "every length has a row above");
 
-/// Nodes gathered until there are enough to hash together.
-pub(super) struct Batch {
-    inputs: [[u8; 64]; LANES],
-    places: [(usize, usize); LANES],
-    len: usize,
-}
-
-impl Default for Batch {
-    fn default() -> Batch {
-        Batch { inputs: [[0; 64]; LANES], places: [(0, 0); LANES], len: 0 }
-    }
-}
-
-impl Batch {
-    /// Adds a node to hash and where it is. There must be room, see [`Batch::run_if_full`].
-    pub(super) fn push(&mut self, left: &Digest, right: &Digest, place: (usize, usize)) {
-        let (left, right) = if planted("fold-swaps-children") { (right, left) } else { (left, right) };
-        let input = &mut self.inputs[self.len];
-        input[..32].copy_from_slice(left);
-        input[32..].copy_from_slice(right);
-        self.places[self.len] = place;
-        self.len += 1;
-    }
-
-    pub(super) fn run_if_full(&mut self, domain: &Domain, set: impl FnMut((usize, usize), Digest)) {
-        if self.len == LANES {
-            self.run(domain, set);
-        }
-    }
-
-    /// Hashes what was gathered and tells `set` each place with its digest.
-    pub(super) fn run(&mut self, domain: &Domain, mut set: impl FnMut((usize, usize), Digest)) {
-        let mut lanes = [&self.inputs[0]; LANES];
-        lanes.iter_mut().zip(&self.inputs).for_each(|(lane, input)| *lane = input);
-        let mut out = [EMPTY; LANES];
-        hash_many(domain, &lanes[..self.len], &mut out);
-        self.places.iter().zip(out).take(self.len).for_each(|(place, digest)| set(*place, digest));
-        self.len = 0;
-    }
+/// The digest of one bucket.
+pub(crate) fn hash_bucket<'a, V: Stored + 'a>(leaves: impl Iterator<Item = LeafRef<'a, V>>) -> Digest {
+    let bucket: Bucket<V> = leaves.map(|leaf| Leaf { cell: *leaf.cell, rest: V::Rest::default() }).collect();
+    if bucket.len() == 0 { EMPTY } else { hash(&V::BUCKET, bucket.preimage()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LANES, LONGEST, hash_blocks};
+    use alloc::vec::Vec;
+
+    use super::{LANES, LONGEST, hash_side_by_side};
     use crate::digest::{RESOURCE_NODE, hash};
 
     #[test]
@@ -171,10 +102,9 @@ mod tests {
             core::array::from_fn(|i| core::array::from_fn(|j| (i * 31 + j * 7 + j / 64) as u8));
         for blocks in 1..=LONGEST / 64 {
             for count in 0..=LANES {
-                let mut out = [[0; 32]; LANES];
-                hash_blocks(&RESOURCE_NODE, blocks, &inputs[..count], &mut out);
-                for (input, out) in inputs[..count].iter().zip(out) {
-                    assert_eq!(out, hash(&RESOURCE_NODE, &input[..64 * blocks]));
+                let some: Vec<&[u8]> = inputs[..count].iter().map(|input| &input[..64 * blocks]).collect();
+                for (input, out) in some.iter().zip(hash_side_by_side(&RESOURCE_NODE, &some)) {
+                    assert_eq!(out, hash(&RESOURCE_NODE, input));
                 }
             }
         }
