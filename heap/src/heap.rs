@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::digest::{Digest, Domain, NULLIFIER_BUCKET, NULLIFIER_NODE, RESOURCE_BUCKET, RESOURCE_NODE, hash_root};
+use crate::digest::{
+    CONTENTS, Digest, Domain, NULLIFIER_BUCKET, NULLIFIER_NODE, RESOURCE_BUCKET, RESOURCE_NODE, hash_root,
+};
 use crate::error::HeapError;
 use crate::filter::Filter;
 use crate::id::{IdSource, ResourceId};
@@ -13,7 +15,7 @@ use crate::planted::planted;
 use crate::resource::{Resource, ResourceKind, stored_kind};
 use crate::snapshot::Snapshot;
 use crate::stored::StoredResource;
-use crate::tree::{Change, Leaf, Stored, Tree};
+use crate::tree::{Change, Leaf, Stored, Tree, hash_one};
 use crate::verify::contents_digest;
 
 /// Changes whose places are fetched together: enough for their cache misses to overlap, few enough for what was fetched
@@ -30,7 +32,7 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn new(stored: &[u8]) -> Held {
-        Held { contents: contents_digest(stored), stored: stored.into() }
+        Held { contents: hash_one(&CONTENTS, stored), stored: stored.into() }
     }
 
     /// The leaf of a key, or of one that goes, as its bucket is hashed.
@@ -51,6 +53,11 @@ impl Stored for Held {
     const NODE: Domain = RESOURCE_NODE;
     type Cell = [u8; 64];
     type Rest = StoredResource;
+
+    #[inline]
+    fn touch(stored: &StoredResource) -> usize {
+        stored.len()
+    }
 }
 
 /// A nullifier has no contents: that it is there is all it says.
@@ -62,6 +69,11 @@ impl Stored for Nullifier {
     const NODE: Domain = NULLIFIER_NODE;
     type Cell = [u8; 32];
     type Rest = ();
+
+    #[inline]
+    fn touch((): &()) -> usize {
+        0
+    }
 }
 
 /// What a heap's root is made of.
@@ -266,7 +278,7 @@ impl Heap {
 
     /// Where changes wait.
     fn pending(&mut self) -> &mut Pending {
-        if Arc::get_mut(&mut self.pending).is_none() {
+        if Arc::strong_count(&self.pending) > 1 {
             self.apply();
         }
         // Nobody else has it any more.
@@ -284,15 +296,23 @@ impl Heap {
 
     /// A live resource stops being live.
     pub(crate) fn end(&mut self, id: &ResourceId, consumed: bool) -> Result<StoredResource, HeapError> {
-        if let Some(pending) = Arc::get_mut(&mut self.pending)
-            && let Now::Begun(_) = pending.get(&id.0)
-            && let Now::Begun(held) = pending.put(&id.0, if consumed { Now::Passed } else { Now::AsBefore })
-        {
-            return Ok(held.stored);
-        }
-        // It is in the tree, or will be when `pending` has made room.
-        let stored = self.held(id)?.clone();
-        self.pending().put(&id.0, if consumed { Now::Consumed } else { Now::Removed });
+        let stored = match self.pending.get(&id.0) {
+            Now::Begun(_) => None,
+            Now::AsBefore => Some(self.live.get(&id.0).ok_or_else(|| self.missing(id))?.rest.clone()),
+            _ => Some(self.held(id)?.clone()),
+        };
+        let pending = self.pending();
+        let Some(stored) = stored else {
+            // It is in the tree, if `pending` has just made room.
+            return match pending.put(&id.0, if consumed { Now::Passed } else { Now::AsBefore }) {
+                Now::Begun(held) => Ok(held.stored),
+                was => {
+                    pending.put(&id.0, was);
+                    self.end(id, consumed)
+                }
+            };
+        };
+        pending.put(&id.0, if consumed { Now::Consumed } else { Now::Removed });
         Ok(stored)
     }
 
@@ -312,16 +332,37 @@ impl Heap {
         if planted("consume-many-partial") {
             return ids.iter().map(|id| self.consume(id)).collect();
         }
-        let mut sorted: Vec<&ResourceId> = ids.iter().collect();
-        sorted.sort_unstable();
-        if let Some(twice) = sorted.windows(2).find(|two| two[0] == two[1]) {
-            return Err(HeapError::Duplicate(*twice[0]));
+        if Arc::strong_count(&self.pending) > 1 {
+            self.apply();
         }
+        let mut ended: Vec<StoredResource> = Vec::with_capacity(ids.len());
         for some in ids.chunks(AT_ONCE) {
             self.live.warm(some.iter().map(|id| &id.0));
-            some.iter().try_for_each(|id| self.held(id).map(drop))?;
+            for id in some {
+                match self.consume(id) {
+                    Ok(stored) => ended.push(stored),
+                    Err(error) => return Err(self.refuse(ids, ended, error)),
+                }
+            }
         }
-        ids.iter().map(|id| self.consume(id)).collect()
+        Ok(ended)
+    }
+
+    /// Takes back that the first of `ids` were consumed, whose stored forms are given; then says why all are refused, if
+    /// the next is for `error`.
+    fn refuse(&mut self, ids: &[ResourceId], ended: Vec<StoredResource>, error: HeapError) -> HeapError {
+        for (id, stored) in ids.iter().zip(ended) {
+            let pending = self.pending();
+            if let Now::Passed = pending.put(&id.0, Now::AsBefore) {
+                pending.put(&id.0, Now::Begun(Held { contents: contents_digest(&stored), stored }));
+            }
+        }
+        let mut sorted: Vec<&ResourceId> = ids.iter().collect();
+        sorted.sort_unstable();
+        match sorted.windows(2).find(|two| two[0] == two[1]) {
+            Some(twice) => HeapError::Duplicate(*twice[0]),
+            None => error,
+        }
     }
 
     /// Takes a live resource out without consuming it: it is given up, not used. Afterwards its id is neither live nor

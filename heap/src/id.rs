@@ -6,10 +6,11 @@
 
 use core::fmt;
 
-use crate::digest::{Digest, ID, hash};
+use crate::digest::{Digest, ID};
 use crate::error::HeapError;
 use crate::hex::Hex;
 use crate::planted::planted;
+use crate::tree::hash_one;
 use crate::verify::contents_digest;
 use alloc::vec::Vec;
 
@@ -38,7 +39,7 @@ fn hash_id(path: &[u8], counter: u64, contents: &Digest) -> Digest {
         }
     };
     let length = put_id(room, path, counter, contents);
-    hash(&ID, &room[..length])
+    hash_one(&ID, &room[..length])
 }
 
 /// Writes an id's preimage and gives its length.

@@ -26,8 +26,7 @@ pub(crate) fn run(live: usize, wave: usize, waves: usize, batches: usize) -> Res
     let (mut all, mut root, mut pairs) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for _ in 0..waves {
         let begun: Vec<Resource> = (0..wave / 2).map(|_| value(&mut random)).collect();
-        let ended: Vec<ResourceId> =
-            (0..wave / 2).map(|_| alive.swap_remove(random.below(alive.len()))).collect();
+        let ended: Vec<ResourceId> = (0..wave / 2).map(|_| alive.swap_remove(random.below(alive.len()))).collect();
         let start = clock();
         alive.extend(heap.alloc_many(&mut ids, &begun)?);
         heap.consume_many(&ended)?;

@@ -54,7 +54,9 @@ fn main() -> ExitCode {
         Some("maps") => maps::run(number(1, 100_000), number(2, 4_096), number(3, 5)),
         Some("alone") => alone::run(number(1, 65_536), number(2, 4_096), number(3, 40), number(4, 16)),
         Some("predecessor") => predecessor::run(number(1, 100_000)),
-        _ => Err(anyhow::anyhow!("say `bars`, `maps [LIVE] [WAVE] [ROUNDS]`, `alone [LIVE] [WAVE] [WAVES] [BATCHES]` or `predecessor [MOST]`")),
+        _ => Err(anyhow::anyhow!(
+            "say `bars`, `maps [LIVE] [WAVE] [ROUNDS]`, `alone [LIVE] [WAVE] [WAVES] [BATCHES]` or `predecessor [MOST]`"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -156,12 +156,16 @@ impl<V: Stored> Bucket<V> {
         let (Ok(at) | Err(at)) = self.find(cell.key());
         let len = self.len();
         debug_assert!(len < MOST);
-        if let Some(&slot) = self.slots.get(len) {
-            self.slots.copy_within(at..len, at + 1);
+        if len < MOST && at <= len {
+            let slot = self.slots[len];
+            // A few steps of known size are quicker than moving memory of any size.
+            for to in (at + 1..=len).rev() {
+                self.cells[to] = self.cells[to - 1];
+                self.slots[to] = self.slots[to - 1];
+            }
             self.slots[at] = slot;
-            self.rests[usize::from(slot) % MOST] = rest;
-            self.cells.copy_within(at..len, at + 1);
             self.cells[at] = *cell;
+            self.rests[usize::from(slot) % MOST] = rest;
             self.len += 1;
             self.seal();
         }
@@ -172,9 +176,11 @@ impl<V: Stored> Bucket<V> {
     pub(super) fn take(&mut self, key: &Digest) -> Option<V::Rest> {
         let (len, at) = (self.len(), self.find(key).ok()?);
         let slot = self.slots[at];
-        self.slots.copy_within(at + 1..len, at);
+        for to in at..len - 1 {
+            self.cells[to] = self.cells[to + 1];
+            self.slots[to] = self.slots[to + 1];
+        }
         self.slots[len - 1] = slot;
-        self.cells.copy_within(at + 1..len, at);
         self.len -= 1;
         self.seal();
         Some(core::mem::take(&mut self.rests[usize::from(slot) % MOST]))
@@ -182,12 +188,17 @@ impl<V: Stored> Bucket<V> {
 
     /// Moves the leaves from a position on to the end of another bucket, which has room for them and no key above theirs.
     pub(super) fn move_to(&mut self, from: usize, other: &mut Bucket<V>) {
-        for at in from..self.len() {
-            let rest = core::mem::take(&mut self.rests[usize::from(self.slots[at]) % MOST]);
-            other.put(&self.cells[at], rest);
+        let (len, end) = (self.len(), other.len());
+        debug_assert!(len - from <= MOST - end);
+        for (at, to) in (from..len).zip(end..MOST) {
+            let slot = usize::from(other.slots[to]) % MOST;
+            other.rests[slot] = core::mem::take(&mut self.rests[usize::from(self.slots[at]) % MOST]);
+            other.cells[to] = self.cells[at];
+            other.len += 1;
         }
         self.len = self.len.min(from as u8);
         self.seal();
+        other.seal();
     }
 
     /// How many keys have a zero at this bit; the others come after them.
@@ -211,10 +222,16 @@ impl<V: Stored> Bucket<V> {
         V::Cell::bytes(&self.cells[..self.len().next_multiple_of(V::Cell::PER_BLOCK)])
     }
 
-    /// Reads what changing it at this key and hashing it will read, to have it in the cache.
+    /// Reads what changing and hashing it will read, to have it in the cache.
     #[inline]
     pub(super) fn touch(&self) -> usize {
         self.cells().iter().fold(0, |seen, cell| seen ^ usize::from(cell.key()[0]))
+    }
+
+    /// Reads what else is kept with a key, to have it in the cache.
+    #[inline]
+    pub(super) fn touch_rest(&self, key: &Digest) -> usize {
+        self.find(key).ok().and_then(|at| self.leaf(at)).map_or(0, |leaf| V::touch(leaf.rest))
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::Shape;
 use crate::digest::{Digest, EMPTY};
+use crate::planted::planted;
 
 /// Binary levels below one place.
 pub(crate) const LEVELS: usize = 5;
@@ -119,7 +120,7 @@ impl Levels {
         } else if self.is_branch(node / 2)
             && let Some(halves) = self.pairs.get_mut(usize::from(self.places[node / 2]))
         {
-            halves[node % 2] = *digest;
+            halves[(node % 2) ^ usize::from(planted("fold-swaps-children"))] = *digest;
         }
     }
 

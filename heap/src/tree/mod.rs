@@ -27,7 +27,7 @@ use fork::{Fork, Work};
 pub(crate) use levels::level;
 pub(crate) use spot::Spot;
 use walk::Iter;
-pub(crate) use wide::hash_bucket;
+pub(crate) use wide::{hash_bucket, hash_one};
 
 use crate::digest::{Digest, Domain, EMPTY};
 use crate::planted::planted;
@@ -46,6 +46,8 @@ pub(crate) trait Stored: Clone {
     type Cell: Cell;
     /// What else is kept with a leaf.
     type Rest: Clone + Default;
+    /// Reads some of it, to have it in the cache.
+    fn touch(rest: &Self::Rest) -> usize;
 }
 
 /// A subtree.

@@ -17,16 +17,41 @@ pub(super) const LANES: usize = 16;
 /// A bucket's longest preimage.
 const LONGEST: usize = 64 * MOST;
 
+#[cfg(feature = "wide")]
+use blake3::platform::{Platform, le_bytes_from_words_32, words_from_le_bytes_32};
+
+// From the BLAKE3 paper, section 2.2: blocks of one keyed chunk, which is also the root.
+#[cfg(feature = "wide")]
+const CHUNK_START: u8 = 1;
+#[cfg(feature = "wide")]
+const CHUNK_END: u8 = 2;
+#[cfg(feature = "wide")]
+const ROOT: u8 = 8;
+#[cfg(feature = "wide")]
+const KEYED_HASH: u8 = 16;
+
+/// `H(domain, bytes)`, with less ado if that is one compression.
+#[cfg(feature = "wide")]
+pub(crate) fn hash_one(domain: &Domain, bytes: &[u8]) -> Digest {
+    let mut block = [0; 64];
+    let Some(start) = block.get_mut(..bytes.len()) else {
+        return hash(domain, bytes);
+    };
+    start.copy_from_slice(bytes);
+    counted::alone(bytes.len());
+    let mut words = words_from_le_bytes_32(domain);
+    let flags = KEYED_HASH | CHUNK_START | CHUNK_END | ROOT;
+    Platform::detect().compress_in_place(&mut words, &block, bytes.len() as u8, 0, flags);
+    le_bytes_from_words_32(&words)
+}
+
+#[cfg(not(feature = "wide"))]
+pub(crate) use crate::digest::hash as hash_one;
+
 /// `out[i] = H(domain, inputs[i])` for the first `count` inputs of `N` bytes, which is a multiple of 64 and at most 1,024.
 /// The other inputs may be hashed too: what is left over when the widest registers are filled costs more than filling them.
 #[cfg(feature = "wide")]
 fn hash_many<const N: usize>(domain: &Domain, inputs: &[&[u8; N]; LANES], count: usize, out: &mut [Digest; LANES]) {
-    use blake3::platform::{Platform, words_from_le_bytes_32};
-    // From the BLAKE3 paper, section 2.2: blocks of one keyed chunk, which is also the root.
-    const CHUNK_START: u8 = 1;
-    const CHUNK_END: u8 = 2;
-    const ROOT: u8 = 8;
-    const KEYED_HASH: u8 = 16;
     counted::together(count * N / 64);
     let lanes = match count {
         0..=2 => count,
@@ -93,8 +118,16 @@ pub(crate) fn hash_bucket<'a, V: Stored + 'a>(leaves: impl Iterator<Item = LeafR
 mod tests {
     use alloc::vec::Vec;
 
-    use super::{LANES, LONGEST, hash_side_by_side};
+    use super::{LANES, LONGEST, hash_one, hash_side_by_side};
     use crate::digest::{RESOURCE_NODE, hash};
+
+    #[test]
+    fn one_and_plain_agree() {
+        let bytes: Vec<u8> = (0..200).collect();
+        (0..bytes.len()).for_each(|len| {
+            assert_eq!(hash_one(&RESOURCE_NODE, &bytes[..len]), hash(&RESOURCE_NODE, &bytes[..len]), "{len} bytes");
+        });
+    }
 
     #[test]
     fn wide_and_plain_agree() {
