@@ -13,8 +13,9 @@ pub fn edge_names(image: &CodeImage, edge: EdgeId) -> (&str, &str) {
     }
 }
 
-/// An event as JSON. `image` is the image that the event's session ran.
-pub fn event_json(image: &CodeImage, event: &TraceEvent) -> Json {
+/// An event as JSON. `image` is the image that the event's session ran, and `text` what the event is about: see
+/// [`TraceReader::text`](motet_machine::TraceReader::text). A fact stands under `label`.
+pub fn event_json(image: &CodeImage, event: &TraceEvent, text: &str) -> Json {
     let what = event.event;
     let mut json = json!({
         "schema_version": LEAN_BRIDGE_SCHEMA_VERSION,
@@ -49,6 +50,15 @@ pub fn event_json(image: &CodeImage, event: &TraceEvent) -> Json {
         EventKind::Forked | EventKind::Joined | EventKind::Aborted => {
             put("role", role);
             json["ghost"] = what.ghost().into();
+        }
+        EventKind::Tagged => {
+            put("role", image.role_name(RoleId(what.edge.0)));
+            put("label", text);
+        }
+        EventKind::Checked => {
+            put("role", image.role_name(RoleId(what.edge.0)));
+            put("target", text);
+            json["permitted"] = (what.detail != 0).into();
         }
         EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => {}
         _ => put("role", role),

@@ -91,7 +91,7 @@ fn events_have_the_form_of_the_specification() {
     runtime.open(image).unwrap();
     runtime.run(&SeededHost::new(1)).unwrap();
     let image = runtime.machine().image(image).unwrap();
-    let events: Vec<Json> = runtime.machine().events().iter().map(|event| event_json(image, event)).collect();
+    let events: Vec<Json> = runtime.machine().events().iter().map(|event| event_json(image, event, "")).collect();
     let known = ["schema_version", "kind", "tick", "session", "sender", "receiver", "label", "role", "reason"];
     for event in &events {
         assert_eq!(event["schema_version"], LEAN_BRIDGE_SCHEMA_VERSION);

@@ -42,7 +42,7 @@ impl<'a> Side<'a> {
     /// An event in words: equal across versions of a protocol exactly when the names are.
     fn words(&self, session: SessionId, at: usize) -> Outcome<Option<String>> {
         match self.events(session).get(at) {
-            Some(event) => Ok(Some(words(self.images.image(session)?, *event).to_string())),
+            Some(event) => Ok(Some(words(self.images.image(session)?, *event, "").to_string())),
             None => Ok(None),
         }
     }

@@ -55,7 +55,9 @@ fn operand_text(image: &CodeImage, kind: Operand, value: u32) -> Option<String> 
         }
         Operand::Sort => sort_name(image, value as u16),
         Operand::Plan => Digest(parts.plans.get(value as usize)?.image).to_string(),
-        Operand::Read | Operand::Write | Operand::Endpoint | Operand::Layer | Operand::Number => return None,
+        Operand::Read | Operand::Write | Operand::Endpoint | Operand::Fact | Operand::Layer | Operand::Number => {
+            return None;
+        }
     })
 }
 

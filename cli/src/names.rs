@@ -61,8 +61,13 @@ impl std::fmt::Display for Words {
     }
 }
 
-/// An event in words.
-pub(crate) fn words(image: &CodeImage, event: Event) -> Words {
+/// A piece of a text, which may begin and end within a character.
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// An event in words; `text` is what it is about.
+pub(crate) fn words(image: &CodeImage, event: Event, text: &str) -> Words {
     let role = || image.role_name(RoleId(event.coroutine.0)).to_owned();
     let (who, what) = match event.kind {
         EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose => {
@@ -83,8 +88,14 @@ pub(crate) fn words(image: &CodeImage, event: Event) -> Words {
         EventKind::Forked | EventKind::Joined | EventKind::Aborted => {
             (role(), format!("speculation {}", event.ghost()))
         }
+        EventKind::Text => (String::new(), event.spelt().map(|bytes| lossy(bytes.collect())).unwrap_or_default()),
+        EventKind::Tagged => (role(), format!("of {} {text}", image.role_name(RoleId(event.edge.0)))),
+        EventKind::Checked => {
+            let verdict = if event.detail == 0 { "denied" } else { "permitted" };
+            (role(), format!("of {} {verdict} {text}", image.role_name(RoleId(event.edge.0))))
+        }
         EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => (String::new(), String::new()),
         _ => (role(), String::new()),
     };
-    Words { kind: event.kind.name(), who, what }
+    Words { kind: event.kind.name(), who, what: what.trim_end().to_owned() }
 }

@@ -26,7 +26,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     } else {
         out.line("    tick  session  event                 who")?;
     }
-    for event in TraceReader::new(&record.events) {
+    let mut reader = TraceReader::new(&record.events);
+    while let Some(event) = reader.next() {
         let event = event.map_err(|error| Failure::refused("bad_record", error.to_string()))?;
         if args.session.is_some_and(|only| event.session.0 != only) {
             continue;
@@ -35,9 +36,9 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
         if out.json {
             // One by one, as they are read: a trace can be longer than memory should hold as JSON.
             out.text(if first { "" } else { "," })?;
-            out.text(&event_json(image, &event).to_string())?;
+            out.text(&event_json(image, &event, reader.text()).to_string())?;
         } else {
-            let words = words(image, event.event);
+            let words = words(image, event.event, reader.text());
             let who = if words.who.is_empty() { words.what } else { format!("{}  {}", words.who, words.what) };
             let line = format!("{:>8}  {:>7}  {:20}  {who}", event.tick.0, event.session.0, words.kind);
             out.line(line.trim_end())?;

@@ -155,6 +155,8 @@ impl ProtocolMachine {
             from_coro: u64::from(delegation.from),
             to_coro: u64::from(delegation.to),
             scope: OwnershipScope::Fragments([String::from(role)].into()),
+            progress_tokens: u64::from(delegation.token),
+            knowledge: delegation.facts.into_iter().map(String::from).collect(),
         });
     }
 

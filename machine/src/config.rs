@@ -2,10 +2,12 @@
 
 use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode};
 use crate::effect::RunId;
+use crate::flow::FlowPolicy;
+use crate::knowledge::KnowledgeRules;
 use crate::trace::TraceMode;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use motet_types::{Digester, LayerId, Reader};
+use motet_types::{Digester, LayerId, Planted, Reader, planted};
 
 /// A guard layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,12 @@ pub struct ProtocolMachineConfig {
     /// The guard layers, each once. Without any, every layer is the host's to grant or refuse; with some, no other can be
     /// acquired.
     pub guard_layers: Vec<GuardLayer>,
+    /// Which knowledge may flow to which roles.
+    pub flow_policy: FlowPolicy,
+    /// The most facts that the coroutines of one island know in all; no more can be tagged.
+    pub max_facts: u16,
+    /// The most bytes that a fact has.
+    pub max_fact_bytes: u16,
 }
 
 impl Default for ProtocolMachineConfig {
@@ -67,6 +75,9 @@ impl Default for ProtocolMachineConfig {
             max_guest_sessions: u16::MAX,
             max_coroutines: u16::MAX,
             guard_layers: Vec::new(),
+            flow_policy: FlowPolicy::AllowAll,
+            max_facts: 1024,
+            max_fact_bytes: 1024,
         }
     }
 }
@@ -88,6 +99,9 @@ pub enum ConfigError {
     /// A guard layer that stands twice, or more of them than there are numbers.
     #[error("{0} stands twice among the guard layers")]
     LayerTwice(LayerId),
+    /// A flow policy that no machine can have.
+    #[error("the flow policy names {0}")]
+    Flow(&'static str),
     /// A limit of zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -122,6 +136,18 @@ impl ProtocolMachineConfig {
             into.u16(layer.id.0);
             into.u8(u8::from(layer.active));
         }
+        into.u16(self.max_facts);
+        into.u16(self.max_fact_bytes);
+        match planted(Planted::ConfigForgetsFlow) {
+            true => FlowPolicy::AllowAll.encode(into),
+            false => self.flow_policy.encode(into),
+        }
+    }
+
+    /// What the step needs to know of it about knowledge.
+    pub(crate) fn knowledge_rules(&self) -> KnowledgeRules {
+        let (max_facts, max_fact_bytes) = (usize::from(self.max_facts), usize::from(self.max_fact_bytes));
+        KnowledgeRules { policy: self.flow_policy.clone(), max_facts, max_fact_bytes }
     }
 
     /// Why a guard of the layer cannot be acquired, if it cannot.
@@ -163,11 +189,16 @@ impl ProtocolMachineConfig {
             record: false,
             observe_lanes: false,
             guard_layers: Vec::new(),
+            flow_policy: FlowPolicy::AllowAll,
+            max_facts: 0,
+            max_fact_bytes: 0,
         };
         for _ in 0..from.u32()? {
             let (id, active) = (LayerId(from.u16()?), from.u8().filter(|active| *active <= 1)? == 1);
             config.guard_layers.push(GuardLayer { id, active });
         }
+        (config.max_facts, config.max_fact_bytes) = (from.u16()?, from.u16()?);
+        config.flow_policy = FlowPolicy::decode(from)?;
         Some(config)
     }
 
@@ -185,6 +216,7 @@ impl ProtocolMachineConfig {
         if let Some(twice) = self.guard_layers.iter().find(|layer| !seen.insert(layer.id)) {
             return Err(ConfigError::LayerTwice(twice.id));
         }
+        self.flow_policy.validate().map_err(ConfigError::Flow)?;
         if self.max_registers == 0 {
             return Err(ConfigError::Zero("max_registers"));
         }

@@ -12,6 +12,7 @@ use crate::growth::Guest;
 use crate::guest::{close, open};
 use crate::host::decide_among;
 use crate::image::CodeImage;
+use crate::knowledge::{check, tag};
 use crate::op::{Comm, Op};
 use crate::reply::Respondent;
 use crate::session::Gate;
@@ -21,7 +22,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use motet_types::{Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, RoleId, SortId, planted};
 
-/// The operations that are rare: sessions, endpoints, and what is found out about values at the step.
+/// The operations that are rare: sessions, endpoints, knowledge, and what is found out about values at the step.
 #[cold]
 #[inline(never)]
 pub(crate) fn rare<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: &Op) -> Step {
@@ -31,6 +32,8 @@ pub(crate) fn rare<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: 
         Op::Cast { val, sort, pc } => cast(frame, val, sort, pc),
         Op::Spawn { args, dst, target, pc } => spawn(frame, args, dst, target, pc),
         Op::Transfer { endpoint, owns, target, pc } => transfer(frame, endpoint, owns, target, pc),
+        Op::Tag { fact, dst, pc } => tag(frame, fact, dst, pc),
+        Op::Check { knowledge, target, dst, pc } => check(frame, knowledge, target, dst, pc),
         Op::HaltApart => ended(frame),
         Op::SendThrough { chan, owns, .. }
         | Op::ReceiveThrough { chan, owns, .. }

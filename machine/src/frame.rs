@@ -150,11 +150,16 @@ impl Frame<'_> {
 
     /// The role whose code the coroutine runs.
     pub(crate) fn role(&self) -> RoleId {
-        if usize::from(self.coroutine) < self.images[self.image_at as usize].layout.places.len() {
-            return RoleId(self.coroutine);
+        self.role_of(self.coroutine)
+    }
+
+    /// The role whose code a coroutine runs.
+    pub(crate) fn role_of(&self, coroutine: u16) -> RoleId {
+        if usize::from(coroutine) < self.images[self.image_at as usize].layout.places.len() {
+            return RoleId(coroutine);
         }
         let growth = self.ext.as_deref().and_then(|ext| ext.growth.as_deref());
-        let child = growth.and_then(|growth| growth.children.iter().find(|child| child.number == self.coroutine));
+        let child = growth.and_then(|growth| growth.children.iter().find(|child| child.number == coroutine));
         RoleId(child.map_or(0, |child| child.role))
     }
 

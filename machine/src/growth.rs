@@ -4,10 +4,12 @@
 //! Such a *guest* has roles and edges and no coroutines of its own: the island's coroutines act for its roles, through
 //! endpoints that they own. It stands in the optional box of the main session, so that an island stays one place and one
 //! footprint, and a session that opens nothing pays nothing. So do coroutines beside the roles' own: each has its words
-//! here, and its number goes on where the roles' stop. Numbers are never given out twice.
+//! here, and its number goes on where the roles' stop. Numbers are never given out twice. What any of them knows stands
+//! here as well.
 
 use crate::edge::{Header, slot};
 use crate::image::CodeImage;
+use crate::knowledge::{Facts, Knowledge};
 use crate::layout::{EDGE_HEADER, EDGE_WORDS};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -35,6 +37,8 @@ pub(crate) struct Growth {
     pub(crate) far: Vec<u64>,
     /// Those that are there, by their numbers.
     pub(crate) guests: Vec<Guest>,
+    /// What its coroutines know.
+    pub(crate) knowledge: Knowledge,
 }
 
 /// A coroutine that an instruction started.
@@ -48,7 +52,7 @@ pub(crate) struct Child {
 }
 
 /// An endpoint that changed hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Delegation {
     /// As the how-manieth of its island, from 1.
     pub(crate) number: u32,
@@ -58,6 +62,10 @@ pub(crate) struct Delegation {
     pub(crate) role: u16,
     pub(crate) from: u16,
     pub(crate) to: u16,
+    /// Whether its progress token went along: it had one if its type was not at its end.
+    pub(crate) token: bool,
+    /// What the giver knew of it, which the taker knows since.
+    pub(crate) facts: Facts,
 }
 
 /// A session that an instruction opened.
@@ -84,6 +92,9 @@ impl Growth {
         let mut grown = before.unwrap_or_default();
         if !planted(Planted::SpeculationReusesNumbers) {
             (grown.opened, grown.spawned, grown.delegated) = (now.opened, now.spawned, now.delegated);
+        }
+        if planted(Planted::SpeculationKeepsKnowledge) {
+            grown.knowledge = now.knowledge.clone();
         }
         if planted(Planted::SpeculationKeepsSpawned) {
             (grown.children, grown.far) = (now.children, now.far);
@@ -118,7 +129,11 @@ impl Growth {
             size_of::<Guest>() + 8 * guest.roles.len() + 8 * EDGE_WORDS * guest.edges.len() + spilled
         };
         let children: usize = self.children.iter().map(|child| size_of::<Child>() + 8 * child.words.len()).sum();
-        size_of::<Self>() + self.guests.iter().map(guest).sum::<usize>() + children + 8 * self.far.len()
+        size_of::<Self>()
+            + self.guests.iter().map(guest).sum::<usize>()
+            + children
+            + 8 * self.far.len()
+            + self.knowledge.bytes()
     }
 }
 

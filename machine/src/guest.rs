@@ -82,7 +82,9 @@ impl Frame<'_> {
 
     /// Takes a guest away that has ended.
     fn remove_guest(&mut self, at: usize) -> Option<Guest> {
-        let mut guest = self.growth().map(|growth| growth.guests.remove(at))?;
+        let growth = self.growth()?;
+        let mut guest = growth.guests.remove(at);
+        growth.knowledge.forget_session(guest.number);
         for edge in 0..guest.edges.len() {
             let emptied = guest.empty(EdgeId(edge as u16));
             self.let_go(emptied);
@@ -143,6 +145,9 @@ impl Frame<'_> {
             growth.guests.iter().filter(|guest| guest.draining).map(|guest| guest.number).collect();
         for number in draining {
             self.discard(number, false);
+        }
+        if let Some(growth) = self.growth() {
+            growth.knowledge.forget_coroutine(coroutine);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The images of a machine, and what ties them together: which image's plans open sessions of which other image.
 
 use crate::image::CodeImage;
+use crate::knowledge::KnowledgeRules;
 use crate::machine::OpenError;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -32,6 +33,9 @@ impl Plan {
 pub(crate) struct Images {
     list: Vec<Arc<CodeImage>>,
     plans: Vec<Box<[Plan]>>,
+    /// What holds of knowledge in every session. It stands here because every burst has the images at hand, and none but
+    /// the few that ask for it should carry it.
+    pub(crate) knowledge: KnowledgeRules,
 }
 
 impl Deref for Images {
@@ -55,6 +59,11 @@ fn same_sort(a: (&SortTable, SortId), b: (&SortTable, SortId)) -> bool {
 }
 
 impl Images {
+    /// No images yet, in a machine with these rules.
+    pub(crate) fn new(knowledge: KnowledgeRules) -> Self {
+        Self { knowledge, ..Self::default() }
+    }
+
     /// What an image's plans come to among the images that are there.
     pub(crate) fn link(&self, image: &CodeImage) -> Result<Box<[Plan]>, OpenError> {
         image.parts.plans.iter().map(|part| self.plan(image, part)).collect()

@@ -18,6 +18,7 @@ mod dynamic;
 mod edge;
 mod effect;
 mod ext;
+mod flow;
 mod frame;
 mod growth;
 mod guest;
@@ -25,6 +26,7 @@ mod heap_proof;
 mod host;
 mod image;
 mod images;
+mod knowledge;
 mod layout;
 mod machine;
 mod op;
@@ -59,6 +61,7 @@ pub use effect::{
     RunId,
 };
 pub use ext::{Payload, ValueRef};
+pub use flow::{FlowPolicy, FlowPredicate, HostPredicate, KnowledgeFact};
 pub use heap_proof::ResourceProof;
 pub use image::CodeImage;
 pub use machine::{ImageId, LaneSelection, OpenError, ProtocolMachine, Tally};
@@ -76,8 +79,8 @@ pub use seal::{SealError, seal, unseal};
 pub use session::Gate;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, Snapshot, SnapshotRefusal};
 pub use state::decode::{
-    ChildState, CoroutineState, EdgeState, GrowthState, GuestState, InFlight, LevelState, ReceiptState, RoleState,
-    SessionState, SpeculationState, Standing, StateError, StatePlace,
+    ChildState, CoroutineState, EdgeState, GrowthState, GuestState, InFlight, KnowledgeState, LevelState, ReceiptState,
+    RoleState, SessionState, SpeculationState, Standing, StateError, StatePlace,
 };
 pub use tape::RecordedEffect;
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};

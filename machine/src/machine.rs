@@ -180,8 +180,8 @@ impl ProtocolMachine {
         config.validate()?;
         Ok(Self {
             trace: Trace::new(config.trace),
+            images: Arc::new(Images::new(config.knowledge_rules())),
             config,
-            images: Arc::default(),
             slots: Vec::new(),
             free: Vec::new(),
             index: Sparse::new(GONE),

@@ -209,6 +209,18 @@ pub(crate) enum Op {
         sort: SortId,
         pc: u32,
     },
+    Tag {
+        /// The register of the endpoint; the next one has the fact.
+        fact: u16,
+        dst: u16,
+        pc: u32,
+    },
+    Check {
+        knowledge: u16,
+        target: u16,
+        dst: u16,
+        pc: u32,
+    },
     /// An instruction that no path reaches. It was not verified and cannot run.
     Unreachable,
 }
@@ -441,6 +453,8 @@ impl Build<'_> {
             Instr::Close { session } => Op::Close { session, pc: next },
             Instr::Spawn { args, dst, target } => Op::Spawn { args, dst, target: self.thread(target), pc: next },
             Instr::Transfer { endpoint, target, .. } => Op::Transfer { endpoint, owns, target, pc: next },
+            Instr::Tag { fact, dst } => Op::Tag { fact, dst, pc: next },
+            Instr::Check { knowledge, target, dst } => Op::Check { knowledge, target, dst: dst as u16, pc: next },
             Instr::Cast { val, sort } => Op::Cast { val, sort: SortId(sort as u16), pc: next },
             _ => Op::Unreachable,
         }

@@ -100,6 +100,9 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("limit of sessions that instructions open", config.max_guest_sessions == found.max_guest_sessions),
         ("limit of coroutines", config.max_coroutines == found.max_coroutines),
         ("set of guard layers", config.guard_layers == found.guard_layers),
+        ("flow policy", config.flow_policy == found.flow_policy),
+        ("limit of facts", config.max_facts == found.max_facts),
+        ("limit of a fact's length", config.max_fact_bytes == found.max_fact_bytes),
         ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
     ];

@@ -49,6 +49,8 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
         | Op::Close { .. }
         | Op::Spawn { .. }
         | Op::Transfer { .. }
+        | Op::Tag { .. }
+        | Op::Check { .. }
         | Op::HaltApart
         | Op::Cast { .. } => rare(frame, host, op),
         // No path leads here.

@@ -5,7 +5,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use motet_types::{Digest, Event, EventKind, Planted, Reader, SessionId, Terminal, Tick, planted};
+use motet_types::{Digest, Event, EventKind, Planted, Reader, SessionId, TEXT_BYTES, Terminal, Tick, planted};
 
 /// How many bytes of events are hashed at a time, at least. BLAKE3 is slow on less.
 pub(crate) const ARENA_BYTES: usize = 16 * 1024;
@@ -276,13 +276,21 @@ pub struct TraceReader<'a> {
     tick: Tick,
     session: SessionId,
     events: u32,
+    /// What the event that was read last is about, while its words come in as bytes.
+    text: Vec<u8>,
     failed: bool,
 }
 
 impl<'a> TraceReader<'a> {
     /// Reads from the start of a trace.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bursts: BurstReader::new(bytes), tick: Tick(0), session: SessionId(0), events: 0, failed: false }
+        let (bursts, tick, session) = (BurstReader::new(bytes), Tick(0), SessionId(0));
+        Self { bursts, tick, session, events: 0, text: Vec::new(), failed: false }
+    }
+
+    /// The text that the event which was read last is about: a `Tagged`'s fact, a `Checked`'s target. Empty for others.
+    pub fn text(&self) -> &str {
+        core::str::from_utf8(&self.text).unwrap_or_default()
     }
 
     fn read(&mut self) -> Result<Option<TraceEvent>, TraceError> {
@@ -291,9 +299,27 @@ impl<'a> TraceReader<'a> {
             (self.tick, self.session, self.events) = (burst.tick, burst.session, burst.events);
         }
         self.events -= 1;
-        let event = self.bursts.event()?;
+        let mut event = self.bursts.event()?;
+        self.text.clear();
+        while event.kind == EventKind::Text {
+            let lost = TraceError { what: "no event follows that is about this text", ..self.bursts.at("") };
+            let whole = self.text.len().is_multiple_of(TEXT_BYTES);
+            self.text.extend(event.spelt().filter(|_| whole).ok_or(lost)?);
+            self.events = self.events.checked_sub(1).ok_or(lost)?;
+            event = self.bursts.event()?;
+        }
+        let (session, event) = self.announced(event)?;
+        let about = matches!(event.kind, EventKind::Tagged | EventKind::Checked) || self.text.is_empty();
+        if event.kind == EventKind::Text || !about || core::str::from_utf8(&self.text).is_err() {
+            return Err(self.bursts.at("a text stands before this that it is not about, or that is none"));
+        }
+        Ok(Some(TraceEvent { tick: self.tick, session, event }))
+    }
+
+    /// The event behind the word that says whose it is, if this is one, and its session.
+    fn announced(&mut self, event: Event) -> Result<(SessionId, Event), TraceError> {
         if event.kind != EventKind::Guest {
-            return Ok(Some(TraceEvent { tick: self.tick, session: self.session, event }));
+            return Ok((self.session, event));
         }
         let lost = TraceError { what: "no event follows that is of a session opened inside", ..self.bursts.at("") };
         self.events = self.events.checked_sub(1).ok_or(lost)?;
@@ -301,7 +327,7 @@ impl<'a> TraceReader<'a> {
         if event.kind == EventKind::Guest || session == self.session {
             return Err(lost);
         }
-        Ok(Some(TraceEvent { tick: self.tick, session, event }))
+        Ok((session, event))
     }
 }
 

@@ -3,13 +3,18 @@
 //! Only who owns it can give it away, so nobody waits on its edges meanwhile. Who gave it keeps the value in its
 //! registers, which is good for nothing any more; who got it must have the value to use it, which it was given when it
 //! was started.
+//!
+//! What goes along: the progress token, which whoever owns an endpoint has until its type is at its end; and what the
+//! giver knows of the endpoint, which the taker knows instead. That is knowledge that flows, so the policy is asked about
+//! every fact, and one that may not flow keeps everything where it is.
 
 use crate::frame::{Frame, Outcome, Step};
 use crate::growth::Delegation;
+use crate::knowledge::About;
 use crate::layout::CORO_GATE;
 use crate::session::Gate;
 use alloc::boxed::Box;
-use motet_types::{CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, planted};
+use motet_types::{Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, planted};
 
 impl Frame<'_> {
     /// Whether a coroutine of the island is there and has not ended.
@@ -46,6 +51,15 @@ pub(crate) fn transfer(frame: &mut Frame<'_>, endpoint: u16, owns: bool, target:
     if to == from {
         return refused("the coroutine owns it already");
     }
+    let images = frame.images;
+    let (mine, theirs) = (About { coroutine: from, number, role }, About { coroutine: to, number, role });
+    let target = images[image_at as usize].role_name(frame.role_of(to));
+    let growth = frame.ext.as_deref().and_then(|ext| ext.growth.as_deref());
+    let stays = growth.is_some_and(|growth| growth.knowledge.of(mine).any(|fact| !frame.may_flow(mine, fact, target)));
+    if stays && !planted(Planted::TransferAnyFlow) {
+        let reason = "the flow policy keeps what is known of the endpoint from the role that it would go to";
+        return Err(Box::new(Fault::Flow { reason }));
+    }
     let growth = frame.ext.get_or_insert_default().growth.get_or_insert_default();
     let (cells, image) = match place {
         None => (&mut *frame.roles, image_at),
@@ -55,12 +69,19 @@ pub(crate) fn transfer(frame: &mut Frame<'_>, endpoint: u16, owns: bool, target:
         }
     };
     let cell = &mut cells[role.index()];
+    let state = images[image as usize].parts.states.get(*cell as u32 as usize);
+    let token = state.is_some_and(|state| state.action != Action::End);
     if !planted(Planted::TransferMovesNothing) {
         *cell = *cell & u64::from(u32::MAX) | u64::from(to) << 32;
     }
+    let facts = growth.knowledge.forget(mine);
+    if !planted(Planted::TransferLosesKnowledge) {
+        growth.knowledge.learn(theirs, facts.iter().cloned());
+    }
     growth.delegated += 1;
     if !planted(Planted::TransferWithoutReceipt) {
-        growth.receipts.push(Delegation { number: growth.delegated, guest: number, image, role: role.0, from, to });
+        let (number, guest, role) = (growth.delegated, number, role.0);
+        growth.receipts.push(Delegation { number, guest, image, role, from, to, token, facts });
     }
     frame.pc = pc;
     let event = Event::message(EventKind::Transferred, CoroutineId(from), EdgeId(role.0), LabelId(to));

@@ -7,16 +7,19 @@ use std::collections::BTreeMap;
 /// A trace by session: each session's events in order, ticks left out.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Normalised {
-    /// The events of each session.
+    /// The events of each session; the words of a text that an event is about stand before it.
     pub sessions: BTreeMap<SessionId, Vec<Event>>,
 }
 
 /// The normal form of a trace. It is its own normal form: nothing about ticks or interleaving is left.
 pub fn normalise(events: &[u8]) -> Result<Normalised, TraceError> {
     let mut normal = Normalised::default();
-    for event in TraceReader::new(events) {
+    let mut reader = TraceReader::new(events);
+    while let Some(event) = reader.next() {
         let event = event?;
-        normal.sessions.entry(event.session).or_default().push(event.event);
+        let told = normal.sessions.entry(event.session).or_default();
+        told.extend(Event::text(reader.text()));
+        told.push(event.event);
     }
     Ok(normal)
 }

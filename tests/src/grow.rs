@@ -1,5 +1,5 @@
 //! Sessions put into images that open none: conversations in opened sessions, whole or closed in the middle, at random
-//! places of a role's code.
+//! places of a role's code; and what their roles learn and ask meanwhile.
 
 use crate::checks::opening::talk;
 use crate::dice::Dice;
@@ -32,6 +32,41 @@ fn constant_row(parts: &mut ImageParts, sort: Sort, scalar: ScalarPart) -> u32 {
     parts.constants.len() as u32 - 1
 }
 
+/// The registers and constants of a role that learns and asks.
+struct Knows {
+    /// An endpoint, a fact about it, the name of a role, and an answer.
+    registers: [u16; 4],
+    facts: [u32; 3],
+    targets: [u32; 3],
+}
+
+impl Knows {
+    fn new(parts: &mut ImageParts, dice: &mut Dice, base: u16) -> Self {
+        sort_row(parts, Sort::Bool);
+        let other = parts.roles[dice.below(parts.roles.len())].name.clone();
+        let mut text = |text: &str| constant_row(parts, Sort::String, ScalarPart::Str(text.into()));
+        let facts = ["", "paid", "it is secret: 42"].map(&mut text);
+        let targets = ["Q", "P", &other].map(text);
+        Self { registers: [base, base + 1, base + 2, base + 3], facts, targets }
+    }
+
+    /// Learns a fact about one of the endpoints, or asks for one.
+    fn some(&self, dice: &mut Dice, endpoints: &[u16]) -> Vec<Instr> {
+        let [about, fact, target, said] = self.registers;
+        let mut code = vec![
+            Instr::Move { dst: about, src: *dice.pick(endpoints) },
+            Instr::Set { dst: fact, constant: *dice.pick(&self.facts) },
+        ];
+        if dice.one_in(3) {
+            code.push(Instr::Set { dst: target, constant: *dice.pick(&self.targets) });
+            code.push(Instr::Check { knowledge: about, target, dst: u32::from(said) });
+        } else {
+            code.push(Instr::Tag { fact: about, dst: said });
+        }
+        code
+    }
+}
+
 /// Puts up to `count` conversations into one role; with `children`, some with a coroutine of their own at the other end.
 /// Answers the images that must be loaded first.
 pub fn converse(
@@ -46,8 +81,9 @@ pub fn converse(
     if base >= 200 {
         return Ok(Vec::new());
     }
-    parts.roles[role].registers += 5;
+    parts.roles[role].registers += 9;
     let [text, got, p, q, child] = [base, base + 1, base + 2, base + 3, base + 4];
+    let knows = Knows::new(parts, dice, base + 5);
     let (say, no) = (label_row(parts, "Say", Sort::Nat), label_row(parts, "No", Sort::Unit));
     let question = constant_row(parts, Sort::String, ScalarPart::Str("what is it?".into()));
     let answer = constant_row(parts, Sort::Nat, ScalarPart::Nat(42));
@@ -79,7 +115,10 @@ pub fn converse(
         if children && dice.one_in(2) {
             // The other end is another's: what it does stands behind the role's code.
             let target = parts.roles[role].code_end;
-            let answers = [talk[3], Instr::Yield {}, talk[4], talk[5], Instr::Halt {}];
+            let mut answers = vec![talk[3], Instr::Yield {}, talk[4], talk[5], Instr::Halt {}];
+            for _ in 0..dice.below(3) {
+                answers.splice(1..1, knows.some(dice, &[q]));
+            }
             insert(parts, role, target, &answers, true);
             let give = [
                 Instr::Spawn { args: child, dst: child, target },
@@ -102,6 +141,14 @@ pub fn converse(
         for _ in 0..dice.below(3) {
             let place = 1 + dice.below(talk.len());
             talk.insert(place, Instr::Yield {});
+        }
+        for _ in 0..dice.below(4) {
+            // Behind the opening, and before what ends the session.
+            let ends = |instr: &Instr| matches!(instr, Instr::Choose { .. } | Instr::Close { .. });
+            let last = talk.iter().position(ends).unwrap_or(2);
+            let place = 2 + dice.below(last.max(2) - 1);
+            let asked = knows.some(dice, &[p, q]);
+            talk.splice(place..place, asked);
         }
         // What is put in moves the code that a child begins at, which stands behind it.
         let by = talk.len() as u32;

@@ -53,6 +53,8 @@ fn is_straight(instr: Instr) -> bool {
             | Instr::Cast { .. }
             | Instr::Spawn { .. }
             | Instr::Transfer { .. }
+            | Instr::Tag { .. }
+            | Instr::Check { .. }
     )
 }
 

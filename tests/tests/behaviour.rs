@@ -11,9 +11,14 @@ motet_tests::promises! {
     invoking: immediate_answers_are_used, pending_answers_come_later, nothing_is_kept_and_answers_come, blocked_questions_are_asked_again,
         failures_are_faults, answered_sessions_are_planned_once, answers_for_the_dead_are_refused,
         somebody_must_choose, somebody_must_answer, the_handler_stays, replay_asks_the_recorded_questions;
+    knowledge: what_is_tagged_is_known, knowledge_is_a_state, knowledge_goes_with_its_endpoint,
+        undone_knowledge_was_never_learnt, knowledge_ends_with_its_session, knowledge_has_limits, facts_are_verified,
+        forged_knowledge_is_named, knowing_sessions_are_parked;
     opening: opened_endpoints_are_used, closing_closes_the_endpoints_session, endpoints_are_held_to_their_types,
         opening_has_a_limit, plans_name_loaded_images, registers_hold_endpoints, undone_sessions_were_never_there,
         opened_sessions_are_state, forged_guests_are_named;
+    policies: policies_say_what_may_flow, bursts_ask_the_policy, knowledge_that_may_not_flow_stays,
+        policies_are_bytes;
     rarely: decisions_are_held_to_types, choices_drain, speculations_end_and_release_nothing, own_endpoints_are_known;
     scheduling: wrong_plans_are_refused, every_word_of_a_certificate_is_checked, waves_are_committed_in_order,
         completion_order_changes_nothing, traces_stand_in_pick_order, windows_depend_on_commits_alone, waiting_islands_are_not_ready, lost_chunks_are_noticed,

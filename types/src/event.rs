@@ -64,9 +64,10 @@ kinds! {
     Joined = 15 "joined";
     /// A speculation was undone.
     Aborted = 16 "aborted";
-    /// A fact was learnt.
+    /// A fact was learnt; `edge` is the role of the endpoint that it is about. The words before it spell the fact.
     Tagged = 17 "tagged";
-    /// A fact was asked for.
+    /// It was asked whether a fact is known and may flow; `edge` is the role of the endpoint that it is about, `detail` is
+    /// 1 if so and 0 if not. The words before it spell the name of the role that it would flow to.
     Checked = 18 "checked";
     /// A coroutine faulted; `detail` is a [`FaultClass`](crate::FaultClass).
     Faulted = 19 "faulted";
@@ -84,7 +85,13 @@ kinds! {
     /// `edge` and `label` are the low and high halves of its number. Readers of a trace hand out the next event with that
     /// session's id.
     Guest = 25 "guest";
+    /// No event by itself: up to six bytes of a text that the next event is about, `detail` how many; see
+    /// [`Event::text`].
+    Text = 26 "text";
 }
+
+/// How many bytes of a text one word spells; the last word may have fewer.
+pub const TEXT_BYTES: usize = 6;
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -158,6 +165,28 @@ impl Event {
     /// What stands before an event of the session that instructions opened as the `number`-th of their island.
     pub const fn guest(number: u32) -> Self {
         Self::speculation(EventKind::Guest, CoroutineId(0), number)
+    }
+
+    /// What stands before an event that is about a text, and before the word that says whose event it is: the text, in as
+    /// many words as it takes.
+    pub fn text(text: &str) -> impl Iterator<Item = Self> {
+        text.as_bytes().chunks(TEXT_BYTES).map(|bytes| {
+            let pair = |at: usize| {
+                let byte = |at| bytes.get(at).copied().unwrap_or_default();
+                u16::from_le_bytes([byte(at), byte(at + 1)])
+            };
+            let (coroutine, edge, label) = (CoroutineId(pair(0)), EdgeId(pair(2)), LabelId(pair(4)));
+            Self { kind: EventKind::Text, detail: bytes.len() as u8, coroutine, edge, label }
+        })
+    }
+
+    /// The bytes that a word of a text spells; none if it is no such word as [`Event::text`] makes.
+    pub fn spelt(self) -> Option<impl Iterator<Item = u8>> {
+        let pairs = [self.coroutine.0, self.edge.0, self.label.0].map(u16::to_le_bytes);
+        let bytes = move |at: usize| pairs[at / 2][at % 2];
+        let count = usize::from(self.detail);
+        let ok = self.kind == EventKind::Text && (1..=TEXT_BYTES).contains(&count);
+        (ok && (count..TEXT_BYTES).all(|at| bytes(at) == 0)).then(|| (0..count).map(bytes))
     }
 
     /// The number of the speculation that the event is about, of the session that it announces, or the epoch.

@@ -146,6 +146,12 @@ pub enum Fault {
         /// What it holds.
         found: ValType,
     },
+    /// The register does not hold a text. A verified image cannot cause it.
+    #[error("a {found:?} where a text is needed")]
+    NoText {
+        /// What it holds.
+        found: ValType,
+    },
     /// The endpoint is of a session that has been closed or is closing, or is not the coroutine's.
     #[error("the endpoint of {role} in {session} is closed, or not the coroutine's")]
     EndpointClosed {
@@ -179,6 +185,12 @@ pub enum Fault {
     /// An endpoint that may not change hands.
     #[error("the endpoint was not transferred: {reason}")]
     Transfer {
+        /// Which rule it broke.
+        reason: &'static str,
+    },
+    /// Knowledge that may not grow, or may not flow where it would.
+    #[error("the knowledge stays as it was: {reason}")]
+    Flow {
         /// Which rule it broke.
         reason: &'static str,
     },
@@ -259,6 +271,7 @@ impl Fault {
             Fault::Action
             | Fault::Payload { .. }
             | Fault::NoEndpoint { .. }
+            | Fault::NoText { .. }
             | Fault::Cast { .. }
             | Fault::Unfinished { .. } => FaultClass::Type,
             Fault::UnknownLabel { .. } => FaultClass::Label,
@@ -270,6 +283,7 @@ impl Fault {
             // The specification has both as one class.
             Fault::Speculation { .. } | Fault::Spawn { .. } => FaultClass::Speculation,
             Fault::Transfer { .. } => FaultClass::Transfer,
+            Fault::Flow { .. } => FaultClass::Flow,
             Fault::OutOfRegisters { .. } => FaultClass::Register,
             Fault::PcOutOfBounds { .. } => FaultClass::Pc,
             Fault::BufferFull { .. } => FaultClass::Buffer,

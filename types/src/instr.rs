@@ -16,6 +16,8 @@ pub enum Operand {
     Write,
     /// A register that is read and must hold an endpoint.
     Endpoint,
+    /// Two registers that are read: this one must hold an endpoint and the next one a text, a fact about it.
+    Fact,
     /// A position in the role's own code.
     Target,
     /// A row of the image's jump tables.
@@ -252,11 +254,11 @@ instructions! {
     0x42 Abort Speculation now ()
         "Undoes what the session did since the innermost speculation began, and goes on at the next instruction.";
     0x50 Transfer Ownership now (a endpoint Endpoint, b target Read, c bundle Number)
-        "Gives an endpoint that the coroutine owns to the coroutine of the island whose number `target` holds; `bundle` is not used.";
-    0x51 Tag Ownership later (a fact Read, b dst Write)
-        "Adds a fact to the coroutine's knowledge.";
-    0x52 Check Ownership later (a knowledge Read, b target Read, c dst Number)
-        "Writes whether a fact is known and may flow to `target`.";
+        "Gives an endpoint that the coroutine owns, its progress token and what the coroutine knows about it to the coroutine of the island whose number `target` holds, if the flow policy lets all of that knowledge flow to that coroutine's role; `bundle` is not used.";
+    0x51 Tag Ownership now (a fact Fact, b dst Write)
+        "Adds `fact` to what the coroutine knows, once, and writes true to `dst`.";
+    0x52 Check Ownership now (a knowledge Fact, b target Read, c dst Write)
+        "Writes to `dst` whether the coroutine knows the fact `knowledge` and the flow policy lets it flow to the role whose name `target` holds.";
 }
 
 impl fmt::Display for Instr {
@@ -265,7 +267,7 @@ impl fmt::Display for Instr {
         for (at, ((name, _), (kind, value))) in self.row().operands.iter().zip(self.operands()).enumerate() {
             f.write_str(if at == 0 { " " } else { ", " })?;
             match kind {
-                Operand::Read | Operand::Write | Operand::Endpoint => {
+                Operand::Read | Operand::Write | Operand::Endpoint | Operand::Fact => {
                     write!(f, "{name}={}", Reg(value as u16))?;
                 }
                 _ => write!(f, "{name}={value}")?,

@@ -29,7 +29,7 @@ pub use effect::{
     HandlerDomain, INVOKE_MAY_BLOCK, ReentrancyPolicy, RegionScope, RetryShape, SemanticClass, TimeoutPolicy, Totality,
 };
 pub use encode::{Digester, Reader};
-pub use event::{Event, EventKind, Terminal};
+pub use event::{Event, EventKind, TEXT_BYTES, Terminal};
 pub use fault::{EvidenceError, Fault, FaultClass, Side};
 pub use global::{BadNode, Branch, GlobalBuilder, GlobalNode, GlobalType, NodeId};
 pub use graph::global_parts;

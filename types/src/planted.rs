@@ -46,6 +46,36 @@ faults! {
     VerifyAbortKeeps = "verify.abort_keeps",
     /// A coroutine may end in a speculation.
     VerifyHaltForked = "verify.halt_forked",
+    /// `Tag` and `Check` take anything for a fact.
+    VerifyFact = "verify.fact",
+    /// Roles that nothing may flow to are those that everything may flow to.
+    FlowDenyAllows = "flow.deny_allows",
+    /// Any of several conditions is all of them.
+    FlowAnyIsAll = "flow.any_is_all",
+    /// `Check` does not ask the flow policy.
+    CheckAnyFlow = "check.any_flow",
+    /// `Check` does not ask whether the fact is known.
+    CheckUnknown = "check.unknown",
+    /// `Tag` knows no limit.
+    TagWithoutLimit = "tag.without_limit",
+    /// `Tagged` and `Checked` do not say what they are about.
+    TaggedWithoutFact = "tagged.without_fact",
+    /// `Transfer` leaves what it takes along with the giver as well.
+    TransferCopiesKnowledge = "transfer.copies_knowledge",
+    /// `Transfer` takes no knowledge along, and leaves none.
+    TransferLosesKnowledge = "transfer.loses_knowledge",
+    /// `Transfer` does not ask the flow policy.
+    TransferAnyFlow = "transfer.any_flow",
+    /// Knowledge of a session outlives it.
+    KnowledgeOutlives = "knowledge.outlives",
+    /// Knowledge is no part of a session's bytes.
+    KnowledgeUncounted = "knowledge.uncounted",
+    /// `Abort` leaves what was learnt since.
+    SpeculationKeepsKnowledge = "speculation.keeps_knowledge",
+    /// Restoring believes whatever is known of whatever.
+    RestoreTrustsKnowledge = "restore.trusts_knowledge",
+    /// A configuration's bytes leave out the flow policy.
+    ConfigForgetsFlow = "config.forgets_flow",
     /// `Abort` leaves the types as they are.
     SpeculationKeepsType = "speculation.keeps_type",
     /// `Abort` leaves the messages where they are.

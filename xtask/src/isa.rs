@@ -20,6 +20,7 @@ const fn kind(operand: Operand) -> &'static str {
         Operand::Read => "register, read",
         Operand::Write => "register, written",
         Operand::Endpoint => "register, holds the endpoint",
+        Operand::Fact => "two registers: this one holds an endpoint, and the next one a text, a fact about it",
         Operand::Target => "position in the role's code",
         Operand::Table => "row of the jump tables",
         Operand::Label => "row of the labels",
@@ -53,11 +54,14 @@ pub fn page() -> String {
     );
     let later = OPCODES.iter().filter(|(_, row)| !row.executable).count();
     let now = OPCODES.len() - later;
+    let executed = match later {
+        0 => format!("All {now} opcodes are executed by this version."),
+        _ => format!("{now} opcodes are executed by this version; {later} have their place and are refused by name."),
+    };
     text += &format!(
         "An instruction is one 64-bit word: opcode in bits 0..8, operand slot `a` in 8..24, `b` in 24..40, `c` in \
          40..64. Slots `a` and `b` hold numbers up to {}, slot `c` up to {MAX_OPERAND_C}. Bits of slots that an \
-         opcode does not use are zero. {now} opcodes are executed by this version; {later} have their place and are \
-         refused by name.\n\n",
+         opcode does not use are zero. {executed}\n\n",
         u16::MAX
     );
     for (family, name, about) in FAMILIES {

@@ -8,6 +8,7 @@ use crate::state::encode as code;
 use crate::state::growth::decode_growth;
 use crate::tape::{decode_outcome, decode_value};
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use motet_types::{CoroutineId, EdgeId, Event, LabelId, Pc, Reader, Reg, RoleId, SessionId, StateId, Value};
@@ -115,6 +116,21 @@ pub struct GrowthState {
     pub children: Vec<ChildState>,
     /// The sessions that were opened and have not ended, by their numbers.
     pub guests: Vec<GuestState>,
+    /// What the coroutines know, by coroutine, session and role.
+    pub knowledge: Vec<KnowledgeState>,
+}
+
+/// What a coroutine knows of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnowledgeState {
+    /// Who knows it.
+    pub coroutine: CoroutineId,
+    /// The number of the endpoint's session in the island; 0 is the main one.
+    pub guest: u32,
+    /// Whose endpoint.
+    pub role: RoleId,
+    /// The facts, in ascending order; never none.
+    pub facts: Vec<String>,
 }
 
 /// A coroutine that an instruction started.
@@ -129,7 +145,7 @@ pub struct ChildState {
 }
 
 /// An endpoint that changed hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptState {
     /// As the how-manieth of its island, from 1.
     pub number: u32,
@@ -141,6 +157,10 @@ pub struct ReceiptState {
     pub from: CoroutineId,
     /// Who took.
     pub to: CoroutineId,
+    /// Whether its progress token went along.
+    pub token: bool,
+    /// The facts about it that went along, in ascending order.
+    pub facts: Vec<String>,
 }
 
 /// A session that an instruction opened.
@@ -208,6 +228,8 @@ pub enum StatePlace {
     Message(EdgeId, usize),
     /// In the session that instructions of the island opened as the so-manieth.
     Guest(u32),
+    /// In what a coroutine knows.
+    Knowledge(CoroutineId),
 }
 
 impl fmt::Display for StatePlace {
@@ -219,6 +241,7 @@ impl fmt::Display for StatePlace {
             StatePlace::Register(id, register) => write!(f, "{register} of {id}"),
             StatePlace::Edge(edge) => write!(f, "{edge}"),
             StatePlace::Message(edge, at) => write!(f, "message {at} on {edge}"),
+            StatePlace::Knowledge(id) => write!(f, "what {id} knows"),
             StatePlace::Guest(number) => write!(f, "the session opened as number {number}"),
         }
     }
@@ -261,6 +284,12 @@ impl SessionState {
         moved.map_or(CoroutineId(role.0), |(_, owner)| *owner)
     }
 
+    /// How many facts a coroutine knows.
+    pub fn facts(&self, coroutine: CoroutineId) -> usize {
+        let known = self.growth.iter().flat_map(|growth| &growth.knowledge);
+        known.filter(|known| known.coroutine == coroutine).map(|known| known.facts.len()).sum()
+    }
+
     /// How many messages are in flight.
     pub fn in_flight(&self) -> usize {
         self.edges.iter().map(|edge| edge.messages.len()).sum()
@@ -269,7 +298,7 @@ impl SessionState {
 
 fn read(from: &mut Reader<'_>) -> Option<SessionState> {
     let known = code::SPECULATES | code::OWNED | code::GROWN;
-    let more = from.u8()?.checked_sub(code::VERSION).filter(|more| *more <= known)?;
+    let more = from.u8()?.checked_sub(code::VERSION).filter(|more| more & !known == 0)?;
     let mut session = plain(from)?;
     if more & code::GROWN != 0 {
         session.growth = Some(decode_growth(from)?);

@@ -4,7 +4,7 @@
 //! never enter, so equal sessions have equal bytes. Integers are little-endian.
 //!
 //! ```text
-//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 4 if it has grown | u64 id | u16 current coroutine | u8 host has deferred a send
+//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 8 if it has grown | u64 id | u16 current coroutine | u8 host has deferred a send
 //!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
 //!                                  u16 registers, each a value
 //!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
@@ -13,7 +13,7 @@
 //!            u16 speculating coroutine | u32 withheld events, 8 bytes each
 //!            u16 speculations, outermost first, each: u32 number | u32 events withheld before it
 //!                                  u16 answers used since, each: u16 coroutine | outcome
-//!                                  the session as it was, in version 1, plus 4 if it had grown
+//!                                  the session as it was, in version 1, plus 8 if it had grown
 //!            of a session that was ever owned: its ownership, see `ownership/bytes.rs`
 //! ```
 //!
@@ -39,8 +39,8 @@ pub(crate) const VERSION: u8 = 1;
 /// What is added to it of a session that speculates, and of one that was ever owned.
 pub(crate) const SPECULATES: u8 = 1;
 pub(crate) const OWNED: u8 = 2;
-/// Of one that has ever opened others.
-pub(crate) const GROWN: u8 = 4;
+/// Of one that has grown. It was 4 when growth had no knowledge; such bytes are refused.
+pub(crate) const GROWN: u8 = 8;
 
 /// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
 pub(crate) const RUNS: u8 = 0;

@@ -4,11 +4,15 @@
 //! growth     u32 sessions ever opened | u16 coroutines ever started | u32 endpoints that ever changed hands
 //!            u16 roles of the main session whose endpoint is not their own coroutine's, each: u16 role | u16 owner
 //!            u16 receipts not handed out, each: u32 number | u32 session | u16 role | u16 from | u16 to
+//!                                  u8 whether a progress token went along | facts that went along
 //!            u16 started coroutines, by their numbers, each: u16 number | u16 role | as a coroutine in a session, without
 //!                                  a type state
 //!            u16 sessions, by their numbers, each: u32 number | u16 plan | u8 is closing
 //!                                  u16 roles, each: u32 type state | u16 owning coroutine
 //!                                  u16 edges, each as in a session
+//!            u16 endpoints of which a coroutine knows something, by coroutine, session and role, each:
+//!                                  u16 coroutine | u32 session | u16 role | facts
+//! facts      u16 of them, in ascending order, each a text
 //! ```
 //!
 //! A plan is a row of the main session's image, which names the other image by its digest.
@@ -18,16 +22,18 @@ use crate::ext::Ext;
 use crate::growth::{Child, Delegation, Growth, Guest};
 use crate::image::CodeImage;
 use crate::images::Images;
+use crate::knowledge::{About, Facts};
 use crate::layout::{CORO_PC, EDGE_HEADER, EDGE_SENT, EDGE_WORDS, HEAD_ID, HEAD_READY, INLINE_SLOTS};
 use crate::session::is_ready;
 use crate::state::decode::{
-    ChildState, EdgeState, GrowthState, GuestState, ReceiptState, RoleState, SessionState, StateError, StatePlace,
-    coroutine_behind, edge, flag, list,
+    ChildState, EdgeState, GrowthState, GuestState, KnowledgeState, ReceiptState, RoleState, SessionState, StateError,
+    StatePlace, coroutine_behind, edge, flag, list,
 };
 use crate::state::encode::{encode_coroutine, encode_edge};
 use crate::state::rebuild::{ensure, word};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{Action, CoroutineId, Digester, EdgeId, Pc, Planted, Reader, RoleId, SessionId, StateId, planted};
@@ -61,6 +67,8 @@ pub(super) fn encode_growth(
         into.u32(receipt.number);
         into.u32(receipt.guest);
         [receipt.role, receipt.from, receipt.to].into_iter().for_each(|number| into.u16(number));
+        into.u8(u8::from(receipt.token));
+        encode_facts(into, &receipt.facts);
     }
     let children: &[Child] = if planted(Planted::SpawnedUncounted) { &[] } else { &growth.children };
     into.u16(children.len() as u16);
@@ -88,6 +96,24 @@ pub(super) fn encode_growth(
             encode_edge(into, edge, at, &guest.overflow, ext, id);
         }
     }
+    let known = growth.knowledge.iter();
+    let known = known.take(if planted(Planted::KnowledgeUncounted) { 0 } else { usize::MAX });
+    into.u16(known.len() as u16);
+    for (about, facts) in known {
+        into.u16(about.coroutine);
+        into.u32(about.number);
+        into.u16(about.role.0);
+        encode_facts(into, facts);
+    }
+}
+
+fn encode_facts(into: &mut impl Digester, facts: &Facts) {
+    into.u16(facts.len() as u16);
+    facts.iter().for_each(|fact| into.str(fact));
+}
+
+fn decode_facts(from: &mut Reader<'_>) -> Option<Vec<String>> {
+    list(from, |from| from.str().map(String::from))
 }
 
 /// Reads what [`encode_growth`] wrote.
@@ -96,7 +122,9 @@ pub(super) fn decode_growth(from: &mut Reader<'_>) -> Option<GrowthState> {
     let moved = list(from, |from| Some((RoleId(from.u16()?), CoroutineId(from.u16()?))))?;
     let receipts = list(from, |from| {
         let (number, guest, role) = (from.u32()?, from.u32()?, RoleId(from.u16()?));
-        Some(ReceiptState { number, guest, role, from: CoroutineId(from.u16()?), to: CoroutineId(from.u16()?) })
+        let (giver, taker) = (CoroutineId(from.u16()?), CoroutineId(from.u16()?));
+        let (token, facts) = (flag(from.u8()?)?, decode_facts(from)?);
+        Some(ReceiptState { number, guest, role, from: giver, to: taker, token, facts })
     })?;
     let children = list(from, |from| {
         let (number, role) = (CoroutineId(from.u16()?), RoleId(from.u16()?));
@@ -110,7 +138,11 @@ pub(super) fn decode_growth(from: &mut Reader<'_>) -> Option<GrowthState> {
             list(from, |from| Some(RoleState { state: StateId(from.u32()?), owner: CoroutineId(from.u16()?) }))?;
         Some(GuestState { number, plan, draining, roles, edges: list(from, edge)? })
     })?;
-    Some(GrowthState { opened, spawned, delegated, moved, receipts, children, guests })
+    let knowledge = list(from, |from| {
+        let (coroutine, guest, role) = (CoroutineId(from.u16()?), from.u32()?, RoleId(from.u16()?));
+        Some(KnowledgeState { coroutine, guest, role, facts: decode_facts(from)? })
+    })?;
+    Some(GrowthState { opened, spawned, delegated, moved, receipts, children, guests, knowledge })
 }
 
 /// The words of one edge, without those who wait, and what has spilled.
@@ -143,13 +175,20 @@ fn image_of<'a>(images: &'a Images, image_id: u32, guest: &GuestState) -> Option
     Some((at, images.get(at as usize)?))
 }
 
-/// What a state of a grown session comes to; none of the coroutines waits on an edge yet.
+fn rebuild_facts(facts: Vec<String>, place: StatePlace) -> Result<Facts, StateError> {
+    ensure(facts.is_sorted_by(|a, b| a < b), place, "its facts stand out of order, or one stands twice")?;
+    Ok(facts.into_iter().map(String::into_boxed_str).collect())
+}
+
+/// What a state of a grown session comes to; none of the coroutines waits on an edge yet. `living` are those that have not
+/// ended.
 pub(super) fn rebuild_growth(
     state: GrowthState,
     images: &Images,
     image_id: u32,
     id: SessionId,
     buffer: &BufferConfig,
+    living: &BTreeSet<CoroutineId>,
     ext: &mut Option<Box<Ext>>,
 ) -> Result<Growth, StateError> {
     let GrowthState { opened, spawned, delegated, .. } = state;
@@ -161,13 +200,31 @@ pub(super) fn rebuild_growth(
             image_of(images, image_id, guest).map(|(at, image)| (at, image.role_count()))
         }
     };
-    for receipt in &state.receipts {
+    for receipt in state.receipts {
         // A receipt that is still kept may be of a session that has ended since.
         let (image, roles) = roles_of(receipt.guest).unwrap_or((image_id, usize::MAX));
         ensure(receipt.role.index() < roles, StatePlace::Session, "a receipt is of a role that does not exist")?;
         let (number, guest, role) = (receipt.number, receipt.guest, receipt.role.0);
-        growth.receipts.push(Delegation { number, guest, image, role, from: receipt.from.0, to: receipt.to.0 });
+        let (from, to, token) = (receipt.from.0, receipt.to.0, receipt.token);
+        let facts = rebuild_facts(receipt.facts, StatePlace::Session)?;
+        growth.receipts.push(Delegation { number, guest, image, role, from, to, token, facts });
     }
+    for known in state.knowledge {
+        let place = StatePlace::Knowledge(known.coroutine);
+        let about = About { coroutine: known.coroutine.0, number: known.guest, role: known.role };
+        let trusted = planted(Planted::RestoreTrustsKnowledge);
+        let alive = living.contains(&known.coroutine) || trusted;
+        ensure(alive, place, "there is no such coroutine, or it has ended")?;
+        let roles = roles_of(about.number).map_or(0, |(_, roles)| roles);
+        ensure(about.role.index() < roles || trusted, place, "it is of an endpoint that does not exist")?;
+        let ordered = growth.knowledge.iter().next_back().is_none_or(|(last, _)| *last < about);
+        ensure(ordered && !known.facts.is_empty(), place, "it stands out of order, or is nothing")?;
+        growth.knowledge.learn(about, rebuild_facts(known.facts, place)?);
+    }
+    let rules = &images.knowledge;
+    let within = growth.knowledge.count() <= rules.max_facts
+        && growth.knowledge.iter().flat_map(|(_, facts)| facts).all(|fact| fact.len() <= rules.max_fact_bytes);
+    ensure(within, StatePlace::Session, "more is known than the configuration allows")?;
     ensure(state.opened <= SessionId::MAX_GUESTS, StatePlace::Session, "it has opened more sessions than can be")?;
     let mut before = 0;
     for guest in state.guests {

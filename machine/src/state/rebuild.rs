@@ -324,10 +324,12 @@ fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, V
         positions.push([u64::from(coroutine.pc.0) | u64::from(coroutine.counter) << 32, gate.pack()]);
     }
     let opened = state.growth.as_ref().map(|growth| growth.opened);
+    let living = state.all().filter(|(_, _, coroutine)| opened.is_some() && coroutine.standing != Standing::Halted);
+    let living = living.map(|(number, _, _)| number).collect();
     let mut children = Vec::new();
     if let Some(mut growth) = state.growth.take() {
         children = core::mem::take(&mut growth.children);
-        let mut growth = rebuild_growth(growth, images, image_id, id, buffer, &mut ext)?;
+        let mut growth = rebuild_growth(growth, images, image_id, id, buffer, &living, &mut ext)?;
         for (number, edge, waits) in waiting {
             if let Some(at) = growth.place(number) {
                 growth.guests[at].edges[edge.index()][EDGE_HEADER] |= waits;

@@ -304,10 +304,8 @@ impl Flow<'_> {
                 set(&mut known, dst, Held::Sort(text));
             }
             Instr::Release { evidence, .. } => {
-                let held = known.registers[usize::from(evidence)];
-                let text = matches!(held, Held::Sort(sort) if self.sorts.get(sort) == Some(Sort::String));
-                if !text && !planted(Planted::VerifyEvidence) {
-                    return Err(self.holds(pc, evidence, held, String::from("string")));
+                if !planted(Planted::VerifyEvidence) {
+                    self.string(pc, &known, evidence)?;
                 }
             }
             Instr::Set { dst, constant } => {
@@ -379,6 +377,17 @@ impl Flow<'_> {
                     held => return Err(self.holds(pc, endpoint, held, String::from("an endpoint"))),
                 }
             }
+            Instr::Tag { fact, dst } => {
+                self.fact(pc, &known, fact)?;
+                let answer = self.truth()?;
+                set(&mut known, dst, answer);
+            }
+            Instr::Check { knowledge, target, dst } => {
+                self.fact(pc, &known, knowledge)?;
+                self.string(pc, &known, target)?;
+                let answer = self.truth()?;
+                set(&mut known, dst as u16, answer);
+            }
             Instr::Cast { val, sort } => {
                 let held = self.sorted(SortId(sort as u16));
                 set(&mut known, val, held);
@@ -416,10 +425,34 @@ impl Flow<'_> {
                 }
                 return Ok(());
             }
-            // The table check has refused every other opcode by name.
-            _ => return Err(VerifyError::NotExecutable { pc: Pc(pc), name: instr.row().name }),
         }
         self.go(pc, pc + 1, known, todo)
+    }
+
+    /// A fact: an endpoint, whosoever, and a text in the register behind it, which the role has.
+    fn fact(&self, pc: u32, known: &Known, register: u16) -> Result<(), VerifyError> {
+        match known.registers[usize::from(register)] {
+            _ if planted(Planted::VerifyFact) => Ok(()),
+            Held::Own | Held::Endpoint => self.string(pc, known, register + 1),
+            held => Err(self.holds(pc, register, held, String::from("an endpoint"))),
+        }
+    }
+
+    fn string(&self, pc: u32, known: &Known, register: u16) -> Result<(), VerifyError> {
+        match known.registers[usize::from(register)] {
+            Held::Sort(sort) if self.sorts.get(sort) == Some(Sort::String) => Ok(()),
+            held => Err(self.holds(pc, register, held, String::from("string"))),
+        }
+    }
+
+    /// What a register holds that was told whether something is so.
+    fn truth(&self) -> Result<Held, VerifyError> {
+        let at = self.sorts.rows().iter().position(|sort| *sort == Sort::Bool);
+        at.and_then(|at| u16::try_from(at).ok()).map(|at| Held::Sort(SortId(at))).ok_or(VerifyError::Table {
+            table: "sort",
+            row: self.sorts.rows().len(),
+            rule: "a role asks what it knows, and there is no sort `bool` for the answer",
+        })
     }
 
     /// The sort of a guard's evidence.

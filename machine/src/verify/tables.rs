@@ -223,11 +223,13 @@ fn code(parts: &ImageParts) -> Result<Vec<Instr>, VerifyError> {
             }
             for (kind, value) in instr.operands() {
                 let (what, limit) = match kind {
-                    Operand::Read | Operand::Write | Operand::Endpoint => {
+                    Operand::Read | Operand::Write | Operand::Endpoint | Operand::Fact => {
                         let bound = u32::from(role.registers);
                         let bound = if planted(Planted::VerifyRegisterBound) { bound + 1 } else { bound };
-                        if value >= bound {
-                            let (register, count) = (Reg(value as u16), role.registers);
+                        // A fact's text stands in the register behind its endpoint's.
+                        let last = value + u32::from(kind == Operand::Fact);
+                        if last >= bound {
+                            let (register, count) = (Reg(last.min(u32::from(u16::MAX)) as u16), role.registers);
                             return Err(VerifyError::Register { pc, register, role: role.name.clone(), count });
                         }
                         continue;

@@ -5,6 +5,7 @@ use crate::planted::planted;
 use crate::rules::AuthorityAuditEvent;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// What an owner owns.
@@ -180,6 +181,12 @@ pub struct DelegationReceipt {
     pub to_coro: u64,
     /// What was handed over.
     pub scope: OwnershipScope,
+    /// How many progress tokens went along.
+    #[serde(default)]
+    pub progress_tokens: u64,
+    /// The facts about the endpoint that went along, in order.
+    #[serde(default)]
+    pub knowledge: Vec<String>,
 }
 
 impl AuthorityArtifact {

@@ -102,7 +102,12 @@ pub(super) fn setup() -> Result<Setup, String> {
 }
 
 pub(super) fn run(code: &[Instr]) -> Result<Run, String> {
-    let image = opener(code)?.image()?;
+    run_draft(opener(code)?)
+}
+
+/// The same of an opener that has more than its code.
+pub(super) fn run_draft(draft: Draft) -> Result<Run, String> {
+    let image = draft.image()?;
     let run = setup()?.run(&image, &NoHost)?;
     for (wave, fuel) in [(1, 1), (2, 3), (64, 256)] {
         let other = setup()?.schedule(wave, fuel).run(&image, &NoHost)?;
@@ -116,11 +121,16 @@ pub(super) fn run(code: &[Instr]) -> Result<Run, String> {
 pub(super) fn told(run: &Run, number: u32) -> Result<Vec<EventKind>, String> {
     let id = SessionId(0);
     let id = if number == 0 { id } else { id.guest(number) };
-    Ok(run.normalised()?.sessions.get(&id).into_iter().flatten().map(|event| event.kind).collect())
+    let kinds = run.normalised()?.sessions.get(&id).into_iter().flatten().map(|event| event.kind).collect::<Vec<_>>();
+    Ok(kinds.into_iter().filter(|kind| *kind != EventKind::Text).collect())
 }
 
 pub(super) fn completes(code: &[Instr]) -> Result<Run, String> {
-    let run = run(code)?;
+    completes_draft(opener(code)?)
+}
+
+pub(super) fn completes_draft(draft: Draft) -> Result<Run, String> {
+    let run = run_draft(draft)?;
     ensure!(run.status == RunStatus::Completed, "{:?}: {:?}", run.status, run.faults);
     Ok(run)
 }
@@ -181,7 +191,11 @@ pub fn closing_closes_the_endpoints_session() -> Result<(), String> {
 
 /// The fault of the first island.
 pub(super) fn faults(code: &[Instr]) -> Result<Fault, String> {
-    let run = run(code)?;
+    faults_draft(opener(code)?)
+}
+
+pub(super) fn faults_draft(draft: Draft) -> Result<Fault, String> {
+    let run = run_draft(draft)?;
     let fault = run.faults.iter().find(|report| report.session == SessionId(0));
     let fault = fault.ok_or_else(|| format!("no fault: {:?}", told(&run, 0)))?.fault.clone();
     ensure!(told(&run, 0)?.contains(&EventKind::FailureBranchEntered), "the fault is not told");
@@ -331,15 +345,19 @@ pub fn undone_sessions_were_never_there() -> Result<(), String> {
     is_told(&kept, 2, &[])
 }
 
-/// Takes a run up again at every step of its first sixty: the root is the computed one, sessions have proofs, and what
+/// Takes a run up again at every step of its first hundred: the root is the computed one, sessions have proofs, and what
 /// was resumed from a snapshot ends as if nothing had been. Every session's state is looked at; answers the roots.
-pub(super) fn at_every_step(code: &[Instr], mut look: impl FnMut(SessionState)) -> Result<BTreeSet<Digest>, String> {
-    let image = opener(code)?.image()?;
+pub(super) fn at_every_step(code: &[Instr], look: impl FnMut(SessionState)) -> Result<BTreeSet<Digest>, String> {
+    at_every_step_of(opener(code)?, look)
+}
+
+pub(super) fn at_every_step_of(draft: Draft, mut look: impl FnMut(SessionState)) -> Result<BTreeSet<Digest>, String> {
+    let image = draft.image()?;
     let whole = setup()?.schedule(1, 1).run(&image, &NoHost)?;
     ensure!(whole.status == RunStatus::Completed, "{:?}", whole.faults);
     let images: Vec<_> = others()?.into_iter().chain([Arc::clone(&image)]).collect();
     let mut roots = BTreeSet::new();
-    for limit in 0..60 {
+    for limit in 0..100 {
         let setup = setup()?.schedule(1, 1).limit(limit);
         let mut runtime = setup.guest(&image)?;
         runtime.run(&NoHost).map_err(|error| error.to_string())?;

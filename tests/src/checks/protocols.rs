@@ -66,8 +66,17 @@ pub(super) fn patient(dice: &mut Dice) -> (u16, BackpressurePolicy) {
 pub(super) fn by_role(trace: &Normalised) -> BTreeMap<(SessionId, u16), Vec<Event>> {
     let mut roles: BTreeMap<_, Vec<Event>> = BTreeMap::new();
     for (session, events) in &trace.sessions {
+        // The words of a text are whose the event is that they stand before.
+        let mut text = Vec::new();
         for event in events.iter().filter(|event| event.kind != EventKind::SessionTerminal) {
-            roles.entry((*session, event.coroutine.0)).or_default().push(*event);
+            match event.kind {
+                EventKind::Text => text.push(*event),
+                _ => {
+                    let told = roles.entry((*session, event.coroutine.0)).or_default();
+                    told.append(&mut text);
+                    told.push(*event);
+                }
+            }
         }
     }
     roles

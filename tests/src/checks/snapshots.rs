@@ -8,8 +8,8 @@ use crate::speculate::speculate;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
     AnswerError, BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectCoordinate, EffectHandler,
-    EffectOutcome, EffectRequest, EffectResponse, ParkError, ProtocolMachine, ProtocolMachineConfig, RunId, Snapshot,
-    SnapshotRefusal,
+    EffectOutcome, EffectRequest, EffectResponse, FlowPolicy, ParkError, ProtocolMachine, ProtocolMachineConfig, RunId,
+    Snapshot, SnapshotRefusal,
 };
 use motet_runtime::{
     GuestRuntime, Inline, PriorityPolicy, ResumeError, RunStatus, RuntimeError, Schedule, SchedulerPolicy, SeededHost,
@@ -100,6 +100,8 @@ impl Case {
             run_id: RunId([seed as u8; 16]),
             speculation_depth: 2,
             digest_waves: [0, 3][seed as usize % 2],
+            flow_policy: [FlowPolicy::AllowAll, FlowPolicy::DenyRoles(["Q".into()].into())][seed as usize / 2 % 2]
+                .clone(),
             ..ProtocolMachineConfig::default()
         };
         let map = BTreeMap::from([(SessionId(1), 3), (SessionId(2), 9)]);

@@ -215,7 +215,7 @@ impl Case {
             return Ok(Err(one("answer", "a run", &reply.to_string())));
         }
         let events: Vec<Json> =
-            runtime.machine().events().iter().map(|event| from_one(event_json(image, event))).collect();
+            runtime.machine().events().iter().map(|event| from_one(event_json(image, event, ""))).collect();
         if let Some(difference) = differs("events", &events, &reply["trace"]) {
             return Ok(Err(difference));
         }
