@@ -215,11 +215,22 @@ conduct! {
         tells(EventKind::Aborted) => [speculating::what_is_undone_is_not],
     }
     Transfer {
-        DOES => [spawning::children_act_for_what_they_own, spawning::transfers_have_receipts],
+        DOES => [spawning::transfers_have_receipts, knowledge::knowledge_goes_with_its_endpoint],
         fault(FaultClass::Type) => [rarely::own_endpoints_are_known],
         fault(FaultClass::Channel) => [spawning::transfers_are_held_to_owners],
         fault(FaultClass::Transfer) => [spawning::transfers_are_held_to_owners],
+        fault(FaultClass::Flow) => [policies::knowledge_that_may_not_flow_stays],
         tells(EventKind::Transferred) => [spawning::children_act_for_what_they_own],
+    }
+    Tag {
+        DOES => [knowledge::what_is_tagged_is_known],
+        fault(FaultClass::Channel) => [knowledge::knowledge_ends_with_its_session],
+        fault(FaultClass::Flow) => [knowledge::knowledge_has_limits],
+        tells(EventKind::Tagged) => [knowledge::what_is_tagged_is_known],
+    }
+    Check {
+        DOES => [knowledge::what_is_tagged_is_known, policies::bursts_ask_the_policy],
+        tells(EventKind::Checked) => [knowledge::what_is_tagged_is_known],
     }
 }
 

@@ -12,8 +12,8 @@ use crate::scribble::scribble;
 use crate::speculate::speculate;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
-    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectHandler, GuardLayer, ProtocolMachineConfig,
-    SessionState,
+    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectHandler, FlowPolicy, FlowPredicate, GuardLayer,
+    ProtocolMachineConfig, SessionState, TraceReader,
 };
 use motet_runtime::{GuestRuntime, Schedule, Turn};
 use motet_types::{EffectKind, EffectKinds, EventKind, FaultClass, ImageParts, Instr, LayerId, SessionId};
@@ -98,6 +98,23 @@ fn program(dice: &mut Dice) -> Result<(Vec<Arc<CodeImage>>, Arc<CodeImage>), Str
     }
 }
 
+fn flow_policy(dice: &mut Dice) -> FlowPolicy {
+    let roles = |names: &[&str]| names.iter().map(|name| String::from(*name)).collect();
+    match dice.below(8) {
+        0 => FlowPolicy::DenyAll,
+        1 => FlowPolicy::AllowRoles(roles(&["Q", "C", "A"])),
+        2 => FlowPolicy::DenyRoles(roles(&["Q", "D", "B"])),
+        3 => FlowPolicy::PredicateExpr(FlowPredicate::Any(vec![
+            FlowPredicate::FactContains("secret".into()),
+            FlowPredicate::All(vec![
+                FlowPredicate::EndpointRoleMatchesTarget,
+                FlowPredicate::TargetRolePrefix("P".into()),
+            ]),
+        ])),
+        _ => FlowPolicy::AllowAll,
+    }
+}
+
 fn config(dice: &mut Dice) -> ProtocolMachineConfig {
     let policies = [
         BackpressurePolicy::Block,
@@ -114,6 +131,9 @@ fn config(dice: &mut Dice) -> ProtocolMachineConfig {
     ProtocolMachineConfig {
         buffer,
         guard_layers,
+        flow_policy: flow_policy(dice),
+        max_facts: if dice.one_in(8) { 2 } else { 64 },
+        max_fact_bytes: if dice.one_in(8) { 4 } else { 64 },
         speculation_depth: if dice.one_in(8) { 1 } else { 4 },
         max_guest_sessions: if dice.one_in(8) { 1 } else { 64 },
         max_coroutines: if dice.one_in(8) { 4 } else { 64 },
@@ -207,6 +227,14 @@ impl Pair<'_> {
             return Err(format!("event {at} is {:?}, in the model {:?}", events.get(at), told.get(at)));
         }
         events.iter().for_each(|(_, event)| add(&self.seen.events[event.kind as usize], 1));
+        let (bytes, mut texts) = (self.runtime.machine().trace_bytes(), Vec::new());
+        let mut reader = TraceReader::new(&bytes);
+        while let Some(event) = reader.next() {
+            if matches!(event.map_err(text)?.event.kind, EventKind::Tagged | EventKind::Checked) {
+                texts.push(reader.text().to_owned());
+            }
+        }
+        ensure!(texts == self.model.texts(), "the texts {texts:?}, in the model {:?}", self.model.texts());
         let (status, expected) = (self.runtime.status(), self.model.status());
         ensure!(status == expected, "the run is {status:?}, in the model {expected:?}");
         let tally = *self.runtime.machine().tally();
@@ -217,10 +245,15 @@ impl Pair<'_> {
         ensure!(faults == self.model.faults(), "faults {faults:?}, in the model {:?}", self.model.faults());
         faults.iter().for_each(|(_, class, ..)| add(&self.seen.faults[*class as usize], 1));
         let given = self.runtime.drain_delegations().into_iter();
-        let given: Vec<_> = given.map(|one| (one.session, one.receipt_id, one.from_coro, one.to_coro)).collect();
+        let given = given.map(|one| {
+            let numbers = [one.session, one.receipt_id, one.from_coro, one.to_coro, one.progress_tokens];
+            (numbers, one.knowledge)
+        });
+        let given: Vec<_> = given.collect();
         let told = self.model.receipts().into_iter().map(|(island, one)| {
             let session = island.guest(one.guest);
-            (session.0, u64::from(one.number), u64::from(one.from.0), u64::from(one.to.0))
+            let (from, to) = (u64::from(one.from.0), u64::from(one.to.0));
+            ([session.0, u64::from(one.number), from, to, u64::from(one.token)], one.facts)
         });
         let told: Vec<_> = told.collect();
         ensure!(given == told, "receipts {given:?}, in the model {told:?}");

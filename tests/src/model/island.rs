@@ -2,6 +2,7 @@
 
 use super::code::Code;
 use super::fate::Fate;
+use super::knowledge::Fact;
 use crate::conduct::{Cell, Wait};
 use motet_machine::{Ask, EffectCoordinate, EffectOutcome, ProtocolMachineConfig, ReceiptState};
 use motet_types::{
@@ -77,6 +78,7 @@ pub(super) struct Island {
     pub(super) spawned: u16,
     pub(super) delegated: u32,
     pub(super) receipts: Vec<ReceiptState>,
+    pub(super) knowledge: BTreeSet<Fact>,
     pub(super) current: u16,
     pub(super) deferred: bool,
     pub(super) answers: Vec<(u16, EffectOutcome)>,
@@ -181,6 +183,7 @@ impl Island {
             spawned: 0,
             delegated: 0,
             receipts: Vec::new(),
+            knowledge: BTreeSet::new(),
             current: 0,
             deferred: false,
             answers: Vec::new(),

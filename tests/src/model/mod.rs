@@ -7,6 +7,7 @@
 mod code;
 mod fate;
 mod island;
+mod knowledge;
 mod sessions;
 mod shape;
 mod speculation;
@@ -43,6 +44,9 @@ pub struct Model {
     pending: BTreeMap<EffectCoordinate, Ask>,
     asked: BTreeSet<EffectCoordinate>,
     events: Vec<(SessionId, Event)>,
+    /// What the events are about that are about a text, in order; and the text that is being spelt.
+    texts: Vec<String>,
+    spelt: Vec<u8>,
     faults: Vec<Faulted>,
     steps: u64,
 }
@@ -83,6 +87,8 @@ impl Model {
             pending: BTreeMap::new(),
             asked: BTreeSet::new(),
             events: Vec::new(),
+            texts: Vec::new(),
+            spelt: Vec::new(),
             faults: Vec::new(),
             steps: 0,
         }
@@ -211,11 +217,16 @@ impl Model {
     fn keep_events(&mut self, of: SessionId) {
         let mut about = of;
         for event in self.world.told.drain(..) {
-            if event.kind == EventKind::Guest {
-                about = of.guest(event.ghost());
-            } else {
-                self.events.push((about, event));
-                about = of;
+            match event.kind {
+                EventKind::Guest => about = of.guest(event.ghost()),
+                EventKind::Text => self.spelt.extend(event.spelt().into_iter().flatten()),
+                _ => {
+                    if matches!(event.kind, EventKind::Tagged | EventKind::Checked) {
+                        self.texts.push(String::from_utf8(std::mem::take(&mut self.spelt)).unwrap_or_default());
+                    }
+                    self.events.push((about, event));
+                    about = of;
+                }
             }
         }
     }
@@ -223,6 +234,11 @@ impl Model {
     /// What has happened, and whose session it concerns.
     pub fn events(&self) -> &[(SessionId, Event)] {
         &self.events
+    }
+
+    /// What those of the events are about that are about a text, in order.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
     }
 
     /// Receipts of endpoints that changed hands since the last call.

@@ -67,6 +67,7 @@ impl Island {
         let waiting = there.edges.iter().flat_map(|queue| [queue.receiver, queue.sender]).collect::<Vec<_>>();
         waiting.into_iter().for_each(|one| self.wake(one));
         self.talks.remove(&talk);
+        self.knowledge.retain(|one| one.1 != talk);
         let coroutine = CoroutineId(by);
         if drained {
             self.tell(world, talk, Event::plain(EventKind::Closed, coroutine, 0));
@@ -103,11 +104,14 @@ impl Island {
         let Value::Nat(target) = self.read(by, target) else { return Err(FaultClass::Type) };
         let alive = |to: &u16| self.crew.get(to).is_some_and(|one| one.waits != Waits::Ended);
         let to = u16::try_from(target).ok().filter(alive).filter(|to| *to != by).ok_or(FaultClass::Transfer)?;
+        let facts = self.hand_over(world, by, to, (talk, role))?;
         let there = self.talks.get_mut(&talk).ok_or(FaultClass::Channel)?;
-        there.roles[role.index()].owner = to;
+        let cell = &mut there.roles[role.index()];
+        cell.owner = to;
+        let token = !world.codes[there.code].state(cell.state).branches.is_empty();
         (self.delegated, self.grown) = (self.delegated + 1, true);
         let (from, to) = (CoroutineId(by), CoroutineId(to));
-        self.receipts.push(ReceiptState { number: self.delegated, guest: talk, role, from, to });
+        self.receipts.push(ReceiptState { number: self.delegated, guest: talk, role, from, to, token, facts });
         self.message_event(world, talk, by, EventKind::Transferred, (EdgeId(role.0), LabelId(to.0)));
         self.go(world, by, pc + 1)
     }

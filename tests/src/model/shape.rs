@@ -84,6 +84,7 @@ impl Island {
             receipts: self.receipts.clone(),
             children: self.crew.range(roles..).map(child).collect(),
             guests: self.talks.range(1..).map(guest).collect(),
+            knowledge: self.known(),
         };
         SessionState {
             id: self.id,

@@ -90,7 +90,8 @@ impl Island {
             Instr::Fork { ghost } => self.fork(world, by, ghost, pc),
             Instr::Join {} => self.join(world, by, pc),
             Instr::Abort {} => self.abort(world, by, pc),
-            _ => Err(FaultClass::Type),
+            Instr::Tag { fact, dst } => self.tag(world, by, fact, dst, pc),
+            Instr::Check { knowledge, target, dst } => self.check(world, by, [knowledge, target, dst as u16], pc),
         }
     }
 
@@ -110,6 +111,7 @@ impl Island {
         for talk in self.talks.keys().copied().filter(|talk| closing(*talk)).collect::<Vec<_>>() {
             self.discard(world, by, talk, false);
         }
+        self.knowledge.retain(|one| one.0 != by);
         self.tell(world, 0, Event::plain(EventKind::Halted, CoroutineId(by), 0));
         Ok(Verdict::Halted)
     }
