@@ -145,8 +145,9 @@ pub fn converse(
         for _ in 0..dice.below(4) {
             // Behind the opening, and before what ends the session.
             let ends = |instr: &Instr| matches!(instr, Instr::Choose { .. } | Instr::Close { .. });
-            let last = talk.iter().position(ends).unwrap_or(2);
-            let place = 2 + dice.below(last.max(2) - 1);
+            let opened = talk.iter().position(|instr| matches!(instr, Instr::Open { .. }));
+            let (Some(opened), Some(last)) = (opened, talk.iter().position(ends)) else { break };
+            let place = opened + 1 + dice.below(last - opened);
             let asked = knows.some(dice, &[p, q]);
             talk.splice(place..place, asked);
         }
