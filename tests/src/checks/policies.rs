@@ -14,8 +14,11 @@ use std::sync::Arc;
 
 const CLOSE: Instr = Instr::Close { session: P };
 
+/// Of the role of an endpoint, a fact about it, and a target.
+type Right = fn(&str, &str, &str) -> bool;
+
 /// A policy, and what it must say of a fact about a role's endpoint and a target: written out, and not computed.
-fn policies() -> Vec<(FlowPolicy, fn(&str, &str, &str) -> bool)> {
+fn policies() -> Vec<(FlowPolicy, Right)> {
     use FlowPredicate::{All, Any, EndpointRoleMatchesTarget, FactContains, TargetRolePrefix};
     let roles = |names: &[&str]| names.iter().map(|name| String::from(*name)).collect::<BTreeSet<_>>();
     let prefix = |text: &str| TargetRolePrefix(text.into());
