@@ -266,11 +266,11 @@ pub fn section() -> String {
     text
 }
 
-/// Every instruction that is executed has its row, and every check that the table names is run by the tests.
+/// Every instruction has its row, and every check that the table names is run by the tests.
 pub fn complete() -> Result<(), String> {
     let rows: BTreeSet<&str> = CONDUCT.iter().map(|row| row.instr).collect();
-    let executed: BTreeSet<&str> = OPCODES.iter().filter(|(_, row)| row.executable).map(|(_, row)| row.name).collect();
-    ensure!(rows == executed, "rows for {rows:?}, executed are {executed:?}");
+    let executed: BTreeSet<&str> = OPCODES.iter().map(|(_, row)| row.name).collect();
+    ensure!(rows == executed, "rows for {rows:?}, instructions are {executed:?}");
     let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let files = std::fs::read_dir(tests).map_err(|error| error.to_string())?;
     let run: String =

@@ -64,8 +64,6 @@ pub struct Row {
     pub name: &'static str,
     /// Its family.
     pub family: Family,
-    /// Whether this version's machine executes it. An image that uses another is refused by name.
-    pub executable: bool,
     /// Operand names and kinds for slots `a`, `b`, `c`.
     pub operands: &'static [(&'static str, Operand)],
     /// What it does, one sentence.
@@ -132,7 +130,7 @@ macro_rules! slot_type {
 
 macro_rules! instructions {
     ($(
-        $code:literal $name:ident $family:ident $ready:ident
+        $code:literal $name:ident $family:ident
         ($($slot:ident $field:ident $kind:ident),*) $doc:literal;
     )*) => {
         /// One instruction. Slots `a` and `b` hold 16 bits, `c` 24.
@@ -154,7 +152,6 @@ macro_rules! instructions {
             $(($code, Row {
                 name: stringify!($name),
                 family: Family::$family,
-                executable: instructions!(@ready $ready),
                 operands: &[$((stringify!($field), Operand::$kind)),*],
                 doc: $doc,
             }),)*
@@ -206,58 +203,56 @@ macro_rules! instructions {
             }
         }
     };
-    (@ready now) => { true };
-    (@ready later) => { false };
 }
 
 instructions! {
-    0x01 Send Communication now (a chan Endpoint, b val Read)
+    0x01 Send Communication (a chan Endpoint, b val Read)
         "Sends `val` as the one message that the type of `chan` allows.";
-    0x02 Receive Communication now (a chan Endpoint, b dst Write)
+    0x02 Receive Communication (a chan Endpoint, b dst Write)
         "Takes the one message that the type of `chan` allows and writes its payload to `dst`.";
-    0x03 Offer Communication now (a chan Endpoint, b val Read, c label Label)
+    0x03 Offer Communication (a chan Endpoint, b val Read, c label Label)
         "Sends `val` under `label`, one of those that the type of `chan` allows.";
-    0x04 Choose Communication now (a chan Endpoint, c table Table)
+    0x04 Choose Communication (a chan Endpoint, c table Table)
         "Takes a message and goes on at the row of `table` for its label, the payload in that row's register.";
-    0x05 Decide Invoke now (a chan Endpoint, c table Table)
+    0x05 Decide Invoke (a chan Endpoint, c table Table)
         "Asks the host which label of the type of `chan` to send and goes on at that label's row of `table`.";
-    0x06 Invoke Invoke now (a arg Read, b dst Write, c effect Effect)
+    0x06 Invoke Invoke (a arg Read, b dst Write, c effect Effect)
         "Performs `effect` with `arg` and writes its answer to `dst`.";
-    0x10 Set Control now (a dst Write, c constant Constant)
+    0x10 Set Control (a dst Write, c constant Constant)
         "Writes a constant to `dst`.";
-    0x11 Move Control now (a dst Write, b src Read)
+    0x11 Move Control (a dst Write, b src Read)
         "Copies `src` to `dst`.";
-    0x12 Jump Control now (c target Target)
+    0x12 Jump Control (c target Target)
         "Goes on at `target`.";
-    0x13 Branch Control now (a on Read, c table Table)
+    0x13 Branch Control (a on Read, c table Table)
         "Goes on at row `on` of `table`, or at the next instruction when there is no such row.";
-    0x14 Yield Control now ()
+    0x14 Yield Control ()
         "Lets the session's other coroutines run first.";
-    0x15 Halt Control now ()
+    0x15 Halt Control ()
         "Ends the coroutine; the types of the endpoints that it owns must be at their end.";
-    0x16 Spawn Control now (a args Number, b dst Write, c target Target)
+    0x16 Spawn Control (a args Number, b dst Write, c target Target)
         "Starts a coroutine of the same role at `target` with copies of the first `args` registers, and writes its number to `dst`.";
-    0x17 Cast Control now (a val Read, c sort Sort)
+    0x17 Cast Control (a val Read, c sort Sort)
         "Goes on if `val` holds a value of `sort`, which verification then knows of it, and faults otherwise.";
-    0x20 Open Session now (a dst Write, c plan Plan)
+    0x20 Open Session (a dst Write, c plan Plan)
         "Opens a session of the protocol that `plan` names and writes its endpoints from `dst` on, in the order of its roles.";
-    0x21 Close Session now (a session Endpoint)
+    0x21 Close Session (a session Endpoint)
         "Closes the session of the endpoint.";
-    0x30 Acquire Guard now (a dst Write, c layer Layer)
+    0x30 Acquire Guard (a dst Write, c layer Layer)
         "Asks the host for the guard `layer`, waits for it, and writes the id of its evidence, a heap resource, to `dst`.";
-    0x31 Release Guard now (a evidence Read, c layer Layer)
+    0x31 Release Guard (a evidence Read, c layer Layer)
         "Gives the guard `layer` back and consumes the evidence whose id `evidence` holds.";
-    0x40 Fork Speculation now (a ghost Read)
+    0x40 Fork Speculation (a ghost Read)
         "Starts a speculation that carries the number in `ghost`: what the session does from here on can be undone.";
-    0x41 Join Speculation now ()
+    0x41 Join Speculation ()
         "Keeps what the innermost speculation did.";
-    0x42 Abort Speculation now ()
+    0x42 Abort Speculation ()
         "Undoes what the session did since the innermost speculation began, and goes on at the next instruction.";
-    0x50 Transfer Ownership now (a endpoint Endpoint, b target Read, c bundle Number)
+    0x50 Transfer Ownership (a endpoint Endpoint, b target Read, c bundle Number)
         "Gives an endpoint that the coroutine owns, its progress token and what the coroutine knows about it to the coroutine of the island whose number `target` holds, if the flow policy lets all of that knowledge flow to that coroutine's role; `bundle` is not used.";
-    0x51 Tag Ownership now (a fact Fact, b dst Write)
+    0x51 Tag Ownership (a fact Fact, b dst Write)
         "Adds `fact` to what the coroutine knows, once, and writes true to `dst`.";
-    0x52 Check Ownership now (a knowledge Fact, b target Read, c dst Write)
+    0x52 Check Ownership (a knowledge Fact, b target Read, c dst Write)
         "Writes to `dst` whether the coroutine knows the fact `knowledge` and the flow policy lets it flow to the role whose name `target` holds.";
 }
 

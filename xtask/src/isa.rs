@@ -52,21 +52,16 @@ pub fn page() -> String {
         "# Instructions\n\n\
          Written by `cargo xtask isa` from the table in `types/src/instr.rs`; a test says when it is stale.\n\n",
     );
-    let later = OPCODES.iter().filter(|(_, row)| !row.executable).count();
-    let now = OPCODES.len() - later;
-    let executed = match later {
-        0 => format!("All {now} opcodes are executed by this version."),
-        _ => format!("{now} opcodes are executed by this version; {later} have their place and are refused by name."),
-    };
     text += &format!(
         "An instruction is one 64-bit word: opcode in bits 0..8, operand slot `a` in 8..24, `b` in 24..40, `c` in \
          40..64. Slots `a` and `b` hold numbers up to {}, slot `c` up to {MAX_OPERAND_C}. Bits of slots that an \
-         opcode does not use are zero. {executed}\n\n",
-        u16::MAX
+         opcode does not use are zero. There are {} opcodes.\n\n",
+        u16::MAX,
+        OPCODES.len()
     );
     for (family, name, about) in FAMILIES {
         text += &format!("## {name}\n\n{about}\n\n");
-        text.push_str("| opcode | instruction | operands | executed | what it does |\n|---|---|---|---|---|\n");
+        text.push_str("| opcode | instruction | operands | what it does |\n|---|---|---|---|\n");
         for (code, row) in OPCODES.iter().filter(|(_, row)| row.family == family) {
             let operands: Vec<String> = row
                 .operands
@@ -75,8 +70,7 @@ pub fn page() -> String {
                 .map(|(at, (name, operand))| format!("`{name}` ({}: {})", slot(*code, row, at), kind(*operand)))
                 .collect();
             let operands = if operands.is_empty() { String::from("none") } else { operands.join("; ") };
-            let executed = if row.executable { "yes" } else { "later" };
-            text += &format!("| `{code:#04x}` | `{}` | {operands} | {executed} | {} |\n", row.name, row.doc);
+            text += &format!("| `{code:#04x}` | `{}` | {operands} | {} |\n", row.name, row.doc);
         }
         text.push('\n');
     }

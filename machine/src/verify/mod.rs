@@ -42,14 +42,6 @@ pub enum VerifyError {
         /// Why.
         error: DecodeError,
     },
-    /// An instruction that this version's machine does not execute.
-    #[error("{pc}: {name} is not executable in this version")]
-    NotExecutable {
-        /// Where.
-        pc: Pc,
-        /// The mnemonic.
-        name: &'static str,
-    },
     /// A speculation that is not begun, or neither kept nor undone.
     #[error("{pc} of {role}: {what}")]
     Speculation {

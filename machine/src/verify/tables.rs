@@ -218,9 +218,6 @@ fn code(parts: &ImageParts) -> Result<Vec<Instr>, VerifyError> {
         for at in role.code_start..role.code_end {
             let pc = Pc(at);
             let instr = Instr::decode(parts.code[at as usize]).map_err(|error| VerifyError::Decode { pc, error })?;
-            if !instr.row().executable {
-                return Err(VerifyError::NotExecutable { pc, name: instr.row().name });
-            }
             for (kind, value) in instr.operands() {
                 let (what, limit) = match kind {
                     Operand::Read | Operand::Write | Operand::Endpoint | Operand::Fact => {
