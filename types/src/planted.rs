@@ -53,9 +53,9 @@ faults! {
     /// Any of several conditions is all of them.
     FlowAnyIsAll = "flow.any_is_all",
     /// `Check` does not ask the flow policy.
-    CheckAnyFlow = "check.any_flow",
+    CheckAnyFlow = "knowledge.checks_any_flow",
     /// `Check` does not ask whether the fact is known.
-    CheckUnknown = "check.unknown",
+    CheckUnknown = "knowledge.checks_unknown",
     /// `Tag` knows no limit.
     TagWithoutLimit = "tag.without_limit",
     /// `Tagged` and `Checked` do not say what they are about.
