@@ -123,6 +123,19 @@ pub(crate) fn run<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, start
     }
 }
 
+/// What follows the turn of the current coroutine: another one's, or the end of the burst.
+#[inline(always)]
+fn goes_on(frame: &mut Frame<'_>, stop: Stop, current: &mut u16) -> Result<(), BurstEnd> {
+    match stop {
+        Stop::Waits => {}
+        Stop::After => *current = after(frame, *current),
+        Stop::Fuel => return Err(BurstEnd::Ready),
+        Stop::Faulted => return Err(BurstEnd::Ended(Terminal::Faulted)),
+        Stop::Closed => return Err(BurstEnd::Ended(Terminal::Closed)),
+    }
+    Ok(())
+}
+
 pub(crate) fn burst<H: Respondent + ?Sized>(
     session: &mut Session,
     images: &Images,
@@ -175,7 +188,6 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         apart: &mut [],
     };
     frame.resume_speculation();
-    let mut closed = false;
     let end = loop {
         let Some(next) = next_ready(&frame, current) else {
             break if frame.live == 0 { BurstEnd::Ended(Terminal::Closed) } else { BurstEnd::Waiting };
@@ -185,7 +197,7 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
             // The next burst asks again, and in the same order, so that where bursts end changes nothing.
             break BurstEnd::Ready;
         }
-        let stop = match layout.places.get(usize::from(next)) {
+        let end = match layout.places.get(usize::from(next)) {
             Some(place) => {
                 let start = place.start as usize;
                 let position = frame.coros[start + CORO_PC];
@@ -196,23 +208,17 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
                 frame.tags_at = start + CORO_TAGS;
                 frame.regs_at = frame.tags_at + place.tag_words as usize;
                 frame.registers = place.registers;
-                run(&mut frame, host, start, &mut fuel)
+                let stop = run(&mut frame, host, start, &mut fuel);
+                goes_on(&mut frame, stop, &mut current)
             }
             None => {
                 let (stop, left) = run_child(&mut frame, host, next, fuel);
                 fuel = left;
-                stop
+                goes_on(&mut frame, stop, &mut current)
             }
         };
-        match stop {
-            Stop::Waits => {}
-            Stop::After => current = after(&mut frame, next),
-            Stop::Fuel => break BurstEnd::Ready,
-            Stop::Faulted => break BurstEnd::Ended(Terminal::Faulted),
-            Stop::Closed => {
-                closed = true;
-                break BurstEnd::Ended(Terminal::Closed);
-            }
+        if let Err(end) = end {
+            break end;
         }
     };
     frame.rest_speculation();
@@ -231,7 +237,8 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
                 end_guests(frame.ext.as_deref(), terminal, frame.out);
             }
             frame.out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
-            if closed {
+            // By an instruction, whose coroutine has not ended.
+            if terminal == Terminal::Closed && frame.live > 0 {
                 frame.out.event(Event::speculation(EventKind::EpochAdvanced, CoroutineId(0), 1));
             }
         }

@@ -6,7 +6,7 @@
 //! island is owned by value, so distinct islands have disjoint footprints, and waves that are out cannot share one.
 
 use crate::edge::BufferMode;
-use crate::frame::BurstContext;
+use crate::frame::{BurstContext, Close};
 use crate::images::Images;
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::Outbox;
@@ -18,7 +18,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 use motet_heap::Overlay;
-use motet_types::{EffectKinds, Planted, Tick, planted};
+use motet_types::{EffectKind, EffectKinds, Planted, Tick, planted};
 
 impl ProtocolMachine {
     /// Checks a plan and moves its islands out. This is the only place where a session leaves the machine.
@@ -74,12 +74,22 @@ impl ProtocolMachine {
         Ok(())
     }
 
+    /// Whether messages are looked at as they are sent and taken.
+    const fn looks_closely(&self) -> bool {
+        false
+    }
+
     fn move_out(&mut self, plan: WavePlan, wants: EffectKinds) -> CertifiedWave {
         let WavePlan { claim, fuel, chunk: size } = plan;
+        let usual =
+            Close { capacity: self.config.buffer.holds(), latest: self.config.buffer.mode == BufferMode::LatestValue };
+        let close = self.looks_closely().then_some(usual);
         let context = BurstContext {
             policy: self.config.buffer.policy,
-            capacity: self.config.buffer.holds(),
-            latest: self.config.buffer.mode == BufferMode::LatestValue,
+            capacity: if close.is_some() { 0 } else { usual.capacity },
+            latest: usual.latest && close.is_none(),
+            close,
+            attended: wants.contains(EffectKind::Receive) || close.is_some(),
             max_payload: self.config.max_payload_bytes,
             wants,
             run: self.config.run_id,

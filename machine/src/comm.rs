@@ -102,7 +102,7 @@ impl Frame<'_> {
     }
 }
 
-/// `Send` and `Offer`: checks, asks, then enqueues, wakes, advances and records together.
+/// `Send` and `Offer`.
 #[inline(always)]
 pub(crate) fn send<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm: &Comm) -> Step {
     let role = frame.monitor(comm.state)?;
@@ -114,7 +114,7 @@ pub(crate) fn send<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, comm
 pub(crate) fn send_as<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm) -> Step {
     let (label, edge) = (comm.label, comm.edge);
     // Verification has followed what every register holds, down to its kind of value; a product's parts it has not.
-    let (mut tag, mut word) = (comm.tag, frame.word(comm.reg));
+    let (tag, word) = (comm.tag, frame.word(comm.reg));
     debug_assert_eq!(tag, frame.tag(comm.reg), "a register holds what verification says");
     if comm.compound() && !frame.compound_fits(label, tag, word) {
         return Err(Box::new(Fault::Payload { label, found: val_type(tag) }));
@@ -123,8 +123,37 @@ pub(crate) fn send_as<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, r
     let overwrites = frame.context.latest && comm.elastic();
     let room = header.len() < usize::from(frame.context.capacity);
     if !(room || overwrites && Edge::of(frame.edges, edge).last_is(label, frame.ext)) {
+        return look_or_wait(frame, host, role, comm);
+    }
+    deliver::<H, false>(frame, host, role, comm, (tag, word), overwrites)
+}
+
+/// A message that finds no room, or is looked at closely: then there is none for it in the burst's context.
+#[cold]
+#[inline(never)]
+fn look_or_wait<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm) -> Step {
+    let Some(close) = frame.context.close else { return frame.no_room(comm) };
+    let overwrites = close.latest && comm.elastic();
+    let header = Edge::of(frame.edges, comm.edge).header();
+    let room = header.len() < usize::from(close.capacity);
+    if !(room || overwrites && Edge::of(frame.edges, comm.edge).last_is(comm.label, frame.ext)) {
         return frame.no_room(comm);
     }
+    let sent = (comm.tag, frame.word(comm.reg));
+    deliver::<H, true>(frame, host, role, comm, sent, overwrites)
+}
+
+/// Asks, then enqueues, wakes, advances and records together. There is room, or the last message is overwritten.
+#[inline(always)]
+fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    role: RoleId,
+    comm: &Comm,
+    (mut tag, mut word): (u8, u64),
+    overwrites: bool,
+) -> Step {
+    let (label, edge) = (comm.label, comm.edge);
     let mut replaced = false;
     if frame.context.wants.contains(EffectKind::SendDecision) {
         let mut aside = Aside::default();
@@ -241,7 +270,7 @@ impl Frame<'_> {
 #[inline(always)]
 fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm, message: Message) -> Step {
     let (mut tag, mut word) = (message.tag, message.word);
-    if frame.context.wants.contains(EffectKind::Receive) {
+    if frame.context.attended && frame.context.wants.contains(EffectKind::Receive) {
         let mut aside = Aside::default();
         let partner = frame.sender(comm.edge);
         let question = Question::Receive { partner, label: message.label, tag, word };

@@ -17,10 +17,16 @@ use motet_types::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BurstContext {
     pub(crate) policy: BackpressurePolicy,
-    /// How many messages an edge holds before its policy applies.
+    /// How many messages an edge holds before its policy applies; none where messages are looked at closely, so that
+    /// the usual ones pay for nothing.
     pub(crate) capacity: u16,
     /// Whether the mode is `LatestValue`.
     pub(crate) latest: bool,
+    /// What stands for `capacity` and `latest` where messages are looked at closely.
+    pub(crate) close: Option<Close>,
+    /// Whether messages that come are looked at before they are taken: the host wants to know of them, or they are looked
+    /// at closely.
+    pub(crate) attended: bool,
     pub(crate) max_payload: usize,
     pub(crate) wants: EffectKinds,
     pub(crate) run: RunId,
@@ -36,6 +42,16 @@ pub(crate) struct BurstContext {
     pub(crate) guests: u16,
     /// How many coroutines an island may have that have not ended.
     pub(crate) coroutines: u16,
+}
+
+/// The rule of all edges where messages are looked at closely. `BurstContext` then says that there is never room, which
+/// leads every message that is sent to where it is looked at, and leaves the way of the others as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Close {
+    /// How many messages an edge holds before its policy applies.
+    pub(crate) capacity: u16,
+    /// Whether the mode is `LatestValue`.
+    pub(crate) latest: bool,
 }
 
 /// The verdict of a step. The burst acts on it; the step never switches coroutines itself. It fits a register: the gate
