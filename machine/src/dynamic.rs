@@ -31,9 +31,9 @@ pub(crate) fn rare<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: 
         Op::Close { session, pc } => close(frame, session, pc),
         Op::Cast { val, sort, pc } => cast(frame, val, sort, pc),
         Op::Spawn { args, dst, target, pc } => spawn(frame, args, dst, target, pc),
-        Op::Transfer { endpoint, owns, target, pc } => transfer(frame, endpoint, owns, target, pc),
+        Op::Transfer { endpoint, owns, target, pc } => transfer(frame, host, endpoint, owns, target, pc),
         Op::Tag { fact, dst, pc } => tag(frame, fact, dst, pc),
-        Op::Check { knowledge, target, dst, pc } => check(frame, knowledge, target, dst, pc),
+        Op::Check { knowledge, target, dst, pc } => check(frame, host, knowledge, target, dst, pc),
         Op::HaltApart => ended(frame),
         Op::SendThrough { chan, owns, .. }
         | Op::ReceiveThrough { chan, owns, .. }

@@ -69,7 +69,7 @@ type Holds = dyn Fn(&KnowledgeFact<'_>, &str) -> bool + Send + Sync;
 /// A condition that the host decides. Two of the same name are taken for the same one.
 ///
 /// It is asked in the middle of a burst, by whichever thread runs it, and again in every replay: it must answer the same
-/// to the same question, look at nothing else, and not panic.
+/// to the same question and look at nothing else. Where it panics, the session that asked faults.
 #[derive(Clone)]
 pub struct HostPredicate {
     name: String,

@@ -8,6 +8,7 @@ use crate::ext::{TAG_BOOL, ValueRef, view};
 use crate::flow::{FlowPolicy, KnowledgeFact};
 use crate::frame::{Frame, Outcome, Step};
 use crate::image::CodeImage;
+use crate::reply::Respondent;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use motet_types::{CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, RoleId, planted};
@@ -116,10 +117,18 @@ impl Frame<'_> {
     }
 
     /// Whether a fact about an endpoint may flow to the role of that name.
-    pub(crate) fn may_flow(&self, about: About, fact: &str, target: &str) -> bool {
-        let Some(image) = self.image_of(about.number, about.role) else { return false };
+    pub(crate) fn may_flow<H: Respondent + ?Sized>(
+        &self,
+        host: &H,
+        about: About,
+        fact: &str,
+        target: &str,
+    ) -> Result<bool, Box<Fault>> {
+        let Some(image) = self.image_of(about.number, about.role) else { return Ok(false) };
         let (session, role) = (self.session.guest(about.number), image.role_name(about.role));
-        self.images.knowledge.policy.allows(&KnowledgeFact { session, role, fact }, target)
+        let (policy, fact) = (&self.images.knowledge.policy, KnowledgeFact { session, role, fact });
+        let reason = "the host's predicate panicked";
+        host.judge(&|| policy.allows(&fact, target)).ok_or_else(|| Box::new(Fault::Flow { reason }))
     }
 
     /// An event about an endpoint and a text.
@@ -168,13 +177,20 @@ pub(crate) fn tag(frame: &mut Frame<'_>, fact: u16, dst: u16, pc: u32) -> Step {
 }
 
 /// `Check`: it asks, and changes nothing but its register.
-pub(crate) fn check(frame: &mut Frame<'_>, knowledge: u16, target: u16, dst: u16, pc: u32) -> Step {
+pub(crate) fn check<H: Respondent + ?Sized>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    knowledge: u16,
+    target: u16,
+    dst: u16,
+    pc: u32,
+) -> Step {
     let (number, role) = frame.endpoint(knowledge)?;
     let (fact, target) = (frame.text(knowledge + 1)?, frame.text(target)?);
     let about = About { coroutine: frame.coroutine, number, role };
     let known = frame.growth().is_some_and(|growth| growth.knowledge.knows(about, &fact));
     let permitted = (known || planted(Planted::CheckUnknown))
-        && (planted(Planted::CheckAnyFlow) || frame.may_flow(about, &fact, &target));
+        && (planted(Planted::CheckAnyFlow) || frame.may_flow(host, about, &fact, &target)?);
     frame.write(dst, TAG_BOOL, u64::from(permitted));
     frame.pc = pc;
     frame.tell_of(about, EventKind::Checked, u8::from(permitted), &target);

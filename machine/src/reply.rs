@@ -87,6 +87,11 @@ pub trait Respondent {
 
     /// As [`EffectHandler::handle_effect`].
     fn respond(&self, request: EffectRequest<'_>, aside: &mut Aside) -> Reply;
+
+    /// What a condition of the host's says; none when it panicked, where that is contained.
+    fn judge(&self, condition: &dyn Fn() -> bool) -> Option<bool> {
+        Some(condition())
+    }
 }
 
 impl<H: EffectHandler + ?Sized> Respondent for H {

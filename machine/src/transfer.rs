@@ -12,6 +12,7 @@ use crate::frame::{Frame, Outcome, Step};
 use crate::growth::Delegation;
 use crate::knowledge::About;
 use crate::layout::CORO_GATE;
+use crate::reply::Respondent;
 use crate::session::Gate;
 use alloc::boxed::Box;
 use motet_types::{Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, planted};
@@ -29,7 +30,14 @@ impl Frame<'_> {
     }
 }
 
-pub(crate) fn transfer(frame: &mut Frame<'_>, endpoint: u16, owns: bool, target: u16, pc: u32) -> Step {
+pub(crate) fn transfer<H: Respondent + ?Sized>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    endpoint: u16,
+    owns: bool,
+    target: u16,
+    pc: u32,
+) -> Step {
     let refused = |reason| Err(Box::new(Fault::Transfer { reason }));
     let (number, role) = frame.endpoint(endpoint)?;
     let target = frame.word(target);
@@ -55,7 +63,10 @@ pub(crate) fn transfer(frame: &mut Frame<'_>, endpoint: u16, owns: bool, target:
     let (mine, theirs) = (About { coroutine: from, number, role }, About { coroutine: to, number, role });
     let target = images[image_at as usize].role_name(frame.role_of(to));
     let growth = frame.ext.as_deref().and_then(|ext| ext.growth.as_deref());
-    let stays = growth.is_some_and(|growth| growth.knowledge.of(mine).any(|fact| !frame.may_flow(mine, fact, target)));
+    let mut stays = false;
+    for fact in growth.into_iter().flat_map(|growth| growth.knowledge.of(mine)) {
+        stays = stays || !frame.may_flow(host, mine, fact, target)?;
+    }
     if stays && !planted(Planted::TransferAnyFlow) {
         let reason = "the flow policy keeps what is known of the endpoint from the role that it would go to";
         return Err(Box::new(Fault::Flow { reason }));

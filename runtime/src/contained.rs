@@ -24,6 +24,10 @@ impl<H: EffectHandler + ?Sized> Respondent for Contained<'_, H> {
             Err(panic) => Reply::new(panicked(panic), aside),
         }
     }
+
+    fn judge(&self, condition: &dyn Fn() -> bool) -> Option<bool> {
+        catch_unwind(AssertUnwindSafe(condition)).map_err(panicked).ok()
+    }
 }
 
 #[cold]

@@ -230,6 +230,7 @@ conduct! {
     }
     Check {
         DOES => [knowledge::what_is_tagged_is_known, policies::bursts_ask_the_policy],
+        fault(FaultClass::Flow) => [policies::predicates_that_panic_end_their_session],
         tells(EventKind::Checked) => [knowledge::what_is_tagged_is_known],
     }
 }

@@ -18,7 +18,7 @@ motet_tests::promises! {
         opening_has_a_limit, plans_name_loaded_images, registers_hold_endpoints, undone_sessions_were_never_there,
         opened_sessions_are_state, forged_guests_are_named;
     policies: policies_say_what_may_flow, bursts_ask_the_policy, knowledge_that_may_not_flow_stays,
-        policies_are_bytes;
+        predicates_that_panic_end_their_session, policies_are_bytes;
     rarely: decisions_are_held_to_types, choices_drain, speculations_end_and_release_nothing, own_endpoints_are_known;
     scheduling: wrong_plans_are_refused, every_word_of_a_certificate_is_checked, waves_are_committed_in_order,
         completion_order_changes_nothing, traces_stand_in_pick_order, windows_depend_on_commits_alone, waiting_islands_are_not_ready, lost_chunks_are_noticed,

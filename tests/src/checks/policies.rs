@@ -155,6 +155,25 @@ pub fn knowledge_that_may_not_flow_stays() -> Result<(), String> {
     Ok(())
 }
 
+/// A predicate of the host's that panics ends the session that asked, and no other, on any number of workers.
+pub fn predicates_that_panic_end_their_session() -> Result<(), String> {
+    for asks in [[&[OPEN][..], &learn(P, PAID), &ask(P, PAID, TO_B), &END].concat(), giving(&[])?.0] {
+        let image = knower(&asks)?.image()?;
+        let mut setup = setup()?;
+        let odd = |fact: &KnowledgeFact<'_>, _: &str| {
+            assert!(fact.session.host() != SessionId(1), "the second session's knowledge");
+            true
+        };
+        setup.config.flow_policy = FlowPolicy::Predicate(HostPredicate::new("panics", odd));
+        let run = setup.run(&image, &NoHost)?;
+        let [report] = &run.faults[..] else { return Err(format!("{:?}", run.faults)) };
+        let reason = "the host's predicate panicked";
+        ensure!(report.session == SessionId(1) && report.fault == Fault::Flow { reason }, "{report:?}");
+        ensure!(run.tally.faulted == 1 && run.tally.closed > 0, "{:?}", run.tally);
+    }
+    Ok(())
+}
+
 /// A policy is part of a configuration's bytes, and of what a snapshot is held against. The host's own predicate is
 /// there by name, and must be given again.
 pub fn policies_are_bytes() -> Result<(), String> {
