@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod compact;
 mod compile;
+mod config;
 mod diff;
 mod draw;
 mod failure;

@@ -89,8 +89,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let settings = Settings::of(args)?;
     let image = Arc::new(input::image(&args.file)?);
     if args.print_config {
-        let config = settings.json();
-        return if out.json { out.document(&config) } else { out.line(format_args!("{config:#}")) };
+        let document = settings.document();
+        return if out.json { out.document(&document.json()) } else { out.line(document.toml()?.trim_end()) };
     }
     // Refused before anything is written.
     seeded(&settings.answers, &image)?;
@@ -157,10 +157,12 @@ impl<E> Started<E> {
         let failed = |error: RuntimeError| runtime_failure(&error);
         let draws = !out.json && !out.quiet && (args.draw || out.is_terminal());
         let mut config = settings.config.clone();
-        if !draws && args.trace.is_none() {
+        config.trace = match config.trace {
+            _ if draws || args.trace.is_some() => TraceMode::Full,
+            TraceMode::Disabled => TraceMode::Disabled,
             // The digest covers every event all the same; none need be kept.
-            config.trace = TraceMode::Capped(0);
-        }
+            _ => TraceMode::Capped(0),
+        };
         let schedule = settings.schedule.clone();
         let file = args.trace.as_deref().map(OutputFile::create).transpose()?;
         args.checkpoints.need(args.wal.as_deref())?;

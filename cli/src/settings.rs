@@ -1,9 +1,10 @@
 //! The options of `motet run`, and what they come to: checked counts, a schedule, a configuration.
 
+use crate::config::Document;
 use crate::failure::{Failure, Outcome};
 use crate::wal::Checkpoints;
 use clap::ValueEnum;
-use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, ProtocolMachineConfig, RunId};
+use motet_machine::{BufferConfig, ProtocolMachineConfig, RunId};
 use motet_runtime::{PriorityPolicy, Schedule, SchedulerPolicy, Threads};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -37,33 +38,39 @@ pub(crate) enum Policy {
 pub(crate) struct Args {
     /// A choreography (`.tell`), a global type (`.json`) or an image.
     pub(crate) file: PathBuf,
-    /// How many sessions to open.
-    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
-    sessions: u64,
-    /// How many threads carry out the waves; no result depends on it.
-    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
-    threads: u64,
-    /// Who goes first when more sessions are ready than a wave takes.
-    #[arg(long, value_enum, default_value_t = Policy::Cooperative)]
-    policy: Policy,
-    /// The most sessions in one wave.
-    #[arg(long, default_value_t = 256, allow_negative_numbers = true)]
-    wave: u64,
-    /// The most steps that a session takes in one wave.
-    #[arg(long, default_value_t = 256, allow_negative_numbers = true)]
-    fuel: u64,
-    /// The most waves that are out at once.
-    #[arg(long, default_value_t = Schedule::throughput().window.into(), allow_negative_numbers = true)]
-    window: u64,
-    /// The most waves in one turn; at its end all sessions are at home, and inputs may come in.
-    #[arg(long, default_value_t = Schedule::throughput().turn.into(), allow_negative_numbers = true)]
-    turn: u64,
+    /// Read the configuration from a TOML file; the other options go before it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The machine's configuration by name, where neither the file nor an option says otherwise.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// How many sessions to open [default: 1]
+    #[arg(long, allow_negative_numbers = true)]
+    sessions: Option<u64>,
+    /// How many threads carry out the waves; no result depends on it [default: 1]
+    #[arg(long, allow_negative_numbers = true)]
+    threads: Option<u64>,
+    /// Who goes first when more sessions are ready than a wave takes [default: cooperative]
+    #[arg(long, value_enum)]
+    policy: Option<Policy>,
+    /// The most sessions in one wave [default: 64]
+    #[arg(long, allow_negative_numbers = true)]
+    wave: Option<u64>,
+    /// The most steps that a session takes in one wave [default: 256]
+    #[arg(long, allow_negative_numbers = true)]
+    fuel: Option<u64>,
+    /// The most waves that are out at once [default: 32]
+    #[arg(long, allow_negative_numbers = true)]
+    window: Option<u64>,
+    /// The most waves in one turn; at its end all sessions are at home, and inputs may come in [default: 128]
+    #[arg(long, allow_negative_numbers = true)]
+    turn: Option<u64>,
     /// Stop after this many steps in all.
     #[arg(long, allow_negative_numbers = true)]
     steps: Option<u64>,
-    /// What payloads and choices (and a random order) are drawn from.
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
-    seed: u64,
+    /// What payloads and choices (and a random order) are drawn from [default: 0]
+    #[arg(long, allow_negative_numbers = true)]
+    seed: Option<u64>,
     /// Let a role choose a label wherever it may; several are tried in order.
     #[arg(long, value_name = "ROLE=LABEL", value_delimiter = ',', conflicts_with = "host")]
     choose: Vec<String>,
@@ -84,12 +91,12 @@ pub(crate) struct Args {
     pub(crate) wal: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) checkpoints: Checkpoints,
-    /// How deep speculations may be nested; 0 refuses images that speculate.
-    #[arg(long, value_name = "DEPTH", default_value_t = 0)]
-    speculation: u16,
-    /// How many messages an edge holds.
-    #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
-    buffer: u64,
+    /// How deep speculations may be nested; 0 refuses images that speculate [default: 0]
+    #[arg(long, value_name = "DEPTH")]
+    speculation: Option<u16>,
+    /// How many messages an edge holds [default: 64]
+    #[arg(long, allow_negative_numbers = true)]
+    buffer: Option<u64>,
     /// Draw the messages even when standard output is no terminal.
     #[arg(long)]
     pub(crate) draw: bool,
@@ -136,6 +143,19 @@ impl Answers {
         }
     }
 
+    /// The same with another seed and other choices, where they are given.
+    fn with(self, given_seed: Option<u64>, given: &[String]) -> Outcome<Self> {
+        match self {
+            Answers::Seeded { seed, choices: said } => {
+                let choices = if given.is_empty() { said } else { choices(given)? };
+                Ok(Answers::Seeded { seed: given_seed.unwrap_or(seed), choices })
+            }
+            Answers::Exec { .. } if given.is_empty() => Ok(self),
+            Answers::Exec { .. } => Err(Failure::usage("bad_choice", "the configuration has a process choose")
+                .help("leave out --choose, or the host of the configuration")),
+        }
+    }
+
     /// The process that `--host` names, with the deadline and the questions of the host before it.
     pub(crate) fn with_host(self, host: &str) -> Outcome<Self> {
         let command = command(host)?;
@@ -151,6 +171,8 @@ pub(crate) struct Settings {
     pub(crate) sessions: u64,
     pub(crate) threads: usize,
     pub(crate) steps: Option<u64>,
+    /// The run id that the configuration has; the run may have one of its own.
+    given_id: RunId,
     pub(crate) answers: Answers,
     pub(crate) schedule: Schedule,
     pub(crate) config: ProtocolMachineConfig,
@@ -174,70 +196,68 @@ fn small(name: &str, value: u64, limit: u32) -> Outcome<u32> {
 impl Settings {
     /// Checks the options.
     pub(crate) fn of(args: &Args) -> Outcome<Self> {
-        let sessions = count("sessions", args.sessions, MAX_SESSIONS)?;
-        let threads = count("threads", args.threads, MAX_THREADS)? as usize;
+        let Document { sessions, threads, steps, host, schedule, machine, .. } =
+            Document::read(args.config.as_deref(), args.preset.as_deref())?;
+        let sessions = count("sessions", args.sessions.unwrap_or(sessions), MAX_SESSIONS)?;
+        let threads = count("threads", args.threads.unwrap_or(threads), MAX_THREADS)? as usize;
+        let seed = args.seed.unwrap_or_default();
+        let of = |name, given: Option<u64>, said: u32, limit| small(name, given.unwrap_or(said.into()), limit);
         let schedule = Schedule {
             policy: match args.policy {
-                Policy::Cooperative => SchedulerPolicy::Cooperative,
-                Policy::RoundRobin => SchedulerPolicy::RoundRobin,
-                Policy::Priority => SchedulerPolicy::Priority(PriorityPolicy::Aging(BTreeMap::new())),
-                Policy::ProgressAware => SchedulerPolicy::ProgressAware,
-                Policy::Random => SchedulerPolicy::Random { seed: args.seed },
+                None => schedule.policy,
+                Some(Policy::Cooperative) => SchedulerPolicy::Cooperative,
+                Some(Policy::RoundRobin) => SchedulerPolicy::RoundRobin,
+                Some(Policy::Priority) => SchedulerPolicy::Priority(PriorityPolicy::Aging(BTreeMap::new())),
+                Some(Policy::ProgressAware) => SchedulerPolicy::ProgressAware,
+                Some(Policy::Random) => SchedulerPolicy::Random { seed },
             },
-            wave: small("wave", args.wave, Schedule::LIMIT)?,
-            fuel: small("fuel", args.fuel, Schedule::LIMIT)?,
-            window: small("window", args.window, Schedule::WINDOW_LIMIT)?,
-            turn: small("turn", args.turn, Schedule::LIMIT)?,
-            ..Schedule::throughput()
+            wave: of("wave", args.wave, schedule.wave, Schedule::LIMIT)?,
+            fuel: of("fuel", args.fuel, schedule.fuel, Schedule::LIMIT)?,
+            window: of("window", args.window, schedule.window, Schedule::WINDOW_LIMIT)?,
+            turn: of("turn", args.turn, schedule.turn, Schedule::LIMIT)?,
+            ..schedule
         };
-        let steps = args.steps.map(|steps| count("steps", steps, u64::MAX)).transpose()?;
+        let steps = args.steps.or(steps).map(|steps| count("steps", steps, u64::MAX)).transpose()?;
         let deadline = Duration::from_millis(count("host-deadline", args.host_deadline, MAX_DEADLINE_MS)?);
-        let answers = match &args.host {
-            None => Answers::Seeded { seed: args.seed, choices: choices(&args.choose)? },
-            Some(host) => Answers::Exec { command: command(host)?, deadline, receives: args.host_receives },
+        let answers = match (&args.host, host) {
+            (Some(host), _) => Answers::Exec { command: command(host)?, deadline, receives: args.host_receives },
+            (None, Some(said)) => Answers::from_json(&said).map(|said| said.with(args.seed, &args.choose)).ok_or_else(|| {
+                Failure::refused("bad_config", "`host` in the configuration is no host")
+                    .help("write kind = \"seeded\" with seed and choose, or kind = \"exec\" with command, deadline_ms and receives")
+            })??,
+            (None, None) => Answers::Seeded { seed, choices: choices(&args.choose)? },
         };
-        let recorded = args.trace.is_some();
+        let given_id = machine.run_id;
+        let capacity = of("buffer", args.buffer, machine.buffer.capacity.into(), u16::MAX.into())? as u16;
         let config = ProtocolMachineConfig {
-            speculation_depth: args.speculation,
-            buffer: BufferConfig {
-                mode: BufferMode::Fifo,
-                capacity: small("buffer", args.buffer, u16::MAX.into())? as u16,
-                policy: BackpressurePolicy::Block,
-            },
-            record: recorded,
+            speculation_depth: args.speculation.unwrap_or(machine.speculation_depth),
+            buffer: BufferConfig { capacity, ..machine.buffer },
+            record: args.trace.is_some(),
             run_id: match answers {
-                Answers::Seeded { .. } => RunId::default(),
                 // A process reaches the outside world, where no two runs may share a key.
-                Answers::Exec { .. } => fresh_run_id(),
+                Answers::Exec { .. } if given_id == RunId::default() => fresh_run_id(),
+                _ => given_id,
             },
-            ..ProtocolMachineConfig::default()
+            ..machine
         };
-        Ok(Self { sessions, threads, steps, answers, schedule, config })
+        let refused = |error: String| Failure::usage("bad_configuration", error);
+        config.validate().map_err(|error| refused(error.to_string()))?;
+        schedule.validate().map_err(|error| refused(error.to_string()))?;
+        Ok(Self { sessions, threads, steps, given_id, answers, schedule, config })
     }
 
-    /// The configuration as JSON.
-    pub(crate) fn json(&self) -> Json {
-        let policy = match &self.schedule.policy {
-            SchedulerPolicy::Cooperative => "cooperative",
-            SchedulerPolicy::RoundRobin => "round_robin",
-            SchedulerPolicy::Priority(_) => "priority",
-            SchedulerPolicy::ProgressAware => "progress_aware",
-            SchedulerPolicy::Random { .. } => "random",
-        };
-        json!({
-            "sessions": self.sessions,
-            "threads": self.threads,
-            "steps": self.steps,
-            "schedule": {"policy": policy, "wave": self.schedule.wave, "fuel": self.schedule.fuel,
-                "chunk": self.schedule.chunk, "window": self.schedule.window, "turn": self.schedule.turn},
-            "buffer": {"mode": "fifo", "capacity": self.config.buffer.capacity, "policy": "block"},
-            "max_registers": self.config.max_registers,
-            "speculation_depth": self.config.speculation_depth,
-            "max_sessions": self.config.max_sessions,
-            "max_payload_bytes": self.config.max_payload_bytes,
-            "record": self.config.record,
-            "host": self.answers.json(),
-        })
+    /// The configuration as a document. A run id that this run alone has is not in it.
+    pub(crate) fn document(&self) -> Document {
+        let run_id = self.given_id;
+        Document {
+            sessions: self.sessions,
+            threads: self.threads as u64,
+            steps: self.steps,
+            host: Some(self.answers.json()),
+            schedule: self.schedule.clone(),
+            machine: ProtocolMachineConfig { run_id, ..self.config.clone() },
+            ..Document::default()
+        }
     }
 }
 

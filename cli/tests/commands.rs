@@ -301,42 +301,52 @@ fn print_config() {
         ],
         expect![[r#"
             exit 0
-            {"buffer":{"capacity":64,"mode":"fifo","policy":"block"},"host":{"choose":[],"kind":"seeded","seed":0},"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"record":false,"schedule":{"chunk":64,"fuel":256,"policy":"priority","turn":128,"wave":3,"window":5},"sessions":1,"speculation_depth":0,"steps":null,"threads":1}
+            {"config_schema_version":1,"host":{"choose":[],"kind":"seeded","seed":0},"machine":{"buffer":{"capacity":64,"mode":"fifo","policy":"block"},"digest_waves":0,"flow_policy":"allow_all","guard_layers":[],"max_coroutines":65535,"max_fact_bytes":1024,"max_facts":1024,"max_guest_sessions":65535,"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"observe_lanes":false,"record":false,"run_id":"00000000000000000000000000000000","speculation_depth":0,"trace":"full"},"schedule":{"chunk":64,"fuel":256,"policy":{"priority":{"aging":[]}},"turn":128,"wave":3,"window":5},"sessions":1,"threads":1}
         "#]],
     );
     says(
         &["run", "examples/ping_pong.tell", "--print-config", "--host", "exec:true"],
         expect![[r#"
             exit 0
-            {
-              "buffer": {
-                "capacity": 64,
-                "mode": "fifo",
-                "policy": "block"
-              },
-              "host": {
-                "command": "true",
-                "deadline_ms": 30000,
-                "kind": "exec",
-                "receives": false
-              },
-              "max_payload_bytes": 65536,
-              "max_registers": 4096,
-              "max_sessions": 4294967295,
-              "record": false,
-              "schedule": {
-                "chunk": 64,
-                "fuel": 256,
-                "policy": "cooperative",
-                "turn": 128,
-                "wave": 256,
-                "window": 32
-              },
-              "sessions": 1,
-              "speculation_depth": 0,
-              "steps": null,
-              "threads": 1
-            }
+            config_schema_version = 1
+            sessions = 1
+            threads = 1
+
+            [host]
+            command = "true"
+            deadline_ms = 30000
+            kind = "exec"
+            receives = false
+
+            [schedule]
+            policy = "cooperative"
+            wave = 64
+            fuel = 256
+            chunk = 64
+            window = 32
+            turn = 128
+
+            [machine]
+            max_registers = 4096
+            max_sessions = 4294967295
+            max_payload_bytes = 65536
+            trace = "full"
+            record = false
+            run_id = "00000000000000000000000000000000"
+            digest_waves = 0
+            speculation_depth = 0
+            observe_lanes = false
+            max_guest_sessions = 65535
+            max_coroutines = 65535
+            guard_layers = []
+            flow_policy = "allow_all"
+            max_facts = 1024
+            max_fact_bytes = 1024
+
+            [machine.buffer]
+            mode = "fifo"
+            capacity = 64
+            policy = "block"
         "#]],
     );
 }
@@ -507,7 +517,7 @@ fn diff_shows_both_sides() {
         &["diff", &helped, &refused, "--json"],
         expect![[r#"
             exit 3
-            {"difference":{"left":"sent Carol -> Bob Help","position":14,"right":"sent Carol -> Bob Refuse","session":0},"envelope":{"baseline_fragment_hash":"DIGEST","candidate_fragment_hash":"DIGEST","envelope_diff":{"baseline_engine":"Cooperative wave 256 fuel 256 chunk 64","candidate_engine":"Cooperative wave 256 fuel 256 chunk 64","effect_ordering_class":"envelope_bounded","failure_visible_diff_class":"exact","scheduler_permutation_class":"envelope_bounded","wave_width_bound":{"baseline_max":1,"candidate_max":1,"declared_upper_bound":256}},"envelope_diff_hash":"DIGEST","schema_version":"protocol_machine.envelope_diff.v1"},"equal":false,"sessions":1}
+            {"difference":{"left":"sent Carol -> Bob Help","position":14,"right":"sent Carol -> Bob Refuse","session":0},"envelope":{"baseline_fragment_hash":"DIGEST","candidate_fragment_hash":"DIGEST","envelope_diff":{"baseline_engine":"Cooperative wave 64 fuel 256 chunk 64","candidate_engine":"Cooperative wave 64 fuel 256 chunk 64","effect_ordering_class":"envelope_bounded","failure_visible_diff_class":"exact","scheduler_permutation_class":"envelope_bounded","wave_width_bound":{"baseline_max":1,"candidate_max":1,"declared_upper_bound":64}},"envelope_diff_hash":"DIGEST","schema_version":"protocol_machine.envelope_diff.v1"},"equal":false,"sessions":1}
             --- error
             {"error":{"code":"different","message":"session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`","position":14,"session":0}}
         "#]],

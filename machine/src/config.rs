@@ -8,9 +8,11 @@ use crate::trace::TraceMode;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use motet_types::{Digester, LayerId, Planted, Reader, planted};
+use serde::{Deserialize, Serialize};
 
 /// A guard layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GuardLayer {
     /// Its number, as `Acquire` and `Release` name it.
     pub id: LayerId,
@@ -19,7 +21,11 @@ pub struct GuardLayer {
 }
 
 /// A machine's configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// As a document (TOML, JSON) it has these fields by these names; what is left out is as in the default, and what is not
+/// known is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ProtocolMachineConfig {
     /// The buffers of all edges.
     pub buffer: BufferConfig,

@@ -7,9 +7,11 @@ use crate::ext::Ext;
 use crate::layout::{EDGE_HEADER, EDGE_SENT, EDGE_SLOTS, EDGE_WORDS, INLINE_SLOTS};
 use alloc::boxed::Box;
 use motet_types::{EdgeId, LabelId, Planted, planted};
+use serde::{Deserialize, Serialize};
 
 /// What an edge does with a message for which the receiver's last one has not been taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BufferMode {
     /// Queues it.
     Fifo,
@@ -19,7 +21,8 @@ pub enum BufferMode {
 }
 
 /// What a full edge does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum BackpressurePolicy {
     /// The sender waits for room.
     Block,
@@ -36,7 +39,8 @@ pub enum BackpressurePolicy {
 }
 
 /// The buffers of all edges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct BufferConfig {
     /// How messages queue.
     pub mode: BufferMode,

@@ -9,15 +9,35 @@ use crate::ext::{Ext, Payload, ValueRef, view};
 use crate::image::CodeImage;
 use crate::op::Comm;
 use crate::outcome::EffectOutcome;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 use motet_types::{
     CoroutineId, Digest, Digester, EffectInterfaceMetadata, EffectKind, EffectKinds, EffectPart, EffectRow,
-    INVOKE_MAY_BLOCK, LabelId, LayerId, Reg, RoleId, SessionId, Tick, Totality,
+    INVOKE_MAY_BLOCK, LabelId, LayerId, Reg, RoleId, SessionId, Tick, Totality, bytes_from_hex,
 };
+use serde::{Deserialize, Serialize};
 
 /// What tells two deployments apart: the host's, or a fresh one that the log keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+///
+/// As text it is 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RunId(pub [u8; 16]);
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> Self {
+        id.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        bytes_from_hex(&text).map(Self).ok_or("a run id has 32 hexadecimal digits")
+    }
+}
 
 /// Where an effect was asked for. Equal in equal runs, whatever the run id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

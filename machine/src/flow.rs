@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use motet_types::{Digester, Planted, Reader, SessionId, planted};
+use serde::{Deserialize, Serialize};
 
 /// The version of a policy's bytes, their first.
 const VERSION: u8 = 1;
@@ -32,7 +33,8 @@ pub struct KnowledgeFact<'a> {
 }
 
 /// Which knowledge may flow to which role. Roles are meant by their names, in whichever session.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FlowPolicy {
     /// Everything may flow everywhere.
     #[default]
@@ -50,7 +52,8 @@ pub enum FlowPolicy {
 }
 
 /// A condition on a fact and the role that it would flow to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FlowPredicate {
     /// The target's name begins with this.
     TargetRolePrefix(String),
@@ -70,7 +73,8 @@ type Holds = dyn Fn(&KnowledgeFact<'_>, &str) -> bool + Send + Sync;
 ///
 /// It is asked in the middle of a burst, by whichever thread runs it, and again in every replay: it must answer the same
 /// to the same question and look at nothing else. Where it panics, the session that asked faults.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct HostPredicate {
     name: String,
     /// None when it was read from bytes, which have only its name.
@@ -89,6 +93,19 @@ impl HostPredicate {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl From<HostPredicate> for String {
+    fn from(predicate: HostPredicate) -> Self {
+        predicate.name
+    }
+}
+
+/// As it stands in a document: no machine can have it until it is given again.
+impl From<String> for HostPredicate {
+    fn from(name: String) -> Self {
+        Self { name, holds: None }
     }
 }
 

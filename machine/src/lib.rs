@@ -34,6 +34,7 @@ mod outbox;
 mod outcome;
 mod ownership;
 mod park;
+mod preset;
 mod proof;
 mod reply;
 mod resources;
@@ -72,6 +73,7 @@ pub use ownership::{
     OwnershipRefusal, SessionHostMutation, SessionOwnership,
 };
 pub use park::ParkError;
+pub use preset::Preset;
 pub use proof::{ProofError, ProveError, SessionProof};
 pub use reply::{Aside, Reply, Respondent};
 pub use restore::RestoreError;

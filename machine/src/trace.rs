@@ -6,12 +6,14 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use motet_types::{Digest, Event, EventKind, Planted, Reader, SessionId, TEXT_BYTES, Terminal, Tick, planted};
+use serde::{Deserialize, Serialize};
 
 /// How many bytes of events are hashed at a time, at least. BLAKE3 is slow on less.
 pub(crate) const ARENA_BYTES: usize = 16 * 1024;
 
 /// How much of the trace is kept. The digest always covers all of it, unless the trace is off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TraceMode {
     /// No events are made: free.
     Disabled,

@@ -2,10 +2,12 @@
 //! How many workers carry it out is not part of it.
 
 use motet_types::SessionId;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How islands are preferred when more are ready than a wave takes.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SchedulerPolicy {
     /// First ready, first served.
     #[default]
@@ -24,18 +26,36 @@ pub enum SchedulerPolicy {
 }
 
 /// What an island's priority is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PriorityPolicy {
     /// A fixed number for each session; 0 for those that are not named.
-    FixedMap(BTreeMap<SessionId, u32>),
+    FixedMap(#[serde(with = "numbered")] BTreeMap<SessionId, u32>),
     /// One point for each wave it has been waiting, on top of a fixed number: nobody waits for ever.
-    Aging(BTreeMap<SessionId, u32>),
+    Aging(#[serde(with = "numbered")] BTreeMap<SessionId, u32>),
     /// One point for each message in flight.
     TokenWeighted,
 }
 
+/// As pairs, since documents have texts for keys.
+mod numbered {
+    use super::{BTreeMap, Deserialize, Serialize, SessionId};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<SessionId, u32>, to: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<SessionId, u32>, D::Error> {
+        Vec::<(SessionId, u32)>::deserialize(from).map(|pairs| pairs.into_iter().collect())
+    }
+}
+
 /// A schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// As a document it has these fields by these names; what is left out is as in [`Schedule::throughput`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Who goes first.
     pub policy: SchedulerPolicy,

@@ -1,11 +1,13 @@
 //! Dense names. Inside the machine everything is an integer; strings live only in an image's tables.
 
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident($repr:ty), $prefix:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $name(pub $repr);
 
         impl $name {
@@ -85,6 +87,21 @@ impl SessionId {
     }
 }
 
+/// Reads bytes, two hexadecimal characters each; none when the text has others, or another length.
+pub fn bytes_from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let pairs = text.as_bytes().chunks_exact(2);
+    if text.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0u8; N];
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(bytes)
+}
+
 /// A BLAKE3 digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest(pub [u8; 32]);
@@ -92,17 +109,7 @@ pub struct Digest(pub [u8; 32]);
 impl Digest {
     /// Reads 64 hexadecimal characters.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 64 {
-            return None;
-        }
-        let mut digest = [0u8; 32];
-        for (i, pair) in bytes.chunks_exact(2).enumerate() {
-            let high = char::from(pair[0]).to_digit(16)?;
-            let low = char::from(pair[1]).to_digit(16)?;
-            digest[i] = u8::try_from(high * 16 + low).ok()?;
-        }
-        Some(Self(digest))
+        bytes_from_hex(text).map(Self)
     }
 }
 

@@ -35,6 +35,7 @@ pub use global::{BadNode, Branch, GlobalBuilder, GlobalNode, GlobalType, NodeId}
 pub use graph::global_parts;
 pub use id::{
     CoroutineId, Digest, EdgeId, EffectRow, LabelId, LayerId, Pc, Reg, RoleId, SessionId, SortId, StateId, Tick,
+    bytes_from_hex,
 };
 pub use image::{
     Action, BranchPart, ConstantPart, EdgePart, EffectPart, GlobalPart, IMAGE_HEADER, IMAGE_MAGIC, IMAGE_VERSION,
