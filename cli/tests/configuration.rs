@@ -59,7 +59,8 @@ fn the_handbooks_document() {
 
         [machine.flow_policy]
         deny_roles = ["Auditor"]
-    "#]].assert_eq(&said.out);
+    "#]]
+    .assert_eq(&said.out);
     assert_eq!(said.status, 0, "{}", said.err);
 }
 

@@ -297,7 +297,7 @@ impl ProtocolMachine {
     }
 
     /// The effects that a session waits to have answered.
-    pub(crate) fn asks_of(&self, session: SessionId) -> impl Iterator<Item = &Ask> {
+    pub fn asks_of(&self, session: SessionId) -> impl Iterator<Item = &Ask> {
         let at = |coroutine, counter| EffectCoordinate { session, coroutine: CoroutineId(coroutine), counter };
         self.pending.range(at(0, 0)..=at(u16::MAX, u32::MAX)).map(|(_, ask)| ask)
     }

@@ -18,7 +18,7 @@ use motet_machine::{
     FinishedWave, ImageId, LaneSelection, LostChunk, ParkError, ProtocolMachine, ProtocolMachineConfig, Refused,
     WaveCertificate, WavePlan,
 };
-use motet_types::{Digest, EffectKind, EffectKinds, Planted, SessionId, SortId, ValType, planted};
+use motet_types::{Digest, EffectKind, EffectKinds, Planted, ReentrancyPolicy, SessionId, SortId, ValType, planted};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -343,6 +343,10 @@ impl<E> Runtime<E> {
             if !self.machine.is_pending(&ask.coordinate) {
                 continue;
             }
+            if self.is_shut_out(&ask) {
+                self.to_ask.push(ask);
+                continue;
+            }
             match self.machine.ask(&ask, &Contained(host)) {
                 // The session has ended meanwhile: nobody waits for the answer.
                 None => {}
@@ -358,6 +362,20 @@ impl<E> Runtime<E> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the host has taken on an effect beside which this one may not go out: it then waits for that one's answer.
+    fn is_shut_out(&self, ask: &Ask) -> bool {
+        let policy = ask.metadata().reentrancy_policy;
+        // An operation goes out again only when it is asked again.
+        if policy != ReentrancyPolicy::RejectSameFragment || planted(Planted::AskReenters) {
+            return false;
+        }
+        let (mine, run) = (ask.responsibility(), self.machine.config().run_id);
+        self.machine.asks_of(ask.coordinate.session).any(|other| {
+            let out = other.coordinate != ask.coordinate && self.asked.contains_key(&other.coordinate.effect_id(&run));
+            out && mine.is_shut_out_by(policy, &other.responsibility())
+        })
     }
 
     pub(crate) fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<(), RuntimeError> {

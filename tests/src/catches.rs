@@ -132,6 +132,7 @@ catches! {
     PlannerTwice => scheduling::plans_are_certified_as_they_are,
     PlannerForgets => scheduling::plans_are_certified_as_they_are,
     PlannerIgnoresLimit => scheduling::limits_are_exact,
+    AskReenters => spawning::guards_of_a_role_are_asked_one_by_one,
     CertifierTrustsWave => scheduling::every_word_of_a_certificate_is_checked,
     CertifierTrustsStep => scheduling::every_word_of_a_certificate_is_checked,
     CertifierTrustsBoundary => scheduling::every_word_of_a_certificate_is_checked,

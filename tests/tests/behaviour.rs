@@ -27,7 +27,8 @@ motet_tests::promises! {
         senseless_settings_are_refused, empty_protocols_end;
     spawning: children_act_for_what_they_own, transfers_have_receipts, transfers_are_held_to_owners,
         spawning_has_a_limit, closing_drains_what_is_in_flight_for_others, undone_coroutines_were_never_there,
-        children_are_verified, children_are_state, children_ask_the_host;
+        children_are_verified, children_are_state, children_ask_the_host,
+        guards_of_a_role_are_asked_one_by_one;
     speculating: what_is_kept_is_done, what_is_undone_is_not, traces_change_no_root, undone_effects_keep_their_ids,
         nesting_has_a_limit, nobody_outside_is_asked, one_coroutine_speculates, answers_are_not_undone,
         speculations_begin_and_end, aborts_take_the_type_back, paths_meet_in_the_same_speculation;

@@ -238,6 +238,8 @@ faults! {
     PlannerForgets = "planner.forgets",
     /// The planner ignores the step limit.
     PlannerIgnoresLimit = "planner.ignores_limit",
+    /// An effect goes out beside one of the same fragment, whose policy forbids it.
+    AskReenters = "ask.reenters",
     /// The certifier takes any wave number.
     CertifierTrustsWave = "certifier.trusts_wave",
     /// The certifier takes plans made for another step.

@@ -4,9 +4,9 @@ use super::opening::{
     ASK, CAST, CHILD, CHOOSE, CLOSED, FORK, GHOST, GOT, HALT, HEAR, OPEN, P, Q, REGISTERS, SAY, SEVEN, TALK, TELL,
     TEXT, YIELD, at_every_step, completes, faults, is_told, opener, others, run, setup, told,
 };
-use crate::script::{Script, done};
+use crate::script::{Script, accept, done};
 use crate::walk::Setup;
-use motet_machine::{CodeImage, EffectOutcome, NoHost, VerifyError};
+use motet_machine::{CodeImage, EffectOutcome, EffectRequestBody, EffectResponse, NoHost, VerifyError, Wanted};
 use motet_runtime::{GuestRuntime, Inline, RunStatus, Turn};
 use motet_semantic::OwnershipScope;
 use motet_types::EventKind::{
@@ -349,5 +349,79 @@ pub fn children_ask_the_host() -> Result<(), String> {
     let fault = run(&[OPEN, spawn(6), SEVEN, TELL, YIELD, HALT, ASK, HALT]);
     let report = fault?.faults.first().cloned().ok_or("no fault")?;
     ensure!((report.role, report.coroutine) == (RoleId(0), CoroutineId(2)), "{report:?}");
+    Ok(())
+}
+
+/// Guards forbid re-entrance: while the host has one of a role's in its hands, another of the same role waits; one of
+/// another role does not, and neither do operations of the same role. What waits is there after a resumption, and nothing
+/// faults.
+pub fn guards_of_a_role_are_asked_one_by_one() -> Result<(), String> {
+    let acquire = |layer| [Instr::Acquire { dst: TEXT, layer }, Instr::Release { evidence: TEXT, layer }];
+    let invoke = Instr::Invoke { arg: GHOST, dst: GOT, effect: 0 };
+    // A and two children of its role want guards of three layers, a third child an operation; B wants a guard too.
+    let mut code = vec![spawn(9), spawn(12), spawn(15)];
+    code.extend([&acquire(1)[..], &[SEVEN, TELL, HALT], &[HALT]].concat());
+    code.extend([&acquire(2)[..], &[HALT], &acquire(3)[..], &[HALT], &[invoke, HALT]].concat());
+    let mut draft = opener(&code)?;
+    draft.effect("ask", 1, 1, true);
+    draft.recode(
+        1,
+        2,
+        &[
+            &[Instr::Acquire { dst: 1, layer: 4 }, Instr::Release { evidence: 1, layer: 4 }][..],
+            &[Instr::Receive { chan: 0, dst: 1 }, HALT],
+        ]
+        .concat(),
+    );
+    let image = draft.image()?;
+    let asked = Mutex::new(Vec::new());
+    let host = Script::new(&[EffectKind::InvokeStep, EffectKind::Acquire, EffectKind::Release], |request| {
+        match request.body {
+            EffectRequestBody::Release { .. } => return accept(request),
+            EffectRequestBody::Acquire { layer } => asked.lock().expect("no panic").push(layer.0),
+            _ => asked.lock().expect("no panic").push(0),
+        }
+        EffectOutcome::Pending
+    });
+    let setup = setup()?.sessions(1);
+    let images: Vec<_> = others()?.into_iter().chain([Arc::clone(&image)]).collect();
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    for resumes in [false, true] {
+        asked.lock().expect("no panic").clear();
+        let mut runtime = setup.guest(&image)?;
+        let mut told = Vec::new();
+        runtime.run(&host).map_err(|error| text(&error))?;
+        while runtime.status() == RunStatus::Waiting {
+            let now: BTreeSet<u16> = std::mem::take(&mut *asked.lock().expect("no panic")).into_iter().collect();
+            told.push(now);
+            if resumes {
+                let bytes = runtime.snapshot().map_err(|error| text(&error))?.to_bytes();
+                let resumed = GuestRuntime::resume_from(setup.config.clone(), Inline::default(), &images, &bytes);
+                runtime = resumed.map_err(|error| text(&error))?;
+                // A host that goes on has what it had taken on.
+                runtime.run(&host).map_err(|error| text(&error))?;
+                asked.lock().expect("no panic").clear();
+            }
+            let out: Vec<_> = runtime.outstanding().collect();
+            ensure!(!out.is_empty(), "it waits for nothing");
+            for (id, at) in out {
+                let guard = runtime
+                    .machine()
+                    .pending_effects()
+                    .any(|ask| ask.coordinate == at && matches!(ask.wanted, Wanted::Guard(_)));
+                let answer = match guard {
+                    true => EffectOutcome::Success(EffectResponse::Acquire(Value::Nat(1))),
+                    false => done(Value::Nat(3)),
+                };
+                runtime.complete(id, answer).map_err(|error| text(&error))?;
+            }
+            runtime.run(&host).map_err(|error| text(&error))?;
+        }
+        ensure!(runtime.status() == RunStatus::Completed, "{:?}", runtime.faults());
+        let sizes: Vec<usize> = told.iter().map(BTreeSet::len).collect();
+        ensure!(sizes == [3, 1, 1], "asked in turn {told:?}, resuming: {resumes}");
+        let all: BTreeSet<u16> = told.into_iter().flatten().collect();
+        ensure!(all == BTreeSet::from([0, 1, 2, 3, 4]), "{all:?}");
+    }
     Ok(())
 }
