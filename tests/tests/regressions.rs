@@ -2,8 +2,8 @@
 //! calls the checks that would fail if Motet had the same defect.
 //!
 //! Section 14.7, semantics that are wrong or missing. Not here, because what they are about is not built yet: 8 as far as
-//! failures of the topology and replay protection go, 15 (asynchronous subtyping), 16 (the simulator). 14 cannot be: every
-//! effect has a session. 18 is `docs/parity.md`, which the comparison with the reference reads.
+//! failures of the topology and replay protection go, and 15 (asynchronous subtyping). 18, the registry of deviations, is
+//! held to its form in `tidy`.
 //!
 //! Section 14.5, the threaded backend, its gaps in order.
 
@@ -54,6 +54,11 @@ regressions! {
         verifier::halt_stands_at_the_end, bytes::images_are_read_or_refused;
     /// Owned sessions could not be used through a runtime, least of all a threaded one.
     spec_14_7_13: ownership::owners_act_on_every_runtime;
+    /// An effect that was out and one about to go out were told apart by different keys.
+    spec_14_7_14: spawning::guards_of_a_role_are_asked_one_by_one;
+    /// Checkpoints were of one backend, and left out what handlers hid.
+    spec_14_7_16: snapshots::snapshots_are_of_no_executor, snapshots::snapshots_go_on_in_small,
+        pools::effects_that_are_held_are_not_taken_on_again;
     /// The heap was not connected to the machine.
     spec_14_7_17: heaps::runs_agree_on_the_heap, guards::evidence_is_consumed_once;
 

@@ -8,7 +8,8 @@ const TRAIT: &str = "machine/src/effect.rs";
 /// Folders without code of ours, and the one that has to name what it looks for.
 const OUTSIDE: [&str; 3] = ["target", "fuzz", "xtask"];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
+/// All sources of ours below a folder.
+pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
     let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for entry in entries {
         let path = entry.map_err(|error| error.to_string())?.path();

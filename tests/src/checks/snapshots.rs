@@ -12,8 +12,8 @@ use motet_machine::{
     Snapshot, SnapshotRefusal,
 };
 use motet_runtime::{
-    GuestRuntime, Inline, PriorityPolicy, ResumeError, RunStatus, RuntimeError, Schedule, SchedulerPolicy, SeededHost,
-    Turn,
+    GuestRuntime, Inline, PriorityPolicy, ResumeError, RunStatus, Runtime, RuntimeError, Schedule, SchedulerPolicy,
+    SeededHost, Threads, Turn,
 };
 use motet_types::{Digest, EffectFailureKind, EffectKind, EffectKinds, SessionId, Value};
 use std::collections::BTreeMap;
@@ -119,7 +119,11 @@ impl Case {
     }
 
     fn start(&self) -> Result<GuestRuntime, String> {
-        let runtime = GuestRuntime::new(self.config.clone(), self.schedule.clone());
+        self.start_on(Inline::default())
+    }
+
+    fn start_on<E>(&self, executor: E) -> Result<Runtime<E>, String> {
+        let runtime = Runtime::with_executor(self.config.clone(), self.schedule.clone(), executor);
         let mut runtime = runtime.map_err(|error| error.to_string())?;
         for plan in &self.plans {
             runtime.load(Arc::clone(plan)).map_err(|error| error.to_string())?;
@@ -224,7 +228,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(runtime: &GuestRuntime, before: &[u8]) -> Self {
+    fn of<E>(runtime: &Runtime<E>, before: &[u8]) -> Self {
         let tape = runtime.tape().map(|tape| tape.bytes()).unwrap_or_default();
         Self {
             status: runtime.status(),
@@ -438,6 +442,43 @@ fn snapshots(lane: &Lane) -> Result<(), String> {
         }
         Ok(())
     })
+}
+
+/// A snapshot says nothing about who carried the run out, and a host has nothing hidden that it would need: what threads
+/// are stopped at is, byte for byte, what one is, and goes on with other threads and another host to the same end.
+pub fn snapshots_are_of_no_executor() -> Result<(), String> {
+    let text = |error: RuntimeError| error.to_string();
+    let mut compared = 0;
+    for seed in 0..6 {
+        for (wave, fuel, chunk) in SCHEDULES {
+            let case = Case::new(seed, wave, fuel, chunk)?;
+            let again = Case::new(seed, wave, fuel, chunk)?;
+            let host = |case: Case| Arc::new(case.host);
+            let threads = |workers| Threads::new(workers).map_err(|error| error.to_string());
+            let (mut one, mut many) = (case.start()?, again.start_on(threads(3)?)?);
+            let theirs = host(again);
+            loop {
+                let bytes = [one.snapshot(), many.snapshot()].map(|snapshot| snapshot.map(|done| done.to_bytes()));
+                let [Ok(alone), Ok(together)] = bytes else { return Err(String::from("no snapshot between turns")) };
+                ensure!(alone == together, "seed {seed}, wave {wave}: threads are stopped at something else");
+                compared += 1;
+                let fresh = host(Case::new(seed, wave, fuel, chunk)?);
+                let resumed = Runtime::resume_from(case.config.clone(), threads(2)?, &case.images(), &together);
+                let mut resumed = resumed.map_err(|error| error.to_string())?;
+                let turn = one.turn(&case.host).map_err(text)?;
+                ensure!(turn == many.turn(&theirs).map_err(text)?, "seed {seed}: other turns");
+                ensure!(turn == resumed.turn(&fresh).map_err(text)?, "seed {seed}: other turns once resumed");
+                ensure!(resumed.state_root() == one.state_root(), "seed {seed}: other roots once resumed");
+                ensure!(resumed.trace_digest() == one.trace_digest(), "seed {seed}: other events once resumed");
+                if turn == Turn::Idle {
+                    break;
+                }
+            }
+            Seen::of(&many, &[]).same_as(&Seen::of(&one, &[]))?;
+        }
+    }
+    ensure!(compared > 100, "only {compared} snapshots");
+    Ok(())
 }
 
 /// A runtime in the middle of a run, with something waiting for the host.
