@@ -6,6 +6,7 @@
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 #[doc(hidden)]
 pub mod checked;
+mod compose;
 mod contained;
 mod contention;
 mod diff;
@@ -28,6 +29,7 @@ mod tape;
 mod threads;
 mod waves;
 
+pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
 pub use durable::{

@@ -76,6 +76,12 @@ impl EffectKinds {
         Self(self.0 | 1 << kind as u16)
     }
 
+    /// Every kind of either set.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether `kind` is in the set.
     #[inline(always)]
     pub const fn contains(self, kind: EffectKind) -> bool {

@@ -240,6 +240,8 @@ faults! {
     PlannerIgnoresLimit = "planner.ignores_limit",
     /// An effect goes out beside one of the same fragment, whose policy forbids it.
     AskReenters = "ask.reenters",
+    /// A composition of hosts counts different answers as one.
+    ComposeCountsAny = "compose.counts_any",
     /// The certifier takes any wave number.
     CertifierTrustsWave = "certifier.trusts_wave",
     /// The certifier takes plans made for another step.

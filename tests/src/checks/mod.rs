@@ -4,6 +4,7 @@ pub mod agreements;
 pub mod buffers;
 pub mod bytes;
 pub mod compiling;
+pub mod composing;
 pub mod cut_runs;
 pub mod durable;
 pub mod forgeries;
