@@ -20,6 +20,7 @@ pub fn envelope_json(diff: &EnvelopeDiff) -> Json {
             },
             "effect_ordering_class": ordering(diff.effect_ordering_class),
             "failure_visible_diff_class": failure(diff.failure_visible_diff_class),
+            "effect_determinism_tier": diff.effect_determinism_tier.tier.name(),
         },
         "baseline_fragment_hash": diff.baseline_fragment_hash.to_string(),
         "candidate_fragment_hash": diff.candidate_fragment_hash.to_string(),

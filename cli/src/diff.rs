@@ -6,7 +6,7 @@ use crate::out::Out;
 use crate::record;
 use crate::summary::plural;
 use motet_bridge::envelope_json;
-use motet_runtime::{Normalised, RunRecord, envelope_diff, normalise};
+use motet_runtime::{EffectDeterminismTier, Normalised, RunRecord, envelope_diff, normalise, observed_tier};
 use motet_types::{Event, SessionId};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ pub(crate) struct Args {
     left: PathBuf,
     /// Another.
     right: PathBuf,
+    /// What the host claims of its answers; where the traces contradict it, that is a failure.
+    #[arg(long, value_name = "TIER")]
+    tier: Option<String>,
 }
 
 /// How many equal events are shown before a difference, and events of each side from it on.
@@ -85,11 +88,33 @@ fn envelope(left: &RunRecord, right: &RunRecord) -> Outcome<Option<Json>> {
     }
 }
 
+fn tier(name: &str) -> Outcome<EffectDeterminismTier> {
+    EffectDeterminismTier::from_name(name).ok_or_else(|| {
+        Failure::usage("unknown_tier", format!("there is no tier `{name}`"))
+            .help(format!("there are {}", EffectDeterminismTier::ALL.map(EffectDeterminismTier::name).join(", ")))
+    })
+}
+
+/// Holds the hosts' answers against what is claimed of them.
+fn held(declared: EffectDeterminismTier, left: &RunRecord, right: &RunRecord) -> Outcome<()> {
+    let observed = observed_tier(left, right);
+    let Some(at) = observed.contradicts(declared) else { return Ok(()) };
+    let message = format!("the hosts are not {}: effect {at} differs", declared.name());
+    Err(Failure::failed("tier_contradicted", message)
+        .field("declared", declared.name())
+        .field("observed", observed.tier.name())
+        .field("effect", at.to_string()))
+}
+
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let (left_record, right_record) = (record::load(&args.left)?, record::load(&args.right)?);
     let (left, right) = (Side::of(&args.left, &left_record)?, Side::of(&args.right, &right_record)?);
     let difference = first_difference(&left, &right)?;
+    let declared = args.tier.as_deref().map(tier).transpose()?;
     let envelope = envelope(&left_record, &right_record)?;
+    if let Some(declared) = declared {
+        held(declared, &left_record, &right_record)?;
+    }
     let sessions = left.normal.sessions.len().max(right.normal.sessions.len());
     let Some((session, at)) = difference else {
         let events: usize = left.normal.sessions.values().map(Vec::len).sum();

@@ -513,11 +513,15 @@ fn diff_shows_both_sides() {
             error[different]: session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`
         "#]],
     );
+    let claimed = |tier| motet(&["diff", &helped, &refused, "--tier", tier, "--json"]);
+    assert!(claimed("strict_deterministic").err.contains("tier_contradicted"));
+    assert!(!claimed("replay_deterministic").err.contains("tier_contradicted"));
+    assert_eq!(claimed("guessed").status, 2);
     says(
         &["diff", &helped, &refused, "--json"],
         expect![[r#"
             exit 3
-            {"difference":{"left":"sent Carol -> Bob Help","position":14,"right":"sent Carol -> Bob Refuse","session":0},"envelope":{"baseline_fragment_hash":"DIGEST","candidate_fragment_hash":"DIGEST","envelope_diff":{"baseline_engine":"Cooperative wave 64 fuel 256 chunk 64","candidate_engine":"Cooperative wave 64 fuel 256 chunk 64","effect_ordering_class":"envelope_bounded","failure_visible_diff_class":"exact","scheduler_permutation_class":"envelope_bounded","wave_width_bound":{"baseline_max":1,"candidate_max":1,"declared_upper_bound":64}},"envelope_diff_hash":"DIGEST","schema_version":"protocol_machine.envelope_diff.v1"},"equal":false,"sessions":1}
+            {"difference":{"left":"sent Carol -> Bob Help","position":14,"right":"sent Carol -> Bob Refuse","session":0},"envelope":{"baseline_fragment_hash":"DIGEST","candidate_fragment_hash":"DIGEST","envelope_diff":{"baseline_engine":"Cooperative wave 64 fuel 256 chunk 64","candidate_engine":"Cooperative wave 64 fuel 256 chunk 64","effect_determinism_tier":"replay_deterministic","effect_ordering_class":"envelope_bounded","failure_visible_diff_class":"exact","scheduler_permutation_class":"envelope_bounded","wave_width_bound":{"baseline_max":1,"candidate_max":1,"declared_upper_bound":64}},"envelope_diff_hash":"DIGEST","schema_version":"protocol_machine.envelope_diff.v1"},"equal":false,"sessions":1}
             --- error
             {"error":{"code":"different","message":"session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`","position":14,"session":0}}
         "#]],

@@ -6,6 +6,7 @@
 use crate::diff::normalise;
 use crate::record::RunRecord;
 use crate::tape::Input;
+use crate::tier::{ObservedTier, observed_tier};
 use crate::waves::{WaveError, verify_waves};
 use motet_machine::TraceError;
 use motet_types::{Digest, Digester, Event, EventKind, SessionId};
@@ -71,6 +72,8 @@ pub struct EnvelopeDiff {
     pub effect_ordering_class: EffectOrderingClass,
     /// What failed.
     pub failure_visible_diff_class: FailureVisibleDiffClass,
+    /// The strongest tier that the hosts' answers do not contradict.
+    pub effect_determinism_tier: ObservedTier,
     /// Digest of the first run's events.
     pub baseline_fragment_hash: Digest,
     /// Digest of the second run's events.
@@ -93,6 +96,7 @@ impl EnvelopeDiff {
             self.scheduler_permutation_class as u8,
             self.effect_ordering_class as u8,
             self.failure_visible_diff_class as u8,
+            self.effect_determinism_tier.tier as u8,
         ];
         into.bytes(&classes);
         let WaveWidthBound { baseline_max, candidate_max, declared_upper_bound } = self.wave_width_bound;
@@ -174,6 +178,7 @@ pub fn envelope_diff(baseline: &RunRecord, candidate: &RunRecord) -> Result<Enve
         },
         effect_ordering_class: ordering,
         failure_visible_diff_class: failures,
+        effect_determinism_tier: observed_tier(baseline, candidate),
         baseline_fragment_hash: Digest(*blake3::hash(&baseline.events).as_bytes()),
         candidate_fragment_hash: Digest(*blake3::hash(&candidate.events).as_bytes()),
     })

@@ -27,6 +27,7 @@ mod status;
 mod sync;
 mod tape;
 mod threads;
+mod tier;
 mod waves;
 
 pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
@@ -53,6 +54,7 @@ pub use status::{RunStatus, RuntimeError, Turn};
 pub use tape::{Input, Tape, TapeError, read_inputs};
 pub use threads::{Threads, WorkersError};
 
+pub use tier::{EffectDeterminismTier, ObservedTier, observed_tier};
 pub use waves::{WaveError, WaveSummary, verify_waves};
 
 pub use motet_log as log;

@@ -134,6 +134,8 @@ catches! {
     PlannerIgnoresLimit => scheduling::limits_are_exact,
     AskReenters => spawning::guards_of_a_role_are_asked_one_by_one,
     ComposeCountsAny => composing::compositions_come_to_what_their_policy_says,
+    TierExcusesAnswers => composing::tiers_are_held_to_answers,
+    TierExcusesQuestions => composing::tiers_are_held_to_answers,
     CertifierTrustsWave => scheduling::every_word_of_a_certificate_is_checked,
     CertifierTrustsStep => scheduling::every_word_of_a_certificate_is_checked,
     CertifierTrustsBoundary => scheduling::every_word_of_a_certificate_is_checked,

@@ -242,6 +242,10 @@ faults! {
     AskReenters = "ask.reenters",
     /// A composition of hosts counts different answers as one.
     ComposeCountsAny = "compose.counts_any",
+    /// Answers that differ between runs do not count against a host's tier.
+    TierExcusesAnswers = "tier.excuses_answers",
+    /// Questions that differ between runs do not count against it.
+    TierExcusesQuestions = "tier.excuses_questions",
     /// The certifier takes any wave number.
     CertifierTrustsWave = "certifier.trusts_wave",
     /// The certifier takes plans made for another step.

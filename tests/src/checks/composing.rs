@@ -1,12 +1,16 @@
-//! Compositions of hosts: what several answers come to, held against the policies written down once more.
+//! Compositions of hosts: what several answers come to, held against the policies written down once more. And what two runs
+//! show of their hosts' determinism.
 
 use super::guards::{HALT, alone};
 use crate::draft::{NAT, letters};
 use crate::script::{Script, accept, done};
 use crate::walk::Setup;
-use motet_machine::{EffectHandler, EffectOutcome};
-use motet_runtime::{ComposedHost, CompositionError, EffectCompositionPolicy, GuestRuntime, RunStatus};
-use motet_types::{EffectFailureKind, EffectKind, Fault, Instr, Value};
+use motet_machine::{CodeImage, EffectCoordinate, EffectHandler, EffectOutcome};
+use motet_runtime::{
+    ComposedHost, CompositionError, EffectCompositionPolicy, EffectDeterminismTier, GuestRuntime, ObservedTier,
+    RunRecord, RunStatus, observed_tier,
+};
+use motet_types::{CoroutineId, EffectFailureKind, EffectKind, Fault, Instr, SessionId, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -147,4 +151,63 @@ pub fn compositions_are_hosts() -> Result<(), String> {
     let run = Setup::default().run(&letters(3).image()?, &host)?;
     ensure!(run.status == RunStatus::Completed, "{:?}", run.faults);
     run.replayed().map(drop)
+}
+
+/// Two runs show the tier that their hosts have, and name the effect that contradicts a stronger one.
+pub fn tiers_are_held_to_answers() -> Result<(), String> {
+    use EffectDeterminismTier::{EnvelopeBoundedNondeterministic, ReplayDeterministic, StrictDeterministic};
+    let mut draft = alone(
+        3,
+        &[
+            Instr::Invoke { arg: 2, dst: 1, effect: 0 },
+            Instr::Invoke { arg: 2, dst: 1, effect: 1 },
+            Instr::Invoke { arg: 2, dst: 1, effect: 0 },
+            HALT,
+        ],
+    );
+    draft.effect("first", 0, NAT, false);
+    draft.effect("second", 0, NAT, true);
+    // The same with the operations the other way round: other questions at the same places.
+    let mut other = alone(
+        3,
+        &[
+            Instr::Invoke { arg: 2, dst: 1, effect: 1 },
+            Instr::Invoke { arg: 2, dst: 1, effect: 0 },
+            Instr::Invoke { arg: 2, dst: 1, effect: 1 },
+            HALT,
+        ],
+    );
+    other.effect("first", 0, NAT, false);
+    other.effect("second", 0, NAT, false);
+    let (image, other) = (draft.image()?, other.image()?);
+    // Odd: an answer in one session differs between runs; and the last step is never limited away.
+    let record = |image: &Arc<CodeImage>, odd: Option<(u64, u32)>, limit| -> Result<RunRecord, String> {
+        let host = Script::new(&[EffectKind::InvokeStep], move |request| {
+            let at = request.coordinate;
+            done(Value::Nat(if odd == Some((at.session.0, at.counter)) { 9 } else { 1 }))
+        });
+        Setup::default().sessions(3).limit(limit).run(image, &host)?.read_record()
+    };
+    let plain = record(&image, None, 100_000)?;
+    let tier = |record: &RunRecord| observed_tier(&plain, record);
+    let at = |session, counter| EffectCoordinate { session: SessionId(session), coroutine: CoroutineId(0), counter };
+    let same = tier(&record(&image, None, 100_000)?);
+    ensure!(same == ObservedTier { tier: StrictDeterministic, witness: None }, "{same:?}");
+    let short = tier(&record(&image, None, 5)?);
+    ensure!(short.tier == StrictDeterministic, "a run that stopped earlier: {short:?}");
+    for odd in [(0, 0), (1, 1), (2, 2)] {
+        let found = tier(&record(&image, Some(odd), 100_000)?);
+        let expected = ObservedTier { tier: ReplayDeterministic, witness: Some(at(odd.0, odd.1)) };
+        ensure!(found == expected, "{odd:?}: {found:?}");
+        ensure!(found.contradicts(StrictDeterministic) == Some(at(odd.0, odd.1)), "{found:?}");
+        ensure!(found.contradicts(ReplayDeterministic).is_none(), "{found:?}");
+    }
+    let asked = tier(&record(&other, None, 100_000)?);
+    let expected = ObservedTier { tier: EnvelopeBoundedNondeterministic, witness: Some(at(0, 0)) };
+    ensure!(asked == expected, "{asked:?}");
+    ensure!(asked.contradicts(EnvelopeBoundedNondeterministic).is_none(), "{asked:?}");
+    for tier in EffectDeterminismTier::ALL {
+        ensure!(EffectDeterminismTier::from_name(tier.name()) == Some(tier), "{tier:?}");
+    }
+    Ok(())
 }
