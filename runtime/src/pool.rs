@@ -17,7 +17,7 @@ use motet_machine::{
     AnswerError, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, EffectRequest, EffectRequestBody,
 };
 use motet_types::{EffectFailureKind, EffectKinds, LayerId, Planted, RoleId, SessionId, Value, planted};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -108,18 +108,11 @@ pub struct PoolMetrics {
     pub most_held: usize,
 }
 
-/// Where an effect that the pool holds is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Queued,
-    Running,
-    Answered,
-}
-
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Task>,
-    held: HashMap<EffectId, Stage>,
+    /// Effects that are queued, being performed, or answered and not delivered.
+    held: HashSet<EffectId>,
     answers: VecDeque<(EffectId, EffectCoordinate, EffectOutcome)>,
     metrics: PoolMetrics,
     closing: bool,
@@ -150,7 +143,6 @@ impl Shared {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            state.held.insert(task.id, Stage::Running);
             drop(state);
             let outcome = catch_unwind(AssertUnwindSafe(|| perform(&task))).unwrap_or_else(panicked).bounded();
             state = self.lock();
@@ -174,7 +166,6 @@ fn too_late_to_refuse() -> EffectOutcome {
 
 impl State {
     fn answer(&mut self, task: &Task, outcome: EffectOutcome) {
-        self.held.insert(task.id, Stage::Answered);
         if !planted(Planted::PoolLosesAnswers) || !self.metrics.performed.is_multiple_of(16) {
             self.answers.push_back((task.id, task.coordinate, outcome));
         }
@@ -183,7 +174,7 @@ impl State {
     /// Takes an effect on, if there is room. One that is held already is not taken on twice.
     fn take(&mut self, request: &EffectRequest<'_>, held: usize) -> Option<EffectOutcome> {
         let id = request.effect_id();
-        if self.held.contains_key(&id) && !planted(Planted::PoolPerformsTwice) {
+        if self.held.contains(&id) && !planted(Planted::PoolPerformsTwice) {
             return Some(EffectOutcome::Pending);
         }
         if self.held.len() >= held && !planted(Planted::PoolWithoutLimit) {
@@ -191,7 +182,7 @@ impl State {
             return Some(EffectOutcome::Blocked);
         }
         let task = Task::of(request, id)?;
-        self.held.insert(id, Stage::Queued);
+        self.held.insert(id);
         self.queue.push_back(task);
         self.metrics.taken += 1;
         self.metrics.most_held = self.metrics.most_held.max(self.held.len());
