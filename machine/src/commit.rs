@@ -115,6 +115,9 @@ impl ProtocolMachine {
                 for (session, delegation) in chunk.outbox.delegations.drain(..) {
                     self.receipt(session, delegation);
                 }
+                for artifact in chunk.outbox.consumptions.drain(..) {
+                    self.consumptions.keep(artifact, self.config.max_consumptions);
+                }
                 if let Some(resources) = chunk.outbox.resources.take() {
                     self.spare.overlays.extend(resources.into_overlays());
                 }

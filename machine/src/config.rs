@@ -1,5 +1,8 @@
 //! A machine's configuration: what is fixed for a run besides its schedule.
 
+use crate::auth::identity::CommunicationReplayMode;
+use crate::auth::keys::{Authentication, KeysError};
+use crate::auth::watch::{EdgeHistory, WatchRules};
 use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode};
 use crate::effect::RunId;
 use crate::flow::FlowPolicy;
@@ -63,6 +66,15 @@ pub struct ProtocolMachineConfig {
     pub max_facts: u16,
     /// The most bytes that a fact has.
     pub max_fact_bytes: u16,
+    /// What is held against messages that come twice, or out of their order.
+    pub communication_replay_mode: CommunicationReplayMode,
+    /// Whether messages are signed, and with which keys. Of the keys, only their id is written anywhere.
+    pub authentication: Authentication,
+    /// How much is kept of what was sent on an edge whose messages are signed.
+    pub edge_history: EdgeHistory,
+    /// The most artifacts of received messages that are kept until somebody takes them; the oldest go first, and are
+    /// counted. 0 keeps none. No run depends on it.
+    pub max_consumptions: u32,
 }
 
 impl Default for ProtocolMachineConfig {
@@ -84,6 +96,10 @@ impl Default for ProtocolMachineConfig {
             flow_policy: FlowPolicy::AllowAll,
             max_facts: 1024,
             max_fact_bytes: 1024,
+            communication_replay_mode: CommunicationReplayMode::Off,
+            authentication: Authentication::None,
+            edge_history: EdgeHistory::Frontier,
+            max_consumptions: 0,
         }
     }
 }
@@ -108,6 +124,9 @@ pub enum ConfigError {
     /// A flow policy that no machine can have.
     #[error("the flow policy names {0}")]
     Flow(&'static str),
+    /// Keys that are missing, or of the wrong kind.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A limit of zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -148,12 +167,28 @@ impl ProtocolMachineConfig {
             true => FlowPolicy::AllowAll.encode(into),
             false => self.flow_policy.encode(into),
         }
+        into.u8(self.communication_replay_mode as u8);
+        into.u8(self.edge_history as u8);
+        self.authentication.encode(into);
     }
 
     /// What the step needs to know of it about knowledge.
     pub(crate) fn knowledge_rules(&self) -> KnowledgeRules {
         let (max_facts, max_fact_bytes) = (usize::from(self.max_facts), usize::from(self.max_fact_bytes));
         KnowledgeRules { policy: self.flow_policy.clone(), max_facts, max_fact_bytes }
+    }
+
+    /// What the step needs to know of it about messages that are looked at.
+    pub(crate) fn watch_rules(&self) -> WatchRules {
+        WatchRules {
+            mode: self.communication_replay_mode,
+            authentication: self.authentication.clone(),
+            history: self.edge_history,
+            exact: self.buffer.mode == BufferMode::Fifo,
+            artifacts: self.max_consumptions > 0,
+            run: self.run_id,
+            keys: Vec::new(),
+        }
     }
 
     /// Why a guard of the layer cannot be acquired, if it cannot.
@@ -198,6 +233,10 @@ impl ProtocolMachineConfig {
             flow_policy: FlowPolicy::AllowAll,
             max_facts: 0,
             max_fact_bytes: 0,
+            communication_replay_mode: CommunicationReplayMode::Off,
+            authentication: Authentication::None,
+            edge_history: EdgeHistory::Frontier,
+            max_consumptions: 0,
         };
         for _ in 0..from.u32()? {
             let (id, active) = (LayerId(from.u16()?), from.u8().filter(|active| *active <= 1)? == 1);
@@ -205,6 +244,13 @@ impl ProtocolMachineConfig {
         }
         (config.max_facts, config.max_fact_bytes) = (from.u16()?, from.u16()?);
         config.flow_policy = FlowPolicy::decode(from)?;
+        config.communication_replay_mode = CommunicationReplayMode::from_number(from.u8()?)?;
+        config.edge_history = match from.u8()? {
+            0 => EdgeHistory::Frontier,
+            1 => EdgeHistory::Full,
+            _ => return None,
+        };
+        config.authentication = Authentication::decode(from)?;
         Some(config)
     }
 
@@ -223,6 +269,7 @@ impl ProtocolMachineConfig {
             return Err(ConfigError::LayerTwice(twice.id));
         }
         self.flow_policy.validate().map_err(ConfigError::Flow)?;
+        self.authentication.validate()?;
         if self.max_registers == 0 {
             return Err(ConfigError::Zero("max_registers"));
         }

@@ -162,6 +162,16 @@ impl<'a> Edge<'a> {
         Some(Message::from_slot(self.words[at], self.words[at + 1]))
     }
 
+    /// How many messages were ever sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.words[EDGE_SENT]
+    }
+
+    /// The low half of the first message's number.
+    pub(crate) fn first_number(&self) -> u32 {
+        (self.words[slot(self.header().head(), 0)] >> 32) as u32
+    }
+
     /// Puts a message behind the others; answers the coroutine that waited for it, plus one.
     #[inline(always)]
     pub(crate) fn push(&mut self, message: Message, ext: &mut Option<Box<Ext>>) -> u16 {

@@ -1,5 +1,6 @@
 //! Values beyond one word, and the optional box of a session that keeps them.
 
+use crate::auth::Ledger;
 use crate::growth::{Growth, Overflow};
 use crate::guest::{endpoint_parts, endpoint_word};
 use crate::outcome::EffectOutcome;
@@ -76,6 +77,8 @@ pub(crate) struct Ext {
     pub(crate) ownership: Option<Box<SessionOwnership>>,
     /// What the island has besides its main session, when its instructions ever opened one.
     pub(crate) growth: Option<Box<Growth>>,
+    /// What the island keeps of its messages, when they are looked at.
+    pub(crate) ledger: Option<Box<Ledger>>,
 }
 
 impl Ext {
@@ -85,7 +88,8 @@ impl Ext {
         let speculation = self.speculation.as_ref().map_or(0, |speculation| speculation.bytes());
         let ownership = self.ownership.as_ref().map_or(0, |ownership| ownership.bytes());
         let growth = self.growth.as_ref().map_or(0, |growth| growth.bytes());
-        size_of::<Self>() + self.owned.bytes() + spilled + speculation + ownership + growth
+        let ledger = self.ledger.as_ref().map_or(0, |ledger| ledger.bytes());
+        size_of::<Self>() + self.owned.bytes() + spilled + speculation + ownership + growth + ledger
     }
 
     pub(crate) fn overflow(&mut self, edge: EdgeId) -> &mut VecDeque<(u64, u64)> {

@@ -85,6 +85,7 @@ impl Frame<'_> {
         let growth = self.growth()?;
         let mut guest = growth.guests.remove(at);
         growth.knowledge.forget_session(guest.number);
+        self.ledger().into_iter().for_each(|ledger| ledger.forget(guest.number));
         for edge in 0..guest.edges.len() {
             let emptied = guest.empty(EdgeId(edge as u16));
             self.let_go(emptied);
@@ -165,6 +166,7 @@ impl Frame<'_> {
             if everything || guest.is_owned(receiver, coroutine) {
                 let emptied = guest.empty(edge);
                 self.let_go(emptied);
+                self.ledger().into_iter().for_each(|ledger| ledger.discard(number, edge));
             } else {
                 let waiting = guest.forget_waiting(edge);
                 self.wake_all(waiting);

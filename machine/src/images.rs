@@ -1,5 +1,7 @@
 //! The images of a machine, and what ties them together: which image's plans open sessions of which other image.
 
+use crate::auth::keys::KeyTable;
+use crate::auth::watch::WatchRules;
 use crate::image::CodeImage;
 use crate::knowledge::KnowledgeRules;
 use crate::machine::OpenError;
@@ -36,6 +38,8 @@ pub(crate) struct Images {
     /// What holds of knowledge in every session. It stands here because every burst has the images at hand, and none but
     /// the few that ask for it should carry it.
     pub(crate) knowledge: KnowledgeRules,
+    /// What is looked at of messages, and with which keys.
+    pub(crate) watch: WatchRules,
 }
 
 impl Deref for Images {
@@ -60,8 +64,8 @@ fn same_sort(a: (&SortTable, SortId), b: (&SortTable, SortId)) -> bool {
 
 impl Images {
     /// No images yet, in a machine with these rules.
-    pub(crate) fn new(knowledge: KnowledgeRules) -> Self {
-        Self { knowledge, ..Self::default() }
+    pub(crate) fn new(knowledge: KnowledgeRules, watch: WatchRules) -> Self {
+        Self { knowledge, watch, ..Self::default() }
     }
 
     /// What an image's plans come to among the images that are there.
@@ -93,9 +97,10 @@ impl Images {
         Ok(Plan { image: at as u32, labels: labels.collect() })
     }
 
-    /// Adds an image with its plans, and answers its place.
-    pub(crate) fn add(&mut self, image: Arc<CodeImage>, plans: Box<[Plan]>) -> usize {
+    /// Adds an image with its plans and the keys of its edges, and answers its place.
+    pub(crate) fn add(&mut self, image: Arc<CodeImage>, plans: Box<[Plan]>, keys: KeyTable) -> usize {
         self.list.push(image);
+        self.watch.keys.push(keys);
         self.plans.push(plans);
         self.list.len() - 1
     }

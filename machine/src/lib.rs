@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod acquire;
 mod answer;
+mod auth;
 mod burst;
 mod certify;
 mod comm;
@@ -55,6 +56,17 @@ mod verify;
 mod wave;
 
 pub use answer::AnswerError;
+pub use auth::history::{AuthProof, AuthTree, Frontier};
+pub use auth::identity::{
+    CommunicationIdentity, CommunicationReplayMode, ConsumptionArtifact, IDENTITY_DOMAIN, StepKind, consumption_root,
+};
+pub use auth::keys::{Authentication, KeysError, SigningKeys};
+pub use auth::ledger::Ledger;
+pub use auth::signed::{Signature, SignedValue, Statement, payload_digest};
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+pub use auth::tamper::Tamper;
+pub use auth::watch::{EdgeHistory, HistoryError};
 pub use commit::CommitReport;
 pub use config::{ConfigError, GuardLayer, ProtocolMachineConfig};
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};

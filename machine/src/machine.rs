@@ -4,6 +4,7 @@
 //! long as something is ready: plan (elsewhere), [`ProtocolMachine::certify`], run, [`ProtocolMachine::commit`], and
 //! [`ProtocolMachine::answer`] what the commit reported as asked.
 
+use crate::auth::ledger::Artifacts;
 use crate::certify::Spare;
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::effect::EffectCoordinate;
@@ -24,7 +25,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::Heap;
 use motet_semantic::{AuthorityAuditRecord, DelegationReceipt};
-use motet_types::{CoroutineId, Digest, Event, EventKind, SessionId, Tick};
+use motet_types::{CoroutineId, Digest, Event, EventKind, RoleId, SessionId, Tick};
 
 /// A loaded image's place in its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +66,12 @@ pub enum OpenError {
         expected: u16,
         /// How many there are.
         found: usize,
+    },
+    /// A role of the image sends messages, which are to be signed, and there is no key for it.
+    #[error("the messages of {role} are to be signed, and there is no key for it")]
+    NoKey {
+        /// The role.
+        role: RoleId,
     },
     /// The machine has numbered as many sessions as it can.
     #[error("{limit} sessions have been opened, and no more can be numbered")]
@@ -169,6 +176,8 @@ pub struct ProtocolMachine {
     pub(crate) audit: Vec<AuthorityAuditRecord>,
     /// Receipts of endpoints that changed hands, which nobody has taken yet.
     pub(crate) delegations: Vec<DelegationReceipt>,
+    /// What was received, as far as that is kept, which nobody has taken yet.
+    pub(crate) consumptions: Artifacts,
 }
 
 pub(crate) const GONE: u32 = u32::MAX;
@@ -180,7 +189,7 @@ impl ProtocolMachine {
         config.validate()?;
         Ok(Self {
             trace: Trace::new(config.trace),
-            images: Arc::new(Images::new(config.knowledge_rules())),
+            images: Arc::new(Images::new(config.knowledge_rules(), config.watch_rules())),
             config,
             slots: Vec::new(),
             free: Vec::new(),
@@ -197,6 +206,7 @@ impl ProtocolMachine {
             spare: Spare::default(),
             audit: Vec::new(),
             delegations: Vec::new(),
+            consumptions: Artifacts::default(),
         })
     }
 
@@ -223,7 +233,8 @@ impl ProtocolMachine {
             Some(at) => at,
             None => {
                 let plans = self.images.link(&image)?;
-                Arc::make_mut(&mut self.images).add(image, plans)
+                let keys = self.config.authentication.table(&image)?;
+                Arc::make_mut(&mut self.images).add(image, plans, keys)
             }
         };
         Ok(ImageId(at as u32))

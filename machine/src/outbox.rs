@@ -1,5 +1,6 @@
 //! What the bursts of one chunk leave behind: events, inputs, asks, faults. One arena a chunk, recycled.
 
+use crate::auth::identity::ConsumptionArtifact;
 use crate::effect::EffectCoordinate;
 use crate::growth::Delegation;
 use crate::resources::Resources;
@@ -69,6 +70,8 @@ pub(crate) struct Outbox {
     pub(crate) dropped: u64,
     /// Endpoints that changed hands, and in whose islands.
     pub(crate) delegations: Vec<(SessionId, Delegation)>,
+    /// Messages that were received, where that is kept.
+    pub(crate) consumptions: Vec<ConsumptionArtifact>,
     /// The heap as the chunk's sessions see it, and what they did to it; none where no resource ever was.
     pub(crate) resources: Option<Box<Resources>>,
 }
@@ -77,7 +80,7 @@ impl Outbox {
     /// Whether there is more than events: nearly never, so it is asked once.
     pub(crate) fn has_more(&self) -> bool {
         let told = !self.inputs.is_empty() || !self.asks.is_empty() || !self.faults.is_empty();
-        told || self.dropped > 0 || self.resources.is_some() || !self.delegations.is_empty()
+        told || self.dropped > 0 || self.resources.is_some() || !self.delegations.is_empty() || !self.consumptions.is_empty()
     }
 
     /// `lag` says how many waves were out when this chunk's was certified; none for what happens between waves.

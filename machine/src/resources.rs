@@ -5,6 +5,7 @@
 //! is folded into the machine's heap in pick order. Numbers below a session's path are a coroutine and its effect counter:
 //! what an effect brings is final when it is made, and no session keeps a counter of its own.
 
+use crate::auth::identity::{CommunicationIdentity, NULLIFIER_COUNTER};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use motet_heap::{Heap, HeapError, IdSource, Overlay, Resource, ResourceId};
@@ -63,6 +64,21 @@ impl Resources {
             Some((last, overlay)) if *last == session => overlay.read(&self.base, id),
             _ => self.base.read(id),
         }
+    }
+
+    /// Whether a resource is consumed, as the session sees it.
+    pub(crate) fn is_consumed(&self, session: SessionId, id: &ResourceId) -> bool {
+        match self.overlays.last() {
+            Some((last, overlay)) if *last == session => overlay.is_consumed(&self.base, id),
+            _ => self.base.is_consumed(id),
+        }
+    }
+
+    /// Consumes a message's nullifier, which is made for that: nobody sees it live.
+    pub(crate) fn nullify(&mut self, session: SessionId, identity: &CommunicationIdentity) -> Result<(), HeapError> {
+        let (base, overlay) = self.overlay(session)?;
+        let id = overlay.alloc_as(base, NULLIFIER_COUNTER, &identity.nullifier_resource())?;
+        overlay.consume(base, &id).map(drop)
     }
 
     /// Consumes a live resource.

@@ -9,6 +9,7 @@
 //! counters and the numbers of opened sessions, so that no id is used twice; the answers that came meanwhile, or were
 //! used; and the steps.
 
+use crate::auth::Ledger;
 use crate::ext::{Ext, Owned};
 use crate::frame::{Frame, Outcome, Step};
 use crate::growth::{Growth, Overflow};
@@ -41,6 +42,8 @@ pub(crate) struct Level {
     pub(crate) overflow: Overflow,
     /// What the island had besides its main session.
     pub(crate) growth: Option<Box<Growth>>,
+    /// What the island kept of its messages.
+    pub(crate) ledger: Option<Box<Ledger>>,
     /// Answers that have been used since.
     pub(crate) spent: Vec<(CoroutineId, EffectOutcome)>,
     /// How many bytes of events were withheld when it began.
@@ -52,7 +55,8 @@ impl Speculation {
     pub(crate) fn bytes(&self) -> usize {
         let level = |level: &Level| {
             let growth = level.growth.as_ref().map_or(0, |growth| growth.bytes());
-            8 * level.words.len() + level.owned.bytes() + 16 * level.overflow.len() + growth
+            let ledger = level.ledger.as_ref().map_or(0, |ledger| ledger.bytes());
+            8 * level.words.len() + level.owned.bytes() + 16 * level.overflow.len() + growth + ledger
         };
         size_of::<Self>() + self.withheld.len() + self.levels.iter().map(level).sum::<usize>()
     }
@@ -195,8 +199,8 @@ pub(crate) fn fork(frame: &mut Frame<'_>, ghost: u16, pc: u32) -> Step {
     let growth = frame.copy_growth(pc);
     let ext: &mut Ext = frame.ext.get_or_insert_default();
     let owned = if planted(Planted::SpeculationForgetsOwned) { Owned::default() } else { ext.owned.clone() };
-    let overflow = ext.overflow.clone();
-    let level = Level { ghost, words, owned, overflow, growth, spent: Vec::new(), events };
+    let (overflow, ledger) = (ext.overflow.clone(), ext.ledger.clone());
+    let level = Level { ghost, words, owned, overflow, growth, ledger, spent: Vec::new(), events };
     match &mut ext.speculation {
         Some(speculation) => speculation.levels.push(level),
         none => *none = Some(Box::new(Speculation { coroutine, levels: Vec::from([level]), withheld: Vec::new() })),
@@ -240,6 +244,9 @@ pub(crate) fn join(frame: &mut Frame<'_>, pc: u32) -> Step {
         None if trace => {}
         None => frame.out.events.truncate(withheld_at),
     }
+    if frame.ledger().is_some() && frame.speculation().is_none() {
+        frame.settle_consumed()?;
+    }
     ended(frame, EventKind::Joined, level.ghost);
     frame.pc = pc;
     Ok(Outcome::Ran)
@@ -254,6 +261,9 @@ pub(crate) fn abort(frame: &mut Frame<'_>, pc: u32) -> Step {
     frame.put_words(&level.words);
     if let Some(ext) = frame.ext.as_mut() {
         (ext.owned, ext.overflow) = (level.owned, level.overflow);
+        if !planted(Planted::SpeculationKeepsLedger) {
+            ext.ledger = level.ledger;
+        }
         if !planted(Planted::SpeculationKeepsGuests) {
             ext.growth = Growth::taken_back(ext.growth.take(), level.growth);
         }

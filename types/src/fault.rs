@@ -105,6 +105,45 @@ pub enum EvidenceError {
     OtherLayer(LayerId),
 }
 
+/// Why a message is not taken: it is not the one that was sent, or not in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// Its number is not the edge's next.
+    #[error("comm_replay.sequence_mismatch: the edge's next is {expected}")]
+    SequenceMismatch {
+        /// The next number.
+        expected: u64,
+    },
+    /// It was received before.
+    #[error("comm_replay.duplicate: it was received before")]
+    Duplicate,
+    /// It has no signature.
+    #[error("verification.unsigned: it has no signature")]
+    Unsigned,
+    /// Its signature is of another message, edge, session or run, or by another key.
+    #[error("verification.signature: its signature is not of this message")]
+    Signature,
+    /// It was sent and signed, but is not the edge's next.
+    #[error("verification.out_of_place: the edge's next is {expected}")]
+    OutOfPlace {
+        /// The next number.
+        expected: u64,
+    },
+}
+
+impl MessageError {
+    /// The stable tag, with which its text begins.
+    pub const fn tag(&self) -> &'static str {
+        match self {
+            MessageError::SequenceMismatch { .. } => "comm_replay.sequence_mismatch",
+            MessageError::Duplicate => "comm_replay.duplicate",
+            MessageError::Unsigned => "verification.unsigned",
+            MessageError::Signature => "verification.signature",
+            MessageError::OutOfPlace { .. } => "verification.out_of_place",
+        }
+    }
+}
+
 /// Whose doing a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -242,6 +281,20 @@ pub enum Fault {
         /// How many there are.
         count: u32,
     },
+    /// A message that is not the one that was sent, or not in its place.
+    #[error("message {sequence} of {sender} on {edge} of {session} was refused: {why}")]
+    Verification {
+        /// The session.
+        session: SessionId,
+        /// The edge.
+        edge: EdgeId,
+        /// Who sends on it, and so is to blame.
+        sender: RoleId,
+        /// The number that the message bears.
+        sequence: u64,
+        /// Why.
+        why: MessageError,
+    },
     /// A speculation that may not begin or go on.
     #[error("the speculation was refused: {reason}")]
     Speculation {
@@ -286,6 +339,7 @@ impl Fault {
             Fault::Flow { .. } => FaultClass::Flow,
             Fault::OutOfRegisters { .. } => FaultClass::Register,
             Fault::PcOutOfBounds { .. } => FaultClass::Pc,
+            Fault::Verification { .. } => FaultClass::Verification,
             Fault::BufferFull { .. } => FaultClass::Buffer,
         }
     }
@@ -294,6 +348,7 @@ impl Fault {
     pub const fn blame(&self, role: RoleId) -> Side {
         match self {
             Fault::Invoke { .. } | Fault::Acquire { .. } => Side::Host,
+            Fault::Verification { sender, .. } => Side::Role(*sender),
             _ => Side::Role(role),
         }
     }

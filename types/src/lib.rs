@@ -30,7 +30,7 @@ pub use effect::{
 };
 pub use encode::{Digester, Reader};
 pub use event::{Event, EventKind, TEXT_BYTES, Terminal};
-pub use fault::{EvidenceError, Fault, FaultClass, Side};
+pub use fault::{EvidenceError, Fault, FaultClass, MessageError, Side};
 pub use global::{BadNode, Branch, GlobalBuilder, GlobalNode, GlobalType, NodeId};
 pub use graph::global_parts;
 pub use id::{

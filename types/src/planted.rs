@@ -76,6 +76,56 @@ faults! {
     RestoreTrustsKnowledge = "restore.trusts_knowledge",
     /// A configuration's bytes leave out the flow policy.
     ConfigForgetsFlow = "config.forgets_flow",
+    /// A signature says nothing of the run.
+    SignatureOfAnyRun = "signature.of_any_run",
+    /// A signature says nothing of the session.
+    SignatureOfAnySession = "signature.of_any_session",
+    /// A signature says nothing of the edge.
+    SignatureOfAnyEdge = "signature.of_any_edge",
+    /// A signature says nothing of the label.
+    SignatureOfAnyLabel = "signature.of_any_label",
+    /// A signature says nothing of the message's number.
+    SignatureOfAnyPlace = "signature.of_any_place",
+    /// A signature says nothing of the payload.
+    SignatureOfAnyPayload = "signature.of_any_payload",
+    /// Signatures are not checked.
+    SignatureUnchecked = "signature.unchecked",
+    /// Signed messages are taken in any order.
+    SignatureAnywhere = "signature.anywhere",
+    /// What overwrites a message leaves the old one's signature.
+    OverwriteKeepsSignature = "signature.overwrite_keeps",
+    /// Any keys will do for a run that has its own.
+    KeysAny = "keys.any",
+    /// Numbers are not checked.
+    SequenceUnchecked = "replay.sequence_unchecked",
+    /// The number of the next message stays.
+    SequenceStays = "replay.sequence_stays",
+    /// Nullifiers are not looked for.
+    NullifierUnchecked = "replay.nullifier_unchecked",
+    /// Nullifiers are not consumed.
+    NullifierForgotten = "replay.nullifier_forgotten",
+    /// A speculation consumes messages at once.
+    SpeculationConsumes = "replay.speculation_consumes",
+    /// `Abort` leaves the ledger as it is.
+    SpeculationKeepsLedger = "replay.speculation_keeps_ledger",
+    /// A consumption's root does not depend on the one before it.
+    ConsumptionUnchained = "replay.consumption_unchained",
+    /// More artifacts are kept than the configuration allows.
+    ArtifactsUnbounded = "replay.artifacts_unbounded",
+    /// The history of a session outlives it.
+    LedgerOutlives = "history.outlives",
+    /// A history's root does not say how many messages it has.
+    HistoryForgetsCount = "history.forgets_count",
+    /// A lone node is paired with itself.
+    HistoryDoublesLone = "history.doubles_lone",
+    /// Leaves and nodes are hashed alike.
+    HistoryOneDomain = "history.one_domain",
+    /// A message that overwrites another is not in the history.
+    HistoryMissesOverwrites = "history.misses_overwrites",
+    /// Signatures are no part of a session's bytes.
+    LedgerSignaturesUncounted = "ledger.signatures_uncounted",
+    /// Restoring believes whatever a ledger says.
+    RestoreTrustsLedger = "restore.trusts_ledger",
     /// `Abort` leaves the types as they are.
     SpeculationKeepsType = "speculation.keeps_type",
     /// `Abort` leaves the messages where they are.

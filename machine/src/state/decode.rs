@@ -2,6 +2,8 @@
 //!
 //! Reading is strict: exactly the bytes that the encoder writes, and memory in proportion to them.
 
+use crate::auth::Ledger;
+use crate::auth::bytes::decode_ledger;
 use crate::outcome::EffectOutcome;
 use crate::ownership::{SessionOwnership, decode_ownership};
 use crate::state::encode as code;
@@ -93,6 +95,8 @@ pub struct SessionState {
     pub edges: Vec<EdgeState>,
     /// What its island has besides it; none when no instruction ever opened a session.
     pub growth: Option<GrowthState>,
+    /// What its island keeps of its messages; none when they are not looked at, or none was ever sent.
+    pub ledger: Option<Box<Ledger>>,
     /// What it may take back.
     pub speculation: Option<SpeculationState>,
     /// Who owns it; none when nobody ever has.
@@ -297,11 +301,14 @@ impl SessionState {
 }
 
 fn read(from: &mut Reader<'_>) -> Option<SessionState> {
-    let known = code::SPECULATES | code::OWNED | code::GROWN;
+    let known = code::SPECULATES | code::OWNED | code::GROWN | code::WATCHED;
     let more = from.u8()?.checked_sub(code::VERSION).filter(|more| more & !known == 0)?;
     let mut session = plain(from)?;
     if more & code::GROWN != 0 {
         session.growth = Some(decode_growth(from)?);
+    }
+    if more & code::WATCHED != 0 {
+        session.ledger = Some(Box::new(decode_ledger(from)?));
     }
     if more & code::SPECULATES != 0 {
         session.speculation = Some(speculation(from)?);
@@ -322,10 +329,13 @@ fn speculation(from: &mut Reader<'_>) -> Option<SpeculationState> {
     let levels = list(from, |from| {
         let (ghost, events) = (from.u32()?, from.u32()?);
         let spent = list(from, |from| Some((CoroutineId(from.u16()?), decode_outcome(from)?)))?;
-        let more = from.u8()?.checked_sub(code::VERSION).filter(|more| *more == 0 || *more == code::GROWN)?;
+        let more = from.u8()?.checked_sub(code::VERSION).filter(|more| more & !(code::GROWN | code::WATCHED) == 0)?;
         let mut session = plain(from)?;
         if more & code::GROWN != 0 {
             session.growth = Some(decode_growth(from)?);
+        }
+        if more & code::WATCHED != 0 {
+            session.ledger = Some(Box::new(decode_ledger(from)?));
         }
         Some(LevelState { ghost, events, spent, session })
     })?;
@@ -338,7 +348,17 @@ fn plain(from: &mut Reader<'_>) -> Option<SessionState> {
     let deferred = flag(from.u8()?)?;
     let coroutines = list(from, coroutine)?;
     let edges = list(from, edge)?;
-    Some(SessionState { id, current, deferred, coroutines, edges, growth: None, speculation: None, ownership: None })
+    Some(SessionState {
+        id,
+        current,
+        deferred,
+        coroutines,
+        edges,
+        growth: None,
+        ledger: None,
+        speculation: None,
+        ownership: None,
+    })
 }
 
 pub(super) fn edge(from: &mut Reader<'_>) -> Option<EdgeState> {
@@ -355,7 +375,7 @@ pub(super) fn flag(byte: u8) -> Option<bool> {
 }
 
 /// As many as a `u16` says. Every item has at least one byte, so what remains bounds the memory.
-pub(super) fn list<T>(from: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
+pub(crate) fn list<T>(from: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
     let count = usize::from(from.u16()?);
     let mut items = Vec::with_capacity(count.min(from.remaining()));
     for _ in 0..count {

@@ -4,22 +4,25 @@
 //! never enter, so equal sessions have equal bytes. Integers are little-endian.
 //!
 //! ```text
-//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 8 if it has grown | u64 id | u16 current coroutine | u8 host has deferred a send
+//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 8 if it has grown, plus 16 if it keeps a ledger | u64 id | u16 current coroutine | u8 host has deferred a send
 //!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
 //!                                  u16 registers, each a value
 //!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
 //!            of a session that has grown: its growth, see `state/growth.rs`
+//!            of a session that keeps a ledger: its ledger, see `auth/bytes.rs`
 //!            of a session that speculates:
 //!            u16 speculating coroutine | u32 withheld events, 8 bytes each
 //!            u16 speculations, outermost first, each: u32 number | u32 events withheld before it
 //!                                  u16 answers used since, each: u16 coroutine | outcome
-//!                                  the session as it was, in version 1, plus 8 if it had grown
+//!                                  the session as it was, in version 1, plus 8 if it had grown, plus 16 if it
+//!                                  kept a ledger
 //!            of a session that was ever owned: its ownership, see `ownership/bytes.rs`
 //! ```
 //!
 //! An effect that waits for its answer is not written down: coroutine, counter and the invoking instruction's
 //! register say what was asked, and they cannot change before the answer.
 
+use crate::auth::bytes::encode_ledger;
 use crate::edge::{Header, Message, slot};
 use crate::ext::{Ext, FIRST_OWNED_TAG, TAG_UNIT, view};
 use crate::image::CodeImage;
@@ -41,6 +44,8 @@ pub(crate) const SPECULATES: u8 = 1;
 pub(crate) const OWNED: u8 = 2;
 /// Of one that has grown. It was 4 when growth had no knowledge; such bytes are refused.
 pub(crate) const GROWN: u8 = 8;
+/// Of one that keeps a ledger of its messages.
+pub(crate) const WATCHED: u8 = 16;
 
 /// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
 pub(crate) const RUNS: u8 = 0;
@@ -68,10 +73,14 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
     let ownership = ext.and_then(|ext| ext.ownership.as_deref());
     let growth = ext.and_then(|ext| ext.growth.as_deref());
     let more = if speculation.is_some() { SPECULATES } else { 0 } + if ownership.is_some() { OWNED } else { 0 };
-    into.u8(VERSION + more + if growth.is_some() { GROWN } else { 0 });
+    let ledger = ext.and_then(|ext| ext.ledger.as_deref());
+    into.u8(VERSION + more + grown(growth.is_some(), ledger.is_some()));
     encode_words(into, &session.words, ext, image);
     if let Some(growth) = growth {
         encode_growth(into, growth, &session.words, ext, image);
+    }
+    if let Some(ledger) = ledger {
+        encode_ledger(into, ledger);
     }
     if let Some(speculation) = speculation {
         encode_speculation(into, speculation, image);
@@ -79,6 +88,11 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
     if let Some(ownership) = ownership {
         encode_ownership(into, ownership);
     }
+}
+
+/// What is added to the version of a session for what is kept in a speculation as well.
+const fn grown(growth: bool, ledger: bool) -> u8 {
+    (if growth { GROWN } else { 0 }) + if ledger { WATCHED } else { 0 }
 }
 
 /// Appends what the session may take back.
@@ -95,11 +109,14 @@ fn encode_speculation(into: &mut impl Digester, speculation: &Speculation, image
             into.u16(coroutine.0);
             encode_outcome(into, outcome);
         }
-        into.u8(VERSION + if level.growth.is_some() { GROWN } else { 0 });
+        into.u8(VERSION + grown(level.growth.is_some(), level.ledger.is_some()));
         let ext = Ext { owned: level.owned.clone(), overflow: level.overflow.clone(), ..Ext::default() };
         encode_words(into, &level.words, Some(&ext), image);
         if let Some(growth) = &level.growth {
             encode_growth(into, growth, &level.words, Some(&ext), image);
+        }
+        if let Some(ledger) = &level.ledger {
+            encode_ledger(into, ledger);
         }
     }
 }

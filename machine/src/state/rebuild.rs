@@ -4,6 +4,7 @@
 //! the registers' contents are what the code was verified with is [`examine`]'s question; it needs the image's types
 //! and is for bytes from outside.
 
+use crate::auth::bytes::settle_ledger;
 use crate::edge::BufferConfig;
 use crate::effect::EffectCoordinate;
 use crate::ext::{Ext, TAG_ENDPOINT, store};
@@ -25,7 +26,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{Action, CoroutineId, EdgeId, EffectRow, LayerId, Planted, Reg, RoleId, SessionId, Value, planted};
 
-pub(super) fn ensure(ok: bool, place: StatePlace, what: &'static str) -> Result<(), StateError> {
+pub(crate) fn ensure(ok: bool, place: StatePlace, what: &'static str) -> Result<(), StateError> {
     if ok { Ok(()) } else { Err(StateError { place, what }) }
 }
 
@@ -200,7 +201,7 @@ pub(super) fn word(
 pub(crate) fn rebuild(mut state: SessionState, home: &Home<'_>) -> Result<(Session, Vec<Ask>), StateError> {
     let speculation = state.speculation.take();
     let spawned = state.growth.as_ref().map_or(0, |growth| growth.spawned);
-    let (mut session, asks) = rebuild_plain(state, home)?;
+    let (mut session, asks) = rebuild_plain(state, home, speculation.is_some())?;
     if let Some(state) = speculation {
         let speculation = rebuild_speculation(state, session.id(), spawned, home)?;
         session.ext.get_or_insert_default().speculation = Some(Box::new(speculation));
@@ -232,7 +233,8 @@ fn rebuild_speculation(
         let known = level.spent.iter().all(|(coroutine, _)| coroutine.index() < roles);
         ensure(known, place, "an answer was used by a coroutine that does not exist")?;
         ensure(level.session.id == id, place, "a speculation keeps another session")?;
-        let (session, _) = rebuild_plain(level.session, home)?;
+        // What was withheld as consumed when the outermost began was nothing.
+        let (session, _) = rebuild_plain(level.session, home, !levels.is_empty())?;
         let ext = session.ext.unwrap_or_default();
         levels.push(Level {
             ghost: level.ghost,
@@ -240,6 +242,7 @@ fn rebuild_speculation(
             owned: ext.owned,
             overflow: ext.overflow,
             growth: ext.growth,
+            ledger: ext.ledger,
             spent: level.spent,
             events,
         });
@@ -247,7 +250,11 @@ fn rebuild_speculation(
     Ok(Speculation { coroutine: state.coroutine.0, levels, withheld })
 }
 
-fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, Vec<Ask>), StateError> {
+fn rebuild_plain(
+    mut state: SessionState,
+    home: &Home<'_>,
+    speculates: bool,
+) -> Result<(Session, Vec<Ask>), StateError> {
     let Home { image, image_id, images, buffer } = *home;
     let (layout, parts) = (&image.layout, &image.parts);
     let (id, roles) = (state.id, parts.roles.len());
@@ -267,6 +274,7 @@ fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, V
         ensure(edge.messages.len() <= holds, place, "it holds more messages than an edge may")?;
         ensure(edge.messages.len() as u64 <= edge.sent, place, "it holds more messages than were sent")?;
     }
+    settle_ledger(&mut state, &images.watch, speculates)?;
     let mut words = vec![0u64; layout.total].into_boxed_slice();
     let (mut ext, mut asks) = (None, Vec::new());
     let mut waiting: Vec<(u32, EdgeId, u64)> = Vec::new();
@@ -367,6 +375,9 @@ fn rebuild_plain(mut state: SessionState, home: &Home<'_>) -> Result<(Session, V
         if !spilled.is_empty() {
             *ext.get_or_insert_default().overflow(edge_id) = spilled;
         }
+    }
+    if let Some(ledger) = state.ledger {
+        ext.get_or_insert_default().ledger = Some(ledger);
     }
     let mut session = Session { words, ext, image: image_id };
     state.ownership.into_iter().for_each(|ownership| session.put_ownership(ownership));
