@@ -75,8 +75,8 @@ impl ProtocolMachine {
     }
 
     /// Whether messages are looked at as they are sent and taken.
-    const fn looks_closely(&self) -> bool {
-        false
+    fn looks_closely(&self) -> bool {
+        self.images.watch.on()
     }
 
     fn move_out(&mut self, plan: WavePlan, wants: EffectKinds) -> CertifiedWave {

@@ -1,5 +1,6 @@
 //! Sending and receiving: `Send`, `Offer`, `Receive`, `Choose`.
 
+use crate::auth::identity::StepKind;
 use crate::edge::{BackpressurePolicy, Edge, Message};
 use crate::ext::{TAG_ENDPOINT, store, view};
 use crate::frame::{Frame, Outcome, Step};
@@ -28,7 +29,7 @@ impl Frame<'_> {
         RoleId(self.image.parts.edges[edge.index()].receiver)
     }
 
-    fn sender(&self, edge: EdgeId) -> RoleId {
+    pub(crate) fn sender(&self, edge: EdgeId) -> RoleId {
         RoleId(self.image.parts.edges[edge.index()].sender)
     }
 
@@ -180,6 +181,9 @@ fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
             frame.wake(woken);
         }
     }
+    if CLOSELY && frame.images.watch.on() {
+        frame.note_sent(edge, message, overwrote);
+    }
     if !planted(Planted::StepSendKeepsState) {
         frame.advance(role, comm.next);
     }
@@ -212,7 +216,7 @@ pub(crate) fn accept_message<H: Respondent + ?Sized>(
         return frame.block(Gate::Message(edge));
     };
     if message.label != comm.label {
-        return Err(Box::new(Fault::UnknownLabel { label: message.label }));
+        return frame.strange(edge, message, StepKind::Receive);
     }
     take(frame, host, role, comm, message)
 }
@@ -249,7 +253,10 @@ pub(crate) fn choose_among<H: Respondent + ?Sized>(
     };
     match arm {
         Some(arm) => take(frame, host, role, arm, message),
-        None => Err(Box::new(Fault::UnknownLabel { label: message.label })),
+        None => match rows.first() {
+            Some(first) => frame.strange(first.edge, message, StepKind::Choose),
+            None => Err(Box::new(Fault::UnknownLabel { label: message.label })),
+        },
     }
 }
 
@@ -266,17 +273,39 @@ impl Frame<'_> {
     }
 }
 
+impl Frame<'_> {
+    /// A message whose label the type does not allow. One that was spoilt on its way is not its sender's doing.
+    #[cold]
+    #[inline(never)]
+    fn strange(&mut self, edge: EdgeId, message: Message, kind: StepKind) -> Step {
+        if self.images.watch.on() {
+            self.look_at(edge, message, kind)?;
+        }
+        Err(Box::new(Fault::UnknownLabel { label: message.label }))
+    }
+}
+
 /// Asks, then dequeues, wakes, writes, advances and records together.
 #[inline(always)]
 fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm, message: Message) -> Step {
     let (mut tag, mut word) = (message.tag, message.word);
-    if frame.context.attended && frame.context.wants.contains(EffectKind::Receive) {
-        let mut aside = Aside::default();
-        let partner = frame.sender(comm.edge);
-        let question = Question::Receive { partner, label: message.label, tag, word };
-        let reply = frame.ask(host, role, question, &mut aside);
-        if reply.says != Says::Keep {
-            (tag, word) = frame.replace_received(message, reply.outcome(&mut aside))?;
+    if frame.context.attended {
+        let closely = frame.images.watch.on();
+        if closely {
+            let kind = if comm.offered() { StepKind::Choose } else { StepKind::Receive };
+            frame.look_at(comm.edge, message, kind)?;
+        }
+        if frame.context.wants.contains(EffectKind::Receive) {
+            let mut aside = Aside::default();
+            let partner = frame.sender(comm.edge);
+            let question = Question::Receive { partner, label: message.label, tag, word };
+            let reply = frame.ask(host, role, question, &mut aside);
+            if reply.says != Says::Keep {
+                (tag, word) = frame.replace_received(message, reply.outcome(&mut aside))?;
+            }
+        }
+        if closely {
+            frame.note_taken(comm.edge)?;
         }
     }
     let woken = Edge::of(frame.edges, comm.edge).pop(frame.ext);

@@ -80,7 +80,10 @@ impl Outbox {
     /// Whether there is more than events: nearly never, so it is asked once.
     pub(crate) fn has_more(&self) -> bool {
         let told = !self.inputs.is_empty() || !self.asks.is_empty() || !self.faults.is_empty();
-        told || self.dropped > 0 || self.resources.is_some() || !self.delegations.is_empty() || !self.consumptions.is_empty()
+        told || self.dropped > 0
+            || self.resources.is_some()
+            || !self.delegations.is_empty()
+            || !self.consumptions.is_empty()
     }
 
     /// `lag` says how many waves were out when this chunk's was certified; none for what happens between waves.

@@ -124,7 +124,11 @@ pub(crate) fn settle_ledger(state: &mut SessionState, rules: &WatchRules, specul
             ensure(linked && own && before == consumed.post_root, place, "what it withholds as consumed is no chain")?;
         }
         ensure(before == known.root, place, "what it withholds as consumed does not lead to its root")?;
-        ensure(speculates || known.withheld.is_empty(), place, "it withholds what was consumed, and does not speculate")?;
+        ensure(
+            speculates || known.withheld.is_empty(),
+            place,
+            "it withholds what was consumed, and does not speculate",
+        )?;
         let quiet = rules.mode != CommunicationReplayMode::Off || known.root == Digest::default();
         ensure(quiet, place, "something was consumed, which the configuration does not ask for")?;
     }

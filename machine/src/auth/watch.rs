@@ -171,7 +171,7 @@ impl Frame<'_> {
         withheld || self.out.resources.as_deref().is_some_and(|resources| resources.is_consumed(session, &id))
     }
 
-    /// The message that was looked at has been taken.
+    /// The message that was looked at is taken: nothing can keep it any more.
     #[cold]
     #[inline(never)]
     pub(crate) fn note_taken(&mut self, edge: EdgeId) -> Result<(), Box<Fault>> {
