@@ -163,13 +163,13 @@ impl ProtocolMachineConfig {
         }
         into.u16(self.max_facts);
         into.u16(self.max_fact_bytes);
+        into.u8(self.communication_replay_mode as u8);
+        into.u8(self.edge_history as u8);
+        self.authentication.encode(into);
         match planted(Planted::ConfigForgetsFlow) {
             true => FlowPolicy::AllowAll.encode(into),
             false => self.flow_policy.encode(into),
         }
-        into.u8(self.communication_replay_mode as u8);
-        into.u8(self.edge_history as u8);
-        self.authentication.encode(into);
     }
 
     /// What the step needs to know of it about knowledge.
@@ -243,7 +243,6 @@ impl ProtocolMachineConfig {
             config.guard_layers.push(GuardLayer { id, active });
         }
         (config.max_facts, config.max_fact_bytes) = (from.u16()?, from.u16()?);
-        config.flow_policy = FlowPolicy::decode(from)?;
         config.communication_replay_mode = CommunicationReplayMode::from_number(from.u8()?)?;
         config.edge_history = match from.u8()? {
             0 => EdgeHistory::Frontier,
@@ -251,6 +250,7 @@ impl ProtocolMachineConfig {
             _ => return None,
         };
         config.authentication = Authentication::decode(from)?;
+        config.flow_policy = FlowPolicy::decode(from)?;
         Some(config)
     }
 

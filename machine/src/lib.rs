@@ -63,7 +63,6 @@ pub use auth::identity::{
 pub use auth::keys::{Authentication, KeysError, SigningKeys};
 pub use auth::ledger::Ledger;
 pub use auth::signed::{Signature, SignedValue, Statement, payload_digest};
-#[cfg(feature = "planted")]
 #[doc(hidden)]
 pub use auth::tamper::Tamper;
 pub use auth::watch::{EdgeHistory, HistoryError};

@@ -8,13 +8,14 @@ use crate::rounds::Runtime;
 use crate::status::RuntimeError;
 use crate::tape::Input;
 use motet_machine::{
-    CodeImage, ImageId, OwnershipOperation, OwnershipOutcome, OwnershipRefusal, ProtocolMachine, SessionHostMutation,
+    CodeImage, ConsumptionArtifact, ImageId, OwnershipOperation, OwnershipOutcome, OwnershipRefusal, ProtocolMachine,
+    SessionHostMutation, Tamper,
 };
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, DelegationReceipt, OwnershipCapability,
     OwnershipError, OwnershipReceipt, OwnershipScope, ReadinessWitness,
 };
-use motet_types::{Planted, SessionId, planted};
+use motet_types::{EdgeId, Planted, SessionId, planted};
 use std::sync::Arc;
 
 /// What operations on ownership go through: a runtime, a durable one, or a bare machine, which records nothing.
@@ -95,6 +96,17 @@ impl<E> Runtime<E> {
     /// Takes the receipts of endpoints that changed hands; see [`ProtocolMachine::drain_delegations`].
     pub fn drain_delegations(&mut self) -> Vec<DelegationReceipt> {
         self.machine.drain_delegations()
+    }
+
+    /// Takes what was kept of received messages; see [`ProtocolMachine::drain_consumptions`].
+    pub fn drain_consumptions(&mut self) -> (Vec<ConsumptionArtifact>, u64) {
+        self.machine.drain_consumptions()
+    }
+
+    /// Spoils a message in flight; see `Tamper`.
+    #[doc(hidden)]
+    pub fn tamper(&mut self, session: SessionId, edge: EdgeId, how: Tamper) -> bool {
+        self.machine.tamper(session, edge, how)
     }
 
     /// Loads an image, opens a session of it, and claims all of the session for an owner.

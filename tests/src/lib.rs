@@ -31,6 +31,7 @@ pub mod scribble;
 pub mod script;
 pub mod speculate;
 pub mod walk;
+pub mod watched;
 pub mod witness;
 pub mod world;
 

@@ -1,6 +1,7 @@
 //! The straight walk: from a global type to its image, from an image to a run and its record, from a record to its
 //! replay.
 
+use crate::watched::keys;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
     BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectHandler, FaultReport, ProtocolMachineConfig, Tally,
@@ -183,7 +184,11 @@ impl Run {
 
     /// The record, read back.
     pub fn read_record(&self) -> Result<RunRecord, String> {
-        RunRecord::from_bytes(&self.record).map_err(|error| error.to_string())
+        let mut record = RunRecord::from_bytes(&self.record).map_err(|error| error.to_string())?;
+        if record.config.authentication.keys().is_some() {
+            record.config.authentication.give(&keys()).map_err(|error| error.to_string())?;
+        }
+        Ok(record)
     }
 
     /// Replays the record; the replay must find everything equal.

@@ -8,6 +8,7 @@ motet_tests::promises! {
     guards: evidence_is_consumed_once, evidence_is_of_its_session_and_layer, ids_of_evidence_are_derived,
         hosts_grant_and_refuse, layers_are_configured, guards_need_a_host, guarded_code_is_verified;
     heaps: runs_agree_on_the_heap, snapshots_have_the_heap, resources_are_proved;
+    histories: histories_are_trees, sent_messages_are_proved, histories_end_with_their_sessions, forged_ledgers_are_named;
     hosts: choices_are_on_offer, host_values_have_their_sort, effect_ids_tell_effects_apart, requests_tell_the_truth;
     invoking: immediate_answers_are_used, pending_answers_come_later, nothing_is_kept_and_answers_come, blocked_questions_are_asked_again,
         failures_are_faults, answered_sessions_are_planned_once, answers_for_the_dead_are_refused,
@@ -21,11 +22,15 @@ motet_tests::promises! {
     policies: policies_say_what_may_flow, bursts_ask_the_policy, knowledge_that_may_not_flow_stays,
         predicates_that_panic_end_their_session, policies_are_bytes;
     rarely: decisions_are_held_to_types, choices_drain, speculations_end_and_release_nothing, own_endpoints_are_known;
+    replaying: off_keeps_nothing, messages_are_received_once, consumed_messages_are_proved, consumptions_are_chained,
+        speculations_consume_when_joined;
     scheduling: wrong_plans_are_refused, every_word_of_a_certificate_is_checked, waves_are_committed_in_order,
         completion_order_changes_nothing, traces_stand_in_pick_order, windows_depend_on_commits_alone, waiting_islands_are_not_ready, lost_chunks_are_noticed,
         plans_are_certified_as_they_are, cooperative_takes_turns, priorities_are_kept,
         aging_lets_nobody_wait_for_ever, messages_in_flight_go_first, random_orders_have_seeds, limits_are_exact,
         senseless_settings_are_refused, empty_protocols_end;
+    signing: signatures_bind_everything, spoilt_messages_are_found, signed_messages_arrive,
+        overwritten_messages_stay_in_the_history, keys_are_needed, others_check_signatures;
     spawning: children_act_for_what_they_own, transfers_have_receipts, transfers_are_held_to_owners,
         spawning_has_a_limit, closing_drains_what_is_in_flight_for_others, undone_coroutines_were_never_there,
         children_are_verified, children_are_state, children_ask_the_host,

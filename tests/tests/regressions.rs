@@ -2,7 +2,7 @@
 //! calls the checks that would fail if Motet had the same defect.
 //!
 //! Section 14.7, semantics that are wrong or missing. Not here, because what they are about is not built yet: 8 as far as
-//! failures of the topology and replay protection go, and 15 (asynchronous subtyping). 18, the registry of deviations, is
+//! failures of the topology go, and 15 (asynchronous subtyping). 18, the registry of deviations, is
 //! held to its form in `tidy`.
 //!
 //! Section 14.5, the threaded backend, its gaps in order.
@@ -42,7 +42,9 @@ regressions! {
     spec_14_7_07: spawning::closing_drains_what_is_in_flight_for_others, rarely::choices_drain,
         snapshots::snapshots_go_on_in_small;
     /// Choices had no sequence numbers. Every message in flight has its own, whichever instruction sent it.
-    spec_14_7_08: model::the_machine_is_its_model_in_small;
+    /// They can be signed, and held against coming twice, like others.
+    spec_14_7_08: model::the_machine_is_its_model_in_small, replaying::messages_are_received_once,
+        replaying::consumptions_are_chained, signing::spoilt_messages_are_found;
     /// Plans were cached by an image's address. They name images by digest.
     spec_14_7_09: opening::plans_name_loaded_images;
     /// `Open` looked at its registers when the session was there already. The verifier does, and a fault leaves nothing.
@@ -61,6 +63,12 @@ regressions! {
         pools::effects_that_are_held_are_not_taken_on_again;
     /// The heap was not connected to the machine.
     spec_14_7_17: heaps::runs_agree_on_the_heap, guards::evidence_is_consumed_once;
+
+    /// Roots were hashed and artifacts kept whether anything was enforced or not: off keeps nothing.
+    spec_14_2_09: replaying::off_keeps_nothing;
+    /// Anybody could sign, and a signature left out number, edge and label; roots were sums that could be forged.
+    spec_14_6: signing::signatures_bind_everything, signing::spoilt_messages_are_found, signing::others_check_signatures,
+        replaying::consumptions_are_chained, histories::histories_are_trees;
 
     /// Rules existed twice, and waves were single instructions behind a barrier: threads come to what one thread comes to.
     spec_14_5_01_two_engines: scheduling::completion_order_changes_nothing, threads::change_nothing_in_small;

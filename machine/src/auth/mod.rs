@@ -11,7 +11,6 @@ pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod signed;
-#[cfg(feature = "planted")]
 pub(crate) mod tamper;
 pub(crate) mod watch;
 

@@ -40,7 +40,7 @@ pub fn cut_log(
 ) -> Result<(CutHead, Dropped), CutLogError> {
     let (log, recovered) = Log::open(storage, &options.log)?;
     let Recovered { checkpoint, records, report } = recovered;
-    let begin = || Rebuild::begin(report.first, checkpoint.as_ref());
+    let begin = || Rebuild::begin(report.first, checkpoint.as_ref(), options);
     let mut all = begin()?;
     for record in records {
         all.record(&record?)?;

@@ -40,7 +40,7 @@ use motet_log::span::{CutHead, OpenSpans, SpanEdge};
 use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
     CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, OwnershipOperation, OwnershipOutcome,
-    ProtocolMachineConfig,
+    ProtocolMachineConfig, SigningKeys,
 };
 use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, DelegationReceipt, WalError};
 use motet_types::{Digester, Planted, SessionId, planted};
@@ -109,6 +109,9 @@ pub struct DurableOptions {
     /// Whether inputs are kept for a record that is written beside the log ([`Durable::write_record`]). A run that is
     /// recovered has none: its first events are gone.
     pub record: bool,
+    /// The keys of the run that is recovered, where its messages are signed: a log has none. A run that is created has
+    /// its keys in its configuration.
+    pub keys: Option<SigningKeys>,
 }
 
 impl Default for DurableOptions {
@@ -121,6 +124,7 @@ impl Default for DurableOptions {
             open: OpenSpans::Carry { max: u32::MAX },
             beside: true,
             record: false,
+            keys: None,
         }
     }
 }

@@ -17,7 +17,9 @@ use crate::status::{RuntimeError, Turn};
 use crate::tape::Input;
 use motet_log::span::{BadHead, CutHead, SpanEdge};
 use motet_log::{Checkpoint, Files, Log, LogError, Lsn, OpenError, Record, Recovered, Storage};
-use motet_machine::{Boundary, CodeImage, EffectCoordinate, ProtocolMachineConfig, RecordedEffect, VerifyError};
+use motet_machine::{
+    Boundary, CodeImage, EffectCoordinate, KeysError, ProtocolMachineConfig, RecordedEffect, SigningKeys, VerifyError,
+};
 use motet_semantic::{ArtifactBytesError, RecoverError as AgreementError};
 use motet_types::{Digest, EffectKinds, Planted, SessionId, planted};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,6 +49,9 @@ pub enum RecoverError {
         /// Why.
         error: VerifyError,
     },
+    /// The keys that were given are not those of the run.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The checkpoint is refused.
     #[error(transparent)]
     Resume(#[from] ResumeError),
@@ -111,6 +116,8 @@ pub enum RecoverError {
 #[derive(Default)]
 struct Script {
     config: Option<(ProtocolMachineConfig, Schedule)>,
+    /// The host's keys, which no log has.
+    keys: Option<SigningKeys>,
     images: Vec<Arc<CodeImage>>,
     handler: Option<(String, EffectKinds)>,
     between: VecDeque<(u64, Input)>,
@@ -125,6 +132,11 @@ struct Script {
     found: Found,
     inputs: u64,
     asked: u64,
+}
+
+/// Gives a configuration that was read its keys.
+fn give_keys(config: &mut ProtocolMachineConfig, keys: Option<&SigningKeys>) -> Result<(), KeysError> {
+    keys.map_or(Ok(()), |keys| config.authentication.give(keys))
 }
 
 impl Script {
@@ -147,6 +159,7 @@ impl Script {
     fn take(&mut self, entry: Entry) -> Result<(), RecoverError> {
         match entry {
             Entry::Run { mut config, schedule } => {
+                give_keys(&mut config, self.keys.as_ref())?;
                 config.run_id.0[0] ^= u8::from(planted(Planted::DurableNewIds));
                 self.config = Some((config, schedule));
             }
@@ -215,13 +228,19 @@ pub(super) struct Rebuild {
 
 impl Rebuild {
     /// From the newest checkpoint, or from the log's first record.
-    pub(super) fn begin(first: Lsn, checkpoint: Option<&Checkpoint>) -> Result<Self, RecoverError> {
-        let (script, reader) = (Script::default(), EntryReader::default());
+    pub(super) fn begin(
+        first: Lsn,
+        checkpoint: Option<&Checkpoint>,
+        options: &DurableOptions,
+    ) -> Result<Self, RecoverError> {
+        let script = Script { keys: options.keys.clone(), ..Script::default() };
+        let reader = EntryReader::default();
         let mut rebuild = Self { script, runtime: None, spans: Spans::new(first, &[])?, last: None, reader };
         let Some(checkpoint) = checkpoint else { return Ok(rebuild) };
         let bytes = checkpoint.read()?;
         let (head, at) = CutHead::decode(&bytes)?;
-        let body = CheckpointBody::decode(&bytes[at..]).ok_or(RecoverError::Checkpoint)?;
+        let mut body = CheckpointBody::decode(&bytes[at..]).ok_or(RecoverError::Checkpoint)?;
+        give_keys(&mut body.config, options.keys.as_ref())?;
         rebuild.spans = Spans::new(checkpoint.lsn, &head.carried)?;
         for opening in &head.opening {
             rebuild.reader.read(opening)?.map_or(Ok(()), |entry| rebuild.script.take(entry))?;
@@ -315,7 +334,7 @@ impl Durable<Inline> {
     ) -> Result<(Self, DurableRecoveryPlan), RecoverError> {
         let (log, recovered) = Log::open(storage, &options.log)?;
         let Recovered { checkpoint, records, report: found } = recovered;
-        let mut rebuild = Rebuild::begin(found.first, checkpoint.as_ref())?;
+        let mut rebuild = Rebuild::begin(found.first, checkpoint.as_ref(), &options)?;
         for record in records {
             rebuild.record(&record?)?;
         }
@@ -392,7 +411,7 @@ pub fn replay_log(
 ) -> Result<(GuestRuntime, DurableRecoveryPlan), RecoverError> {
     let (log, recovered) = Log::open(storage, &options.log)?;
     let Recovered { checkpoint, records, report: found } = recovered;
-    let mut rebuild = Rebuild::begin(found.first, checkpoint.as_ref())?;
+    let mut rebuild = Rebuild::begin(found.first, checkpoint.as_ref(), options)?;
     let steps = |rebuild: &Rebuild| rebuild.runtime.as_ref().map_or(0, |runtime| runtime.machine().tally().steps);
     let behind = until.filter(|until| *until < steps(&rebuild));
     let (mut from, mut records) = (checkpoint.map(|checkpoint| checkpoint.lsn), records);
@@ -400,7 +419,7 @@ pub fn replay_log(
         if found.first > Lsn::ZERO {
             return Err(RecoverError::Dropped { until, first: steps(&rebuild) });
         }
-        (rebuild, from, records) = (Rebuild::begin(found.first, None)?, None, log.read(found.first)?);
+        (rebuild, from, records) = (Rebuild::begin(found.first, None, options)?, None, log.read(found.first)?);
     }
     for record in records {
         rebuild.record(&record?)?;

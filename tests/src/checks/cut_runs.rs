@@ -4,6 +4,7 @@
 use super::snapshots::{Case, SCHEDULES};
 use crate::dice::Dice;
 use crate::lane::Lane;
+use crate::watched::keys;
 use motet_log::sim::{Image, SimDisk, Survival};
 use motet_log::span::{CutError, OpenSpans};
 use motet_log::{Log, LogId, Lsn, Options, Record};
@@ -64,7 +65,16 @@ impl Story {
         let id = Some(LogId([5; 16]));
         let log = Options { block: 512, segment: self.segment, id, spares: 1, group: 4096, waiting: 1 << 20 };
         let (checkpoint_records, checkpoint_steps) = (self.checkpoint_records, self.checkpoint_steps);
-        DurableOptions { log, checkpoint_records, checkpoint_steps, slice: 1, open, beside: false, record: false }
+        DurableOptions {
+            log,
+            checkpoint_records,
+            checkpoint_steps,
+            slice: 1,
+            open,
+            beside: false,
+            record: false,
+            keys: self.case.config.authentication.keys().map(|_| keys()),
+        }
     }
 
     fn all(&self) -> DurableOptions {

@@ -42,7 +42,16 @@ pub fn asking() -> Draft {
 pub fn options(checkpoint_records: u64) -> DurableOptions {
     let log = Options { block: 512, segment: 4096, id: Some(LogId([7; 16])), spares: 1, group: 4096, waiting: 1 << 20 };
     let open = OpenSpans::Carry { max: u32::MAX };
-    DurableOptions { log, checkpoint_records, checkpoint_steps: 0, slice: 2, open, beside: false, record: false }
+    DurableOptions {
+        log,
+        checkpoint_records,
+        checkpoint_steps: 0,
+        slice: 2,
+        open,
+        beside: false,
+        record: false,
+        keys: None,
+    }
 }
 
 fn config() -> ProtocolMachineConfig {

@@ -10,6 +10,7 @@ use crate::model::{Model, hosts};
 use crate::mutant::{guard, harmless, mutate};
 use crate::scribble::scribble;
 use crate::speculate::speculate;
+use crate::watched::watch;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
     BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectHandler, FlowPolicy, FlowPredicate, GuardLayer,
@@ -160,6 +161,13 @@ fn differences(state: &SessionState, expected: &SessionState) -> String {
     lines.take(12).map(|(at, (one, other))| format!("\n{at}: {} / {}", one.trim(), other.trim())).collect()
 }
 
+/// The state without what is kept of messages, which the model does not say in digests.
+fn forget_ledgers(state: &mut SessionState) {
+    state.ledger = None;
+    let levels = state.speculation.iter_mut().flat_map(|speculation| &mut speculation.levels);
+    levels.for_each(|level| level.session.ledger = None);
+}
+
 /// A machine and its model, side by side.
 struct Pair<'a> {
     runtime: GuestRuntime,
@@ -198,7 +206,9 @@ impl Pair<'_> {
         let Some(expected) = expected else { return Ok(()) };
         let root = self.runtime.settle_root();
         let proof = self.runtime.prove_session(of).map_err(text)?;
-        let (_, state) = proof.verify(root, of).map_err(text)?;
+        let (_, mut state) = proof.verify(root, of).map_err(text)?;
+        self.model.keeps(of, state.ledger.as_deref()).map_err(|why| format!("{of}: {why}"))?;
+        forget_ledgers(&mut state);
         ensure!(state == expected, "{of} is not as in the model: {}", differences(&state, &expected));
         Ok(())
     }
@@ -271,7 +281,8 @@ impl Pair<'_> {
 fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let mut dice = Dice::new(seed);
     let (plans, image) = program(&mut dice)?;
-    let (config, wants) = (config(&mut dice), wants(&mut dice));
+    let config = config(&mut dice);
+    let (config, wants) = (watch(&mut dice, config), wants(&mut dice));
     let grim = *dice.pick(&[0, 0, 0, 40, 8]);
     let (host, model_host) = hosts(dice.word(), wants, grim);
     let schedule = Schedule { wave: 1, fuel: 1, chunk: 1, window: 1, turn: 1, ..Schedule::default() };

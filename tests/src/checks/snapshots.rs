@@ -5,6 +5,7 @@ use crate::generate::{Size, protocol};
 use crate::grow::converse;
 use crate::lane::Lane;
 use crate::speculate::speculate;
+use crate::watched::watch;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
     AnswerError, BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectCoordinate, EffectHandler,
@@ -104,6 +105,7 @@ impl Case {
                 .clone(),
             ..ProtocolMachineConfig::default()
         };
+        let config = watch(&mut dice, config);
         let map = BTreeMap::from([(SessionId(1), 3), (SessionId(2), 9)]);
         let policy = match seed % 6 {
             0 | 1 => SchedulerPolicy::Cooperative,

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex};
 
 /// The register in which A keeps a speculation's number.
 const GHOST: u16 = 3;
-const SEND: Instr = Instr::Send { chan: 0, val: 1 };
-const RECEIVE: Instr = Instr::Receive { chan: 0, dst: 2 };
-const FORK: Instr = Instr::Fork { ghost: GHOST };
-const JOIN: Instr = Instr::Join {};
-const ABORT: Instr = Instr::Abort {};
+pub(super) const SEND: Instr = Instr::Send { chan: 0, val: 1 };
+pub(super) const RECEIVE: Instr = Instr::Receive { chan: 0, dst: 2 };
+pub(super) const FORK: Instr = Instr::Fork { ghost: GHOST };
+pub(super) const JOIN: Instr = Instr::Join {};
+pub(super) const ABORT: Instr = Instr::Abort {};
 
 /// A sends a text, B answers with a number; `talk` is what A does about it, and it has texts and numbers at hand.
-fn talk(talk: &[Instr]) -> Draft {
+pub(super) fn talk(talk: &[Instr]) -> Draft {
     let mut draft = Draft::new();
     let (ask, say) = (draft.label("Ask", STRING), draft.label("Say", NAT));
     let (ab, ba) = (draft.edge(0, 1), draft.edge(1, 0));

@@ -9,6 +9,7 @@ use crate::lane::Lane;
 use crate::script::done;
 use crate::speculate::speculate;
 use crate::walk::{Run, Setup};
+use crate::watched::watch;
 use crate::witness::{Mood, Moody, place};
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{BufferMode, CodeImage, EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest};
@@ -232,6 +233,7 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let base = Setup::default().sessions(sessions).limit(STEPS * sessions as u64).plans(&plans);
     let mut base = base.buffer(BufferMode::Fifo, capacity, policy);
     base.config.speculation_depth = 2;
+    base.config = watch(&mut dice, base.config);
     let order = dice.word();
     let policy = dice.pick(&policies()).clone();
     let mut first: Option<Run> = None;

@@ -44,6 +44,8 @@ pub(super) struct Seat {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     pub(super) sent: u64,
+    /// The number of the message that comes next.
+    pub(super) next: u64,
     pub(super) messages: VecDeque<(u32, LabelId, Value)>,
     pub(super) receiver: Option<u16>,
     pub(super) sender: Option<u16>,
@@ -86,6 +88,8 @@ pub(super) struct Island {
     pub(super) levels: Vec<Level>,
     /// What the open speculations withhold.
     pub(super) withheld: Vec<Event>,
+    /// Messages that were received in them.
+    pub(super) taken: BTreeSet<String>,
 }
 
 /// A guard's evidence.
@@ -104,6 +108,8 @@ pub(super) struct World {
     pub(super) wants: EffectKinds,
     pub(super) fate: Fate,
     pub(super) evidence: BTreeMap<String, Evidence>,
+    /// Messages that were received, where that is kept for good.
+    pub(super) taken: BTreeSet<String>,
     pub(super) asks: Vec<Ask>,
     pub(super) told: Vec<Event>,
     pub(super) receipts: Vec<(SessionId, ReceiptState)>,
@@ -190,6 +196,7 @@ impl Island {
             speculating: 0,
             levels: Vec::new(),
             withheld: Vec::new(),
+            taken: BTreeSet::new(),
         }
     }
 

@@ -8,6 +8,7 @@ mod code;
 mod fate;
 mod island;
 mod knowledge;
+mod replay;
 mod sessions;
 mod shape;
 mod speculation;
@@ -19,7 +20,8 @@ use self::fate::{About, Fate};
 use self::island::{End, Island, Last, World};
 use crate::conduct::Cell;
 use motet_machine::{
-    Ask, EffectCoordinate, EffectHandler, EffectOutcome, ProtocolMachineConfig, ReceiptState, SessionState, Wanted,
+    Ask, EffectCoordinate, EffectHandler, EffectOutcome, Ledger, ProtocolMachineConfig, ReceiptState, SessionState,
+    Wanted,
 };
 use motet_runtime::RunStatus;
 use motet_types::{
@@ -69,6 +71,7 @@ impl Model {
             wants: host.0.wants,
             fate: host.0,
             evidence: BTreeMap::new(),
+            taken: BTreeSet::new(),
             asks: Vec::new(),
             told: Vec::new(),
             receipts: Vec::new(),
@@ -271,10 +274,16 @@ impl Model {
         &self.world.seen
     }
 
-    /// Evidence of guards that has not been given back, as ids of resources; and how much has.
+    /// Holds what the machine keeps of a session's messages against them.
+    pub fn keeps(&self, id: SessionId, ledger: Option<&Ledger>) -> Result<(), String> {
+        self.islands.get(&id).map_or(Ok(()), |island| island.keeps(&self.world, ledger))
+    }
+
+    /// Evidence of guards that has not been given back, as ids of resources; and how much has, messages included that
+    /// can be received once.
     pub fn evidence(&self) -> (BTreeSet<&str>, usize) {
         let (live, gone): (Vec<_>, Vec<_>) = self.world.evidence.iter().partition(|(_, one)| !one.consumed);
-        (live.into_iter().map(|(id, _)| id.as_str()).collect(), gone.len())
+        (live.into_iter().map(|(id, _)| id.as_str()).collect(), gone.len() + self.world.taken.len())
     }
 
     /// What must hold of every state: types and values fit, counts agree.

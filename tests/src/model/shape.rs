@@ -93,6 +93,7 @@ impl Island {
             coroutines: coroutines.collect(),
             edges: edges(&main.edges),
             growth: self.grown.then_some(growth),
+            ledger: None,
             speculation: (!self.levels.is_empty()).then_some(speculation),
             ownership: None,
         }

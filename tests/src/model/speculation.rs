@@ -32,7 +32,10 @@ impl Island {
         let level = self.innermost(by)?;
         match self.levels.last_mut() {
             Some(around) => around.spent.extend(level.spent),
-            None => world.told.append(&mut self.withheld),
+            None => {
+                world.told.append(&mut self.withheld);
+                world.taken.append(&mut self.taken);
+            }
         }
         self.tell(world, 0, Event::speculation(EventKind::Joined, CoroutineId(by), level.ghost));
         self.go(world, by, pc + 1)

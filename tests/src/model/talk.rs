@@ -185,10 +185,12 @@ impl Island {
     ) -> Step {
         let code = Arc::clone(&world.codes[self.talks[&talk].code]);
         let queue = self.edge(talk, edge);
-        let Some((_, label, mut value)) = queue.messages.front().cloned() else {
+        let Some(message) = queue.messages.front().cloned() else {
             queue.receiver = Some(by);
             return Ok(Verdict::Blocked(Waits::Message));
         };
+        let called = self.expect(world, talk, edge, &message)?;
+        let (number, label, mut value) = message;
         let arm = arms.iter().find(|(row, ..)| row.label == label.0);
         let (row, dst, target) = *arm.ok_or(FaultClass::Label)?;
         if world.wants.contains(EffectKind::Receive) {
@@ -203,8 +205,10 @@ impl Island {
         }
         let queue = self.edge(talk, edge);
         queue.messages.pop_front();
+        queue.next = u64::from(number) + 1;
         let woken = queue.sender.take();
         self.wake(woken);
+        self.took(world, called);
         self.write(by, dst, value);
         self.talk(talk).roles[role.index()].state = row.next;
         world.messages += 1;
