@@ -1,6 +1,7 @@
 //! `motet compact`: cut the log of a run that is not going on.
 
 use crate::failure::Outcome;
+use crate::keys::Keys;
 use crate::out::Out;
 use crate::summary::plural;
 use crate::wal;
@@ -22,10 +23,12 @@ pub(crate) struct Args {
     /// The most open effects that the cut carries into its checkpoint.
     #[arg(long, value_name = "MAX")]
     carry: Option<u32>,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
-    let mut options = DurableOptions::default();
+    let mut options = DurableOptions { keys: args.keys.read()?, ..DurableOptions::default() };
     if args.pin || args.carry.is_some() {
         options.open = args.carry.map_or(OpenSpans::Pin, |max| OpenSpans::Carry { max });
     }

@@ -15,6 +15,7 @@ mod heap;
 mod heap_proof;
 mod input;
 mod inspect;
+mod keys;
 mod names;
 mod out;
 mod output_file;

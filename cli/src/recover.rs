@@ -1,13 +1,14 @@
 //! `motet recover`: what is in a log, and on to the end.
 
 use crate::failure::{Failure, Outcome};
+use crate::keys::Keys;
 use crate::out::Out;
 use crate::run::Started;
 use crate::settings::{Answers, MAX_THREADS, count};
 use crate::summary::plural;
 use crate::wal;
 use motet_runtime::log::{Report, SlotState, Tail};
-use motet_runtime::{Durable, DurableGuestRuntime, DurableRecoveryPlan, Threads};
+use motet_runtime::{Durable, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan, Threads};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Args {
     host: Option<String>,
     #[command(flatten)]
     checkpoints: wal::Checkpoints,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 fn tail_json(tail: &Tail) -> Json {
@@ -108,7 +111,8 @@ pub(crate) fn answers(durable: &DurableGuestRuntime) -> Outcome<Answers> {
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let threads = count("threads", args.threads, MAX_THREADS)? as usize;
     let storage = wal::storage(&args.folder, false)?;
-    let recovered = Durable::recover(storage, args.checkpoints.options());
+    let options = DurableOptions { keys: args.keys.read()?, ..args.checkpoints.options() };
+    let recovered = Durable::recover(storage, options);
     let (durable, plan) = recovered.map_err(|error| wal::recover_failure(&error))?;
     let answers = answers(&durable)?;
     let answers = match &args.host {

@@ -1,6 +1,7 @@
 //! `motet replay`: the same run again, held against its record.
 
 use crate::failure::{Failure, Outcome};
+use crate::keys::Keys;
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::record;
@@ -20,6 +21,8 @@ pub(crate) struct Args {
     /// Stop after this many steps.
     #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
     until: Option<u64>,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 fn failure(error: &ReplayError) -> Failure {
@@ -45,7 +48,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     if args.file.is_dir() {
         return log(args, out);
     }
-    let record = record::load(&args.file)?;
+    let mut record = record::load(&args.file)?;
+    args.keys.give(&mut record.config.authentication)?;
     let total = args.until.or(record.end.map(|end| end.tally.steps));
     let mut progress = Progress::new(!out.json && !out.quiet, total);
     let replayed = replay(&record, args.until, |steps| progress.at(steps, 0)).map_err(|error| failure(&error))?;
@@ -88,7 +92,8 @@ const SHOWN: usize = 4;
 /// The same from a log.
 fn log(args: &Args, out: &mut Out) -> Outcome<()> {
     let storage = wal::storage(&args.file, false)?;
-    let replayed = replay_log(storage, &DurableOptions::default(), args.until);
+    let options = DurableOptions { keys: args.keys.read()?, ..DurableOptions::default() };
+    let replayed = replay_log(storage, &options, args.until);
     let (runtime, plan) = replayed.map_err(|error| wal::recover_failure(&error))?;
     let tally = *runtime.machine().tally();
     let places = if args.until.is_some() { places(&runtime) } else { Vec::new() };

@@ -2,6 +2,7 @@
 
 use crate::config::Document;
 use crate::failure::{Failure, Outcome};
+use crate::keys::Watching;
 use crate::wal::Checkpoints;
 use clap::ValueEnum;
 use motet_machine::{BufferConfig, ProtocolMachineConfig, RunId};
@@ -100,6 +101,8 @@ pub(crate) struct Args {
     /// Draw the messages even when standard output is no terminal.
     #[arg(long)]
     pub(crate) draw: bool,
+    #[command(flatten)]
+    watching: Watching,
     /// Print the configuration and do not run.
     #[arg(long)]
     pub(crate) print_config: bool,
@@ -240,6 +243,7 @@ impl Settings {
             },
             ..machine
         };
+        let config = args.watching.over(config)?;
         let refused = |error: String| Failure::usage("bad_configuration", error);
         config.validate().map_err(|error| refused(error.to_string()))?;
         schedule.validate().map_err(|error| refused(error.to_string()))?;

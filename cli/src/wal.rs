@@ -1,6 +1,7 @@
 //! Logs on disk: how a command opens one, and what it says when that does not go well.
 
 use crate::failure::{Failure, Outcome};
+use crate::keys;
 use motet_runtime::log::{Corrupt, Files, OpenError, Storage};
 use motet_runtime::{CutLogError, DurableError, DurableOptions, RecoverError};
 use serde_json::{Value as Json, json};
@@ -79,6 +80,7 @@ pub(crate) fn recover_failure(error: &RecoverError) -> Failure {
             .field("wave", *wave)
             .field("expected", expected.to_string())
             .field("found", found.to_string()),
+        RecoverError::Keys(error) => keys::failure(error),
         RecoverError::Dropped { first, .. } => Failure::refused("dropped", error.to_string()).field("first", *first),
         _ => Failure::refused("bad_log", error.to_string()),
     }

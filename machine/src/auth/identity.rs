@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use motet_heap::{Resource, ResourceId};
 use motet_types::{Digest, Digester, Planted, Reader, SessionId, Tick, planted};
+use serde::{Deserialize, Serialize};
 
 /// The domain of an identity. It is Motet's own: what is hashed under it is laid out differently than in
 /// `telltale.comm.identity.v1`.
@@ -26,7 +27,8 @@ const CONSUMED: &str = "motet.comm.consumed.v1";
 pub(crate) const NULLIFIER_COUNTER: u64 = 1 << 63;
 
 /// What is held against messages that come twice, or out of their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CommunicationReplayMode {
     /// Nothing, which costs nothing.
     #[default]

@@ -8,12 +8,13 @@ use crate::image::CodeImage;
 use crate::machine::OpenError;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use ed25519_dalek::SigningKey;
 use motet_types::{Digest, Digester, EdgeId, Planted, Reader, RoleId, planted};
+use serde::{Deserialize, Serialize};
 
 /// The contexts in which keys are derived from the host's secret.
 const KEY_ID: &str = "motet.auth.v1 key id";
@@ -21,7 +22,10 @@ const EDGE_KEY: &str = "motet.auth.v1 key of an edge";
 const ROLE_KEY: &str = "motet.auth.v1 Ed25519 key of a role";
 
 /// The host's keys. They are dropped with the last clone, and Ed25519 keys overwritten then.
-#[derive(Clone)]
+///
+/// As text they are their id, and must be given again.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SigningKeys {
     id: Digest,
     /// None when they were read from bytes, which have only their id.
@@ -78,6 +82,22 @@ impl SigningKeys {
     }
 }
 
+impl From<SigningKeys> for String {
+    fn from(keys: SigningKeys) -> Self {
+        keys.id.to_string()
+    }
+}
+
+/// As they stand in a document: no machine can have them until they are given again.
+impl TryFrom<String> for SigningKeys {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let id = Digest::from_hex(&text).ok_or("the id of keys has 64 hexadecimal digits")?;
+        Ok(Self { id, material: None })
+    }
+}
+
 impl PartialEq for SigningKeys {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -93,7 +113,8 @@ impl fmt::Debug for SigningKeys {
 }
 
 /// Whether messages are signed when they are sent, and checked when they are taken.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Authentication {
     /// They are not: edges are the machine's own memory.
     #[default]
@@ -162,7 +183,7 @@ impl Authentication {
     }
 
     /// Why no machine can have it, if none can.
-    pub(crate) fn validate(&self) -> Result<(), KeysError> {
+    pub fn validate(&self) -> Result<(), KeysError> {
         match (self, self.keys().map(|keys| (keys.id, keys.material.as_deref()))) {
             (_, Some((id, None))) => Err(KeysError::Missing { id }),
             (Self::KeyedBlake3(_), Some((_, Some(Material::Roles(_))))) => Err(KeysError::OfRoles),

@@ -19,9 +19,11 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use motet_types::{Digest, EdgeId, Fault, MessageError, Planted, SessionId, planted};
+use serde::{Deserialize, Serialize};
 
 /// How much is kept of what was sent on an edge whose messages are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeHistory {
     /// What its root needs: a digest for each power of two in the count.
     #[default]

@@ -136,7 +136,10 @@ struct Script {
 
 /// Gives a configuration that was read its keys.
 fn give_keys(config: &mut ProtocolMachineConfig, keys: Option<&SigningKeys>) -> Result<(), KeysError> {
-    keys.map_or(Ok(()), |keys| config.authentication.give(keys))
+    if let Some(keys) = keys {
+        config.authentication.give(keys)?;
+    }
+    config.authentication.validate()
 }
 
 impl Script {

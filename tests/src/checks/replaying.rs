@@ -183,7 +183,8 @@ pub fn speculations_consume_when_joined() -> Result<(), String> {
                 let speculates = now > 0;
                 ensure!(!speculates || consumed(&runtime) == 0, "{what}: {} are consumed", consumed(&runtime));
                 let snapshot = runtime.snapshot().map_err(text)?.machine().to_bytes();
-                let restored = ProtocolMachine::restore(config.clone(), &[image.clone()], &snapshot).map_err(text)?;
+                let restored =
+                    ProtocolMachine::restore(config.clone(), std::slice::from_ref(&image), &snapshot).map_err(text)?;
                 ensure!(restored.recomputed_root() == runtime.state_root(), "{what}: restored to another state");
             }
             let status = runtime.status();
