@@ -10,8 +10,8 @@ const PROTOCOL: &str = "examples/ping_pong.tell";
 #[test]
 fn keys_are_needed_again() {
     let scratch = Scratch::new();
-    let keys = scratch.file("keys", &format!("{}\n", "07".repeat(32)));
-    let others = scratch.file("others", &"08".repeat(32));
+    let keys = scratch.file("keys", format!("{}\n", "07".repeat(32)));
+    let others = scratch.file("others", "08".repeat(32));
     for (mode, way) in [("sequence", "keyed_blake3"), ("nullifier", "ed25519"), ("off", "ed25519")] {
         let (trace, log) = (scratch.path(&format!("{mode}.trace")), scratch.path(&format!("{mode}.log")));
         let run = [
