@@ -76,6 +76,7 @@ fn what_is_printed_reads_back() {
         "standard",
         "strict_minimal",
         "strict_observable",
+        "strict_verified",
         "strict_churn",
         "strict_buffer_pressure",
         "strict_large_fanout",

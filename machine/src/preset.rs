@@ -1,5 +1,6 @@
 //! Configurations by name.
 
+use crate::auth::identity::CommunicationReplayMode;
 use crate::config::ProtocolMachineConfig;
 use crate::edge::{BackpressurePolicy, BufferConfig};
 use crate::trace::TraceMode;
@@ -13,6 +14,8 @@ pub enum Preset {
     StrictMinimal,
     /// Everything is kept: all events, the host's answers, which lane ran what, and a state digest every 1,024 waves.
     StrictObservable,
+    /// Nothing is received twice: the consumption of every message has a proof.
+    StrictVerified,
     /// Many short sessions: the last 256 events.
     StrictChurn,
     /// Little room: edges of one message that grow to eight.
@@ -23,10 +26,11 @@ pub enum Preset {
 
 impl Preset {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Standard,
         Self::StrictMinimal,
         Self::StrictObservable,
+        Self::StrictVerified,
         Self::StrictChurn,
         Self::StrictBufferPressure,
         Self::StrictLargeFanout,
@@ -38,6 +42,7 @@ impl Preset {
             Self::Standard => "standard",
             Self::StrictMinimal => "strict_minimal",
             Self::StrictObservable => "strict_observable",
+            Self::StrictVerified => "strict_verified",
             Self::StrictChurn => "strict_churn",
             Self::StrictBufferPressure => "strict_buffer_pressure",
             Self::StrictLargeFanout => "strict_large_fanout",
@@ -59,6 +64,11 @@ impl Preset {
             Self::StrictObservable => {
                 ProtocolMachineConfig { record: true, observe_lanes: true, digest_waves: 1024, ..standard }
             }
+            Self::StrictVerified => ProtocolMachineConfig {
+                communication_replay_mode: CommunicationReplayMode::Nullifier,
+                max_consumptions: 1024,
+                ..standard
+            },
             Self::StrictChurn => kept(256),
             Self::StrictBufferPressure => {
                 let policy = BackpressurePolicy::Resize { max: 8 };
