@@ -27,6 +27,7 @@ mod refusal;
 mod replay;
 mod run;
 mod settings;
+mod subtype;
 mod summary;
 mod trace;
 mod turns;
@@ -82,6 +83,8 @@ enum Command {
     Heap(heap::Args),
     /// Where conversations may be cut.
     Turns(turns::Args),
+    /// May the roles of a new protocol stand where those of an old one are expected?
+    Subtype(subtype::Args),
 }
 
 fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
@@ -100,6 +103,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Bench(args) => bench::run(args, out),
         Command::Heap(args) => heap::run(args, out),
         Command::Turns(args) => turns::run(args, out),
+        Command::Subtype(args) => subtype::run(args, out),
     }
 }
 

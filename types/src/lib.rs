@@ -20,6 +20,7 @@ mod local;
 mod names;
 mod planted;
 mod sort;
+mod subtype;
 mod unfold;
 mod value;
 
@@ -48,4 +49,8 @@ pub use names::{Label, Names, VarId};
 pub use planted::plant;
 pub use planted::{Planted, planted};
 pub use sort::{DisplaySort, Sort, SortTable};
+pub use subtype::{
+    Difference, Doubt, Message, Refusal, SubtypeLimits, SubtypeMode, Subtyping, TypeTables, TypeTablesError, Verdict,
+    Way,
+};
 pub use value::{MAX_VALUE_DEPTH, ValType, Value};

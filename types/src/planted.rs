@@ -460,6 +460,26 @@ faults! {
     EmitSkipsPrologue = "emit.skips_prologue",
     /// A jump back goes to where the role is entered.
     EmitJumpsToEntry = "emit.jumps_to_entry",
+    /// Subtyping follows only one branch of each choice.
+    SubtypeFirstBranch = "subtype.first_branch",
+    /// Labels of one name are one, whatever they carry.
+    SubtypeAnySort = "subtype.any_sort",
+    /// The conservative mode takes trees of other labels.
+    SubtypeConservativeAnyLabels = "subtype.conservative_any_labels",
+    /// What is expected may be left undone for ever.
+    SubtypeForgets = "subtype.forgets",
+    /// A receive may go ahead of sends.
+    SubtypeWaitsEarly = "subtype.waits_early",
+    /// What is sent early need be expected for one choice of others only.
+    SubtypeSomePath = "subtype.some_path",
+    /// Messages may come that are not received.
+    SubtypeMisses = "subtype.misses",
+    /// A send may go ahead of another to the same partner.
+    SubtypeOvertakes = "subtype.overtakes",
+    /// What was not decided is a yes.
+    SubtypeGuesses = "subtype.guesses",
+    /// The end may stand where more is expected.
+    SubtypeEndsEarly = "subtype.ends_early",
 }
 
 #[cfg(feature = "planted")]

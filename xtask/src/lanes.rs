@@ -247,6 +247,13 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "subtyping",
+        test: "subtyping",
+        cases: 200_000,
+        what: "subtyping agrees with all runs of all small types over queues, and of random ones; no wrong yes",
+        ..TESTS
+    },
+    Lane {
         name: "planted-heap",
         package: "motet-heap",
         test: "planted",

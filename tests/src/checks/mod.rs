@@ -30,5 +30,6 @@ pub mod soundness;
 pub mod spawning;
 pub mod speculating;
 pub mod steps;
+pub mod subtyping;
 pub mod threads;
 pub mod verifier;
