@@ -29,6 +29,7 @@ mod run;
 mod settings;
 mod subtype;
 mod summary;
+mod topology;
 mod trace;
 mod turns;
 mod verify_waves;

@@ -142,10 +142,14 @@ fn places(runtime: &GuestRuntime) -> Vec<(u64, String, String)> {
                     format!("waits for a message in the session opened as number {number}")
                 }
                 Gate::GuestRoom(number, _) => format!("waits for room in the session opened as number {number}"),
+                Gate::Link(at) => format!("waits for the link {} to be whole", edge(at)),
+                Gate::GuestLink(number, _) => format!("waits for a link in the session opened as number {number}"),
                 Gate::Answer => String::from("waits for the host's answer"),
                 Gate::Guard(layer) => format!("waits for the guard {layer}"),
                 Gate::NextBurst => String::from("waits for its next turn"),
                 Gate::Halted => String::from("has ended"),
+                Gate::Crashed => String::from("is gone: its site crashed"),
+                Gate::Cancelled => String::from("was cancelled"),
             };
             places.push((session.0, image.role_name(RoleId(role)).to_owned(), gate));
         }

@@ -8,9 +8,10 @@ use crate::output_file::OutputFile;
 use crate::progress::Progress;
 use crate::settings::{Answers, Args, Settings};
 use crate::summary::Summary;
+use crate::topology::Timetable;
 use crate::wal;
 use motet_bridge::{ExecHost, ExecOptions, HostError};
-use motet_machine::{CodeImage, EffectHandler, TraceMode};
+use motet_machine::{CodeImage, EffectHandler, TopologyPerturbation, TraceMode};
 use motet_runtime::{
     ChoiceError, Durable, DurableOptions, Executor, Inline, RecordWriter, RunStatus, Runtime, RuntimeError, SeededHost,
     Threads, Turn,
@@ -126,6 +127,14 @@ impl<E> Carrier<E> {
         }
     }
 
+    fn perturb(&mut self, events: &[TopologyPerturbation]) -> Outcome<()> {
+        let outcome = match self {
+            Carrier::Plain(runtime) => runtime.perturb(events).map_err(|error| runtime_failure(&error)),
+            Carrier::Logged(durable) => durable.perturb(events).map_err(|error| wal::durable_failure(&error)),
+        };
+        outcome.map(drop)
+    }
+
     fn turn<H: Host>(&mut self, host: &Arc<H>) -> Outcome<Turn>
     where
         E: Executor<Arc<H>>,
@@ -146,6 +155,8 @@ pub(crate) struct Started<E> {
     record: Option<RecordWriter<OutputFile>>,
     record_path: Option<String>,
     drawing: Option<Drawing>,
+    /// What will happen to sites and links.
+    timetable: Timetable,
     /// Steps that the record has, where there is a log.
     told: u64,
     /// What recovery found, for the summary.
@@ -164,6 +175,7 @@ impl<E> Started<E> {
             _ => TraceMode::Capped(0),
         };
         let schedule = settings.schedule.clone();
+        let timetable = args.topology.as_deref().map(Timetable::read).transpose()?.unwrap_or_default();
         let file = args.trace.as_deref().map(OutputFile::create).transpose()?;
         args.checkpoints.need(args.wal.as_deref())?;
         let carrier = match &args.wal {
@@ -200,7 +212,7 @@ impl<E> Started<E> {
         let record = file.map(RecordWriter::new).transpose()?;
         let record_path = args.trace.as_ref().map(|path| path.display().to_string());
         let (threads, steps) = (settings.threads, settings.steps);
-        Ok(Self { threads, steps, image, carrier, record, record_path, drawing, told: 0, found: None })
+        Ok(Self { threads, steps, image, carrier, record, record_path, drawing, timetable, told: 0, found: None })
     }
 
     /// A run that was recovered.
@@ -212,7 +224,18 @@ impl<E> Started<E> {
     ) -> Self {
         let carrier = Carrier::Logged(Box::new(durable));
         let (record, record_path, drawing) = (None, None, None);
-        Self { threads, steps: None, image, carrier, record, record_path, drawing, told: 0, found: Some(found) }
+        Self {
+            threads,
+            steps: None,
+            image,
+            carrier,
+            record,
+            record_path,
+            drawing,
+            timetable: Timetable::default(),
+            told: 0,
+            found: Some(found),
+        }
     }
 
     /// Goes on with the host that was asked for, to the end.
@@ -244,11 +267,20 @@ impl<E> Started<E> {
         let mut progress = Progress::new(!out.json && !out.quiet, self.steps);
         let mut idle_since: Option<Instant> = None;
         loop {
+            while let Some(events) = self.timetable.due(self.carrier.runtime().machine().tally()) {
+                self.carrier.perturb(&events)?;
+            }
             let turn = self.carrier.turn(host)?;
             if host.has_failed() {
                 break;
             }
             if turn == Turn::Idle {
+                if self.carrier.runtime().status() == RunStatus::Stuck
+                    && let Some(events) = self.timetable.next()
+                {
+                    self.carrier.perturb(&events)?;
+                    continue;
+                }
                 // A host that blocks is asked again, as long as it might take for an answer.
                 let since = *idle_since.get_or_insert_with(Instant::now);
                 if self.carrier.runtime().status() != RunStatus::Waiting || since.elapsed() >= host.patience() {

@@ -98,6 +98,9 @@ pub(crate) struct Args {
     /// How many messages an edge holds [default: 64]
     #[arg(long, allow_negative_numbers = true)]
     buffer: Option<u64>,
+    /// Let sites crash and links be cut as a file says: a list of `{"at_step"|"at_wave": N, "events": [{"kind": ...}]}`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) topology: Option<PathBuf>,
     /// Draw the messages even when standard output is no terminal.
     #[arg(long)]
     pub(crate) draw: bool,

@@ -38,6 +38,7 @@ fn fault_json(image: &CodeImage, report: &FaultReport) -> Json {
         "side": match report.fault.blame(report.role) {
             Side::Role(_) => "role",
             Side::Host => "host",
+            Side::Site => "site",
         },
         "message": report.fault.to_string(),
     })
@@ -161,7 +162,12 @@ impl<'a> Summary<'a> {
                 .help("docs/host.md says what a host is asked and what it must answer"));
         }
         if let Some(fault) = self.faults.first() {
-            let (role, faulted) = (self.image.role_name(fault.role), plural(self.tally.faulted, "session"));
+            // A site that crashed may end its coroutines alone.
+            let faulted = match self.tally.faulted {
+                0 => plural(self.faults.len() as u64, "coroutine"),
+                sessions => plural(sessions, "session"),
+            };
+            let role = self.image.role_name(fault.role);
             let message = format!("{faulted} faulted; the first is {}, role {role}: {}", fault.session, fault.fault);
             return Err(Failure::failed("faulted", message).field("fault", fault_json(self.image, fault)));
         }

@@ -14,6 +14,7 @@ use crate::reply::Respondent;
 use crate::session::{Gate, Session, Status};
 use crate::spawn::run_child;
 use crate::step::step;
+use crate::topology::{Failure, last_terminal};
 use crate::trace::BurstEnd;
 use motet_types::{CoroutineId, Event, EventKind, Fault, Pc, Planted, Terminal, planted};
 
@@ -231,20 +232,47 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
     }
     frame.head[HEAD_STATUS] = Status::new(current, frame.live, frame.deferred).0;
     let steps = context.fuel - fuel;
+    let (received, live) = (frame.received, frame.live);
+    let end = if context.cancels { failed(session, images, context, end, out) } else { end };
     if context.trace {
         if let BurstEnd::Ended(terminal) = end {
-            if frame.ext.is_some() {
-                end_guests(frame.ext.as_deref(), terminal, frame.out);
+            if session.ext.is_some() {
+                end_guests(session.ext.as_deref(), terminal, out);
             }
-            frame.out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
+            out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
             // By an instruction, whose coroutine has not ended.
-            if terminal == Terminal::Closed && frame.live > 0 {
-                frame.out.event(Event::speculation(EventKind::EpochAdvanced, CoroutineId(0), 1));
+            if terminal == Terminal::Closed && live > 0 {
+                out.event(Event::speculation(EventKind::EpochAdvanced, CoroutineId(0), 1));
             }
         }
-        frame.out.end_burst(record, steps, end);
+        out.end_burst(record, steps, end);
     }
-    BurstReport { end, steps, received: frame.received, first: status.current() }
+    BurstReport { end, steps, received, first: status.current() }
+}
+
+/// Cancels who waits on what has failed, and says how the burst ends then.
+#[cold]
+#[inline(never)]
+fn failed(session: &mut Session, images: &Images, context: &BurstContext, end: BurstEnd, out: &mut Outbox) -> BurstEnd {
+    match end {
+        BurstEnd::Ended(Terminal::Closed) if session.status().live() == 0 => {
+            BurstEnd::Ended(last_terminal(session, &images[session.image as usize]))
+        }
+        BurstEnd::Ended(_) => end,
+        BurstEnd::Ready | BurstEnd::Waiting => {
+            let failure = Failure::of(session, images, false);
+            if context.trace {
+                failure.events.iter().for_each(|event| out.event(*event));
+            }
+            match failure.ended {
+                Some(terminal) => {
+                    session.drop_speculation();
+                    BurstEnd::Ended(terminal)
+                }
+                None => end,
+            }
+        }
+    }
 }
 
 /// Whether every coroutine that is ready has been deferred by the host.

@@ -76,7 +76,7 @@ impl ProtocolMachine {
 
     /// Whether messages are looked at as they are sent and taken.
     fn looks_closely(&self) -> bool {
-        self.images.watch.on()
+        self.images.watch.on() || self.images.network.is_watched()
     }
 
     fn move_out(&mut self, plan: WavePlan, wants: EffectKinds) -> CertifiedWave {
@@ -101,6 +101,7 @@ impl ProtocolMachine {
             speculation: self.config.speculation_depth,
             guests: self.config.max_guest_sessions,
             coroutines: self.config.max_coroutines,
+            cancels: self.images.network.cancels(),
         };
         self.copy_picks(&claim.picks);
         // Runs without resources pay for nothing.

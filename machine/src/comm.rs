@@ -134,6 +134,9 @@ pub(crate) fn send_as<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, r
 #[inline(never)]
 fn look_or_wait<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm) -> Step {
     let Some(close) = frame.context.close else { return frame.no_room(comm) };
+    if frame.is_down(comm.edge) {
+        return frame.block(Gate::Link(comm.edge));
+    }
     let overwrites = close.latest && comm.elastic();
     let header = Edge::of(frame.edges, comm.edge).header();
     let room = header.len() < usize::from(close.capacity);
@@ -173,7 +176,9 @@ fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
     if !replaced {
         frame.retain(tag, word);
     }
-    let message = Message { label, tag, word };
+    let sent = Message { label, tag, word };
+    // What is sent is signed; what arrives may be another.
+    let message = if CLOSELY { frame.on_its_way(edge, sent) } else { sent };
     let overwrote = overwrites && frame.overwrite(comm, message);
     if !overwrote {
         let woken = Edge::of(frame.edges, edge).push(message, frame.ext);
@@ -182,7 +187,10 @@ fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
         }
     }
     if CLOSELY && frame.images.watch.on() {
-        frame.note_sent(edge, message, overwrote);
+        frame.note_sent(edge, sent, overwrote);
+    }
+    if CLOSELY && (message.tag, message.word) != (tag, word) {
+        frame.release(tag, word);
     }
     if !planted(Planted::StepSendKeepsState) {
         frame.advance(role, comm.next);
@@ -294,6 +302,9 @@ fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, c
         if closely {
             let kind = if comm.offered() { StepKind::Choose } else { StepKind::Receive };
             frame.look_at(comm.edge, message, kind)?;
+        }
+        if frame.images.network.tampered {
+            frame.has_arrived(message)?;
         }
         if frame.context.wants.contains(EffectKind::Receive) {
             let mut aside = Aside::default();

@@ -112,6 +112,7 @@ impl ProtocolMachine {
                 report.faults.append(&mut chunk.outbox.faults);
                 report.inputs.append(&mut chunk.outbox.inputs);
                 self.tally.dropped += core::mem::take(&mut chunk.outbox.dropped);
+                self.topology.count_corrupted(core::mem::take(&mut chunk.outbox.corrupted));
                 for (session, delegation) in chunk.outbox.delegations.drain(..) {
                     self.receipt(session, delegation);
                 }

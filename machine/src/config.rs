@@ -7,6 +7,7 @@ use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode};
 use crate::effect::RunId;
 use crate::flow::FlowPolicy;
 use crate::knowledge::KnowledgeRules;
+use crate::topology::Cancellation;
 use crate::trace::TraceMode;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -75,6 +76,8 @@ pub struct ProtocolMachineConfig {
     /// The most artifacts of received messages that are kept until somebody takes them; the oldest go first, and are
     /// counted. 0 keeps none. No run depends on it.
     pub max_consumptions: u32,
+    /// Who ends when a site has failed.
+    pub cancellation: Cancellation,
 }
 
 impl Default for ProtocolMachineConfig {
@@ -100,6 +103,7 @@ impl Default for ProtocolMachineConfig {
             authentication: Authentication::None,
             edge_history: EdgeHistory::Frontier,
             max_consumptions: 0,
+            cancellation: Cancellation::Fine,
         }
     }
 }
@@ -170,6 +174,10 @@ impl ProtocolMachineConfig {
             true => FlowPolicy::AllowAll.encode(into),
             false => self.flow_policy.encode(into),
         }
+        into.u8(match self.cancellation {
+            Cancellation::Fine => 0,
+            Cancellation::Coarse => 1,
+        });
     }
 
     /// What the step needs to know of it about knowledge.
@@ -237,6 +245,7 @@ impl ProtocolMachineConfig {
             authentication: Authentication::None,
             edge_history: EdgeHistory::Frontier,
             max_consumptions: 0,
+            cancellation: Cancellation::Fine,
         };
         for _ in 0..from.u32()? {
             let (id, active) = (LayerId(from.u16()?), from.u8().filter(|active| *active <= 1)? == 1);
@@ -251,6 +260,11 @@ impl ProtocolMachineConfig {
         };
         config.authentication = Authentication::decode(from)?;
         config.flow_policy = FlowPolicy::decode(from)?;
+        config.cancellation = match from.u8()? {
+            0 => Cancellation::Fine,
+            1 => Cancellation::Coarse,
+            _ => return None,
+        };
         Some(config)
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct BurstContext {
     pub(crate) guests: u16,
     /// How many coroutines an island may have that have not ended.
     pub(crate) coroutines: u16,
+    /// Whether coroutines may have failed, so that a burst's end looks for those that wait on them.
+    pub(crate) cancels: bool,
 }
 
 /// The rule of all edges where messages are looked at closely. `BurstContext` then says that there is never room, which

@@ -10,8 +10,11 @@ use crate::frame::{Frame, Outcome, Step};
 use crate::growth::{Growth, Guest};
 use crate::image::CodeImage;
 use crate::images::Plan;
+use crate::layout::CORO_GATE;
 use crate::outbox::Outbox;
+use crate::session::Gate;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use motet_types::{
     Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, RoleId, SessionId, Terminal, planted,
 };
@@ -172,7 +175,24 @@ impl Frame<'_> {
                 self.wake_all(waiting);
             }
         }
+        self.wake_senders(number);
         self.settle_guest(at);
+    }
+
+    /// Whoever waits for a link to send in a session that is closing finds out.
+    fn wake_senders(&mut self, number: u32) {
+        let waits = |word: u64| matches!(Gate::unpack(word), Gate::GuestLink(of, _) if of == number);
+        let mains = if self.apart.is_empty() { &*self.coros } else { &*self.apart };
+        let places = (0u16..).zip(&self.images[self.image_at as usize].layout.places);
+        let mut waiting: Vec<u16> = places
+            .filter(|(_, place)| waits(mains[place.start as usize + CORO_GATE]))
+            .map(|(coroutine, _)| coroutine)
+            .collect();
+        let children = self.growth().into_iter().flat_map(|growth| &growth.children);
+        // The words of one that runs are in the frame.
+        let asleep = children.filter(|child| child.words.get(CORO_GATE).is_some_and(|word| waits(*word)));
+        waiting.extend(asleep.map(|child| child.number));
+        waiting.into_iter().for_each(|coroutine| self.wake(coroutine + 1));
     }
 }
 
@@ -190,6 +210,11 @@ pub(crate) fn open(frame: &mut Frame<'_>, dst: u16, plan: u16, pc: u32) -> Step 
     let (opened, there) = frame.growth().map_or((0, 0), |growth| (growth.opened, growth.guests.len()));
     if there >= limit && !planted(Planted::OpenWithoutLimit) {
         return refused("as many sessions as the configuration allows have been opened and have not ended");
+    }
+    if images.network.at(at).is_some_and(|links| links.first_crashed(image).is_some())
+        && !planted(Planted::TopologyOpensCrashed)
+    {
+        return refused("the site of one of its roles has crashed");
     }
     if opened >= SessionId::MAX_GUESTS {
         return refused("the island has opened as many sessions as can be numbered");

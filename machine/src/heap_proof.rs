@@ -12,7 +12,7 @@ use motet_heap::verify::{Membership, membership};
 use motet_types::{Digest, Digester, Planted, Reader, planted};
 
 /// The version of a proof's bytes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What a machine's heap says about some ids, and the heap's way up to the state root.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use crate::auth::watch::WatchRules;
 use crate::image::CodeImage;
 use crate::knowledge::KnowledgeRules;
 use crate::machine::OpenError;
+use crate::topology::Network;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -40,6 +41,8 @@ pub(crate) struct Images {
     pub(crate) knowledge: KnowledgeRules,
     /// What is looked at of messages, and with which keys.
     pub(crate) watch: WatchRules,
+    /// What steps must know of sites and links. It stands here for the same reason.
+    pub(crate) network: Network,
 }
 
 impl Deref for Images {

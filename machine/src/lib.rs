@@ -50,6 +50,7 @@ mod speculation;
 mod state;
 mod step;
 mod tape;
+mod topology;
 mod trace;
 mod transfer;
 mod verify;
@@ -98,6 +99,10 @@ pub use state::decode::{
     RoleState, SessionState, SpeculationState, Standing, StateError, StatePlace,
 };
 pub use tape::RecordedEffect;
+pub use topology::{
+    Cancellation, CorruptionType, MAX_PERTURBATION_BYTES, Topology, TopologyOutcome, TopologyPerturbation,
+    TopologyRefusal,
+};
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
 pub use verify::VerifyError;
 pub use wave::{

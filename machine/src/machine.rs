@@ -17,6 +17,7 @@ use crate::root::Digests;
 use crate::session::{Gate, Session};
 use crate::snapshot::Copying;
 use crate::state::sparse::Sparse;
+use crate::topology::Topology;
 use crate::trace::{BurstEnd, Trace, TraceEvent};
 use crate::wave::{Boundary, IslandId, Pick};
 use alloc::boxed::Box;
@@ -25,7 +26,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::Heap;
 use motet_semantic::{AuthorityAuditRecord, DelegationReceipt};
-use motet_types::{CoroutineId, Digest, Event, EventKind, RoleId, SessionId, Tick};
+use motet_types::{CoroutineId, Digest, Event, EventKind, Planted, RoleId, SessionId, Tick, planted};
 
 /// A loaded image's place in its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +85,12 @@ pub enum OpenError {
     WavesOut {
         /// How many.
         out: u64,
+    },
+    /// A role's site has crashed: nobody would play it.
+    #[error("the site of {role} has crashed, so that nobody would play that role")]
+    Crashed {
+        /// The role.
+        role: RoleId,
     },
     /// As many sessions are alive as may be.
     #[error("{limit} sessions are open, and no more are allowed")]
@@ -178,6 +185,8 @@ pub struct ProtocolMachine {
     pub(crate) delegations: Vec<DelegationReceipt>,
     /// What was received, as far as that is kept, which nobody has taken yet.
     pub(crate) consumptions: Artifacts,
+    /// What has happened to sites and links.
+    pub(crate) topology: Topology,
 }
 
 pub(crate) const GONE: u32 = u32::MAX;
@@ -207,6 +216,7 @@ impl ProtocolMachine {
             audit: Vec::new(),
             delegations: Vec::new(),
             consumptions: Artifacts::default(),
+            topology: Topology::default(),
         })
     }
 
@@ -234,7 +244,9 @@ impl ProtocolMachine {
             None => {
                 let plans = self.images.link(&image)?;
                 let keys = self.config.authentication.table(&image)?;
-                Arc::make_mut(&mut self.images).add(image, plans, keys)
+                let at = Arc::make_mut(&mut self.images).add(image, plans, keys);
+                self.work_out_links();
+                at
             }
         };
         Ok(ImageId(at as u32))
@@ -265,6 +277,10 @@ impl ProtocolMachine {
         let id = SessionId(self.tally.opened);
         if id.0 >= SessionId::LIMIT {
             return Err(OpenError::Exhausted { limit: SessionId::LIMIT });
+        }
+        let crashed = self.images.network.at(image_id.0).and_then(|links| links.first_crashed(image));
+        if let Some(role) = crashed.filter(|_| !planted(Planted::TopologyOpensCrashed)) {
+            return Err(OpenError::Crashed { role });
         }
         let session = Session::open(id, image, image_id.0);
         let at = self.settle(session, Place::Ready);

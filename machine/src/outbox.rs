@@ -34,10 +34,10 @@ pub enum Wanted {
     Guard(LayerId),
 }
 
-/// A fault and where it happened.
+/// A fault and where it happened. It ends its session, except for that of a crashed site, which may end its coroutine alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultReport {
-    /// The session that it ended.
+    /// The session.
     pub session: SessionId,
     /// The coroutine that faulted.
     pub coroutine: CoroutineId,
@@ -68,6 +68,8 @@ pub(crate) struct Outbox {
     pub(crate) asks: Vec<Ask>,
     pub(crate) faults: Vec<FaultReport>,
     pub(crate) dropped: u64,
+    /// Payloads that were changed on their way.
+    pub(crate) corrupted: u64,
     /// Endpoints that changed hands, and in whose islands.
     pub(crate) delegations: Vec<(SessionId, Delegation)>,
     /// Messages that were received, where that is kept.
@@ -81,6 +83,7 @@ impl Outbox {
     pub(crate) fn has_more(&self) -> bool {
         let told = !self.inputs.is_empty() || !self.asks.is_empty() || !self.faults.is_empty();
         told || self.dropped > 0
+            || self.corrupted > 0
             || self.resources.is_some()
             || !self.delegations.is_empty()
             || !self.consumptions.is_empty()

@@ -31,6 +31,9 @@ pub enum ParkError {
     /// The session has something to do: parking it would change the schedule.
     #[error("{0} is ready to run; only a session that waits can be parked")]
     Ready(SessionId),
+    /// A coroutine of the session waits for a link, which may be whole again at any turn.
+    #[error("{0} waits for a link; only a session that waits for its host or for its own messages can be parked")]
+    Link(SessionId),
     /// The host has not taken on an effect of the session yet.
     #[error("{0} waits for an effect that the host has not taken on yet")]
     Unasked(SessionId),
@@ -65,6 +68,10 @@ impl ProtocolMachine {
             Place::Out => return Err(ParkError::InFlight(session)),
             Place::Ready => return Err(ParkError::Ready(session)),
             Place::Free | Place::Waiting => {}
+        }
+        let slot = &self.slots[at as usize];
+        if slot.session.waits_for_links(&self.images[slot.session.image as usize]) {
+            return Err(ParkError::Link(session));
         }
         self.copy_first(at);
         let slot = &mut self.slots[at as usize];

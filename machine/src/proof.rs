@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use motet_types::{Digest, Digester, Planted, Reader, SessionId, planted};
 
 /// The version of a proof's bytes.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// A session's state and its way up to the root.
 #[derive(Clone, Debug, PartialEq, Eq)]

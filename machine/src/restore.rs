@@ -13,6 +13,7 @@ use crate::snapshot::{LIVE, PARKED, SNAPSHOT_MAGIC, SNAPSHOT_VERSION};
 use crate::state::decode::{SessionState, StateError};
 use crate::state::rebuild::{Home, examine, rebuild};
 use crate::tape::decode_value;
+use crate::topology::Topology;
 use crate::trace::{ARENA_BYTES, TraceMode, TraceReader};
 use crate::verify::{Typing, VerifyError};
 use crate::wave::{Boundary, IslandId, Pick};
@@ -106,6 +107,7 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("extent of histories", config.edge_history == found.edge_history),
         ("limit of facts", config.max_facts == found.max_facts),
         ("limit of a fact's length", config.max_fact_bytes == found.max_fact_bytes),
+        ("rule of cancellation", config.cancellation == found.cancellation),
         ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
     ];
@@ -222,7 +224,7 @@ impl<'b> Restore<'_, 'b> {
 
     fn counters(&mut self) -> Result<(Counters, Digest), RestoreError> {
         let counters = self.need(Counters::decode)?;
-        let Counters { opened, closed, faulted, cancelled, steps, messages, dropped, tick } = counters;
+        let Counters { opened, closed, faulted, cancelled, steps, messages, dropped, tick, topology: _ } = counters;
         let (waves, bursts) = (self.need(Reader::u64)?, self.need(Reader::u64)?);
         self.machine.tally = Tally { opened, closed, faulted, cancelled, steps, messages, dropped, waves, bursts };
         self.machine.tick.0 = tick;
@@ -231,6 +233,7 @@ impl<'b> Restore<'_, 'b> {
             return Err(self.content("a state was digested after waves that have not been"));
         }
         self.machine.boundary = boundary;
+        self.machine.topology = self.need(Topology::decode)?;
         Ok((counters, self.digest()?))
     }
 

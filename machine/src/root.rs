@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use motet_types::{Digest, Digester, Planted, Reader, SessionId, planted};
 
-/// The counters that the root covers, beside the sessions. All are equal in equal runs of every schedule.
+/// The counters that the root covers, beside the sessions, and what it covers of sites and links. All are equal in equal runs of every schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) opened: u64,
@@ -23,18 +23,21 @@ pub(crate) struct Counters {
     pub(crate) messages: u64,
     pub(crate) dropped: u64,
     pub(crate) tick: u64,
+    /// Of what has happened to sites and links.
+    pub(crate) topology: Digest,
 }
 
 impl Counters {
     const COUNT: usize = 8;
     /// How many bytes they take.
-    pub(crate) const BYTES: usize = Self::COUNT * 8;
+    pub(crate) const BYTES: usize = Self::COUNT * 8 + 32;
 
     pub(crate) fn encode(&self, into: &mut impl Digester) {
-        let Self { opened, closed, faulted, cancelled, steps, messages, dropped, tick } = *self;
+        let Self { opened, closed, faulted, cancelled, steps, messages, dropped, tick, topology } = *self;
         [opened, closed, faulted, cancelled, steps, messages, dropped, tick]
             .into_iter()
             .for_each(|count| into.u64(count));
+        into.bytes(&topology.0);
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Option<Self> {
@@ -47,13 +50,14 @@ impl Counters {
             messages: from.u64()?,
             dropped: from.u64()?,
             tick: from.u64()?,
+            topology: Digest(from.take(32)?.try_into().ok()?),
         })
     }
 
     /// The root over these counters, a state tree with this top, and a heap with this root.
     pub(crate) fn root(&self, top: &[u8; 32], heap: &[u8; 32]) -> Digest {
         let mut bytes = Vec::with_capacity(16 + Self::BYTES + 64);
-        bytes.bytes(b"motet.state.4\0\0\0");
+        bytes.bytes(b"motet.state.5\0\0\0");
         self.encode(&mut bytes);
         bytes.bytes(top);
         if !planted(Planted::RootSkipsHeap) {
@@ -133,6 +137,7 @@ impl ProtocolMachine {
             messages: tally.messages,
             dropped: tally.dropped,
             tick: self.tick().0,
+            topology: self.topology.digest(),
         }
     }
 

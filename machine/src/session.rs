@@ -6,6 +6,7 @@ use crate::growth::Growth;
 use crate::image::CodeImage;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS, Layout};
 use crate::outcome::EffectOutcome;
+use crate::speculation::Level;
 use alloc::boxed::Box;
 use alloc::vec;
 use motet_types::{CoroutineId, EdgeId, LayerId, SessionId};
@@ -23,6 +24,10 @@ pub enum Gate {
     GuestMessage(u32, EdgeId),
     /// Room on an edge of such a session.
     GuestRoom(u32, EdgeId),
+    /// A link that is whole, to send on an edge of the main session.
+    Link(EdgeId),
+    /// The same on an edge of a session that instructions of the island opened as the so-manieth.
+    GuestLink(u32, EdgeId),
     /// The host's answer to its outstanding effect.
     Answer,
     /// The host's grant of a guard: until then it is denied.
@@ -31,16 +36,25 @@ pub enum Gate {
     NextBurst,
     /// It has ended.
     Halted,
+    /// Its site crashed, and it with it.
+    Crashed,
+    /// It was cancelled: it waited on what had failed.
+    Cancelled,
 }
 
 /// Where in a gate's word the number of a guest stands.
 const GUEST: u32 = 24;
 
 impl Gate {
+    /// Whether it is a coroutine's that does not go on.
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Gate::Halted | Gate::Crashed | Gate::Cancelled)
+    }
+
     /// The word of a gate as it was packed with a guest in the main session's place.
     pub(crate) const fn within(word: u64, number: u32) -> u64 {
         match word as u8 {
-            1 | 2 => word | (number as u64) << GUEST,
+            1 | 2 | 7 => word | (number as u64) << GUEST,
             _ => word,
         }
     }
@@ -54,6 +68,10 @@ impl Gate {
             Gate::NextBurst => 4,
             Gate::Halted => 5,
             Gate::Guard(layer) => 6 | (layer.0 as u64) << 8,
+            Gate::Link(edge) => 7 | (edge.0 as u64) << 8,
+            Gate::Crashed => 8,
+            Gate::Cancelled => 9,
+            Gate::GuestLink(number, edge) => 7 | (edge.0 as u64) << 8 | (number as u64) << GUEST,
             Gate::GuestMessage(number, edge) => 1 | (edge.0 as u64) << 8 | (number as u64) << GUEST,
             Gate::GuestRoom(number, edge) => 2 | (edge.0 as u64) << 8 | (number as u64) << GUEST,
         }
@@ -70,6 +88,10 @@ impl Gate {
             3 => Gate::Answer,
             4 => Gate::NextBurst,
             6 => Gate::Guard(LayerId(edge.0)),
+            7 if number > 0 => Gate::GuestLink(number, edge),
+            7 => Gate::Link(edge),
+            8 => Gate::Crashed,
+            9 => Gate::Cancelled,
             _ => Gate::Halted,
         }
     }
@@ -149,12 +171,40 @@ impl Session {
         own + growth.map_or(0, |growth| growth.guests.iter().map(|guest| guest.in_flight()).sum())
     }
 
-    fn growth(&self) -> Option<&Growth> {
+    pub(crate) fn growth(&self) -> Option<&Growth> {
         self.ext.as_deref().and_then(|ext| ext.growth.as_deref())
     }
 
+    pub(crate) fn growth_mut(&mut self) -> Option<&mut Growth> {
+        self.ext.as_deref_mut().and_then(|ext| ext.growth.as_deref_mut())
+    }
+
+    /// Where the ready bitmap goes on.
+    pub(crate) fn far(&self) -> &[u64] {
+        self.growth().map_or(&[], |growth| &growth.far)
+    }
+
+    /// The open speculations, the outermost first.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = &Level> {
+        let speculation = self.ext.as_deref().and_then(|ext| ext.speculation.as_deref());
+        speculation.into_iter().flat_map(|speculation| &speculation.levels)
+    }
+
+    /// Whether some coroutine is ready.
+    pub(crate) fn is_ready(&self, layout: &Layout) -> bool {
+        self.words[HEAD_READY..layout.roles_at].iter().chain(self.far()).any(|word| *word != 0)
+    }
+
+    pub(crate) fn set_gate(&mut self, layout: &Layout, coroutine: CoroutineId, gate: Gate) {
+        if let Some(place) = layout.places.get(coroutine.index()) {
+            self.words[layout.coros_at + place.start as usize + CORO_GATE] = gate.pack();
+        } else if let Some(child) = self.growth_mut().and_then(|growth| growth.child(coroutine.0)) {
+            child.words[CORO_GATE] = gate.pack();
+        }
+    }
+
     /// The word of the ready bitmap that has a coroutine's bit.
-    fn ready_word(&mut self, layout: &Layout, coroutine: CoroutineId) -> Option<&mut u64> {
+    pub(crate) fn ready_word(&mut self, layout: &Layout, coroutine: CoroutineId) -> Option<&mut u64> {
         let (word, near) = (coroutine.index() / 64, layout.roles_at - HEAD_READY);
         match word < near {
             true => self.words.get_mut(HEAD_READY + word),
@@ -179,13 +229,7 @@ impl Session {
 
     /// Opens the gate of a coroutine that waits for an answer, and leaves the answer for its next step.
     pub(crate) fn answer(&mut self, layout: &Layout, coroutine: CoroutineId, outcome: EffectOutcome) {
-        if let Some(place) = layout.places.get(coroutine.index()) {
-            self.words[layout.coros_at + place.start as usize + CORO_GATE] = Gate::Open.pack();
-        } else if let Some(growth) = self.ext.as_deref_mut().and_then(|ext| ext.growth.as_deref_mut())
-            && let Some(child) = growth.child(coroutine.0)
-        {
-            child.words[CORO_GATE] = Gate::Open.pack();
-        }
+        self.set_gate(layout, coroutine, Gate::Open);
         if let Some(word) = self.ready_word(layout, coroutine) {
             *word |= 1 << (coroutine.0 % 64);
         }

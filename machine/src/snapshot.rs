@@ -8,7 +8,7 @@
 //! ```text
 //! body      u32 length, configuration | u8 trace is on | trace chain | u64 length, events not yet in the chain
 //!           counters of the root, u64 each | u64 waves | u64 bursts
-//!           last digested state: u64 wave, digest | state root
+//!           last digested state: u64 wave, digest | sites and links, see `Topology::encode` | state root
 //!           u32 images, each its digest
 //!           u64 sessions, in order of their ids, each: u64 id | u32 image | u8 kind
 //!             kind 0  u32 length, the session
@@ -24,6 +24,7 @@ use crate::root::{Counters, Digests};
 use crate::seal::seal;
 use crate::state::encode::{encode_session, leaf};
 use crate::state::tree::combine;
+use crate::topology::Topology;
 use crate::wave::{Boundary, Pick};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -34,7 +35,7 @@ use motet_types::{Digest, Digester, Planted, SessionId, planted};
 /// The first bytes of a sealed snapshot.
 pub const SNAPSHOT_MAGIC: &[u8; 8] = b"MOTETSNP";
 /// The version that is written and read.
-pub const SNAPSHOT_VERSION: u32 = 6;
+pub const SNAPSHOT_VERSION: u32 = 7;
 
 /// Copies fill pieces of about this many bytes, so that no copy moves the ones before it.
 const PIECE: usize = 1 << 20;
@@ -81,6 +82,7 @@ pub struct Snapshot {
     boundary: Boundary,
     images: Vec<Digest>,
     heap: Heap,
+    topology: Topology,
     entries: Vec<Entry>,
     pieces: Vec<Vec<u8>>,
 }
@@ -153,6 +155,7 @@ impl ProtocolMachine {
             images: self.images.iter().map(|image| image.digest()).collect(),
             // It shares everything with the machine's until that goes on.
             heap: self.heap.clone(),
+            topology: self.topology.clone(),
             entries: Vec::with_capacity(self.live_sessions()),
             pieces: Vec::new(),
         };
@@ -308,6 +311,7 @@ impl Snapshot {
         self.counters.encode(into);
         [self.waves, self.bursts, self.boundary.wave].into_iter().for_each(|count| into.u64(count));
         into.bytes(&self.boundary.state.0);
+        self.topology.encode(into);
         // Committed here, and not in the machine, which goes on meanwhile.
         let heap = self.heap.clone().snapshot();
         into.bytes(&self.root_of(&entries, &heap.root()).0);

@@ -15,7 +15,7 @@ use crate::frame::{Frame, Outcome, Step};
 use crate::growth::{Growth, Overflow};
 use crate::layout::{CORO_GATE, CORO_PC, HEAD_ID, HEAD_READY, HEAD_STATUS};
 use crate::outcome::EffectOutcome;
-use crate::session::{Gate, Status};
+use crate::session::{Gate, Session, Status};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use motet_types::{CoroutineId, Event, EventKind, Fault, Planted, planted};
@@ -64,6 +64,22 @@ impl Speculation {
 
 fn refused(reason: &'static str) -> Box<Fault> {
     Box::new(Fault::Speculation { reason })
+}
+
+impl Session {
+    /// Whether a speculation is open.
+    pub(crate) fn speculates(&self) -> bool {
+        self.levels().next().is_some()
+    }
+
+    /// The session ends: what was withheld never happened.
+    pub(crate) fn drop_speculation(&mut self) {
+        if let Some(ext) = self.ext.as_deref_mut()
+            && let Some(speculation) = ext.speculation.take()
+        {
+            ext.growth = speculation.levels.into_iter().next().and_then(|level| level.growth);
+        }
+    }
 }
 
 impl Frame<'_> {

@@ -28,6 +28,7 @@ mod sync;
 mod tape;
 mod threads;
 mod tier;
+mod topology;
 mod waves;
 
 pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};

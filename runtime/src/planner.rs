@@ -5,7 +5,7 @@ use crate::schedule::{PriorityPolicy, Schedule, SchedulerPolicy};
 use crate::seeded::mix;
 use motet_machine::{Pick, ProtocolMachine, WaveCertificate, WavePlan};
 use motet_types::{Planted, SessionId, planted};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// An island that waits to be picked, and since which planner step.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,11 @@ impl Planner {
         if !planted(Planted::OwnershipStaysPlanned) {
             self.queue.retain(|entry| entry.pick.footprint != session);
         }
+    }
+
+    /// Sessions are not ready any more, or have ended.
+    pub(crate) fn forget_all(&mut self, sessions: &BTreeSet<SessionId>) {
+        self.queue.retain(|entry| !sessions.contains(&entry.pick.footprint));
     }
 
     /// Takes back a buffer of picks.

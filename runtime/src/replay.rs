@@ -258,6 +258,11 @@ pub(crate) fn give(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], input:
         }
         Input::Answer { at, outcome } => runtime.answer(at, outcome),
         Input::Own { session, operation, refused } => runtime.own_again(session, operation, refused),
+        Input::Perturb { perturbations } => runtime.perturb(&perturbations).map(drop),
+        Input::Elapse => {
+            runtime.elapse();
+            Ok(())
+        }
         Input::Effect(_) => Ok(()),
     }
 }

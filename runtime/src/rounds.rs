@@ -34,7 +34,7 @@ pub struct Runtime<E> {
     pub(crate) asked: BTreeMap<EffectId, EffectCoordinate>,
     pub(crate) admitted: Option<(usize, EffectKinds)>,
     pub(crate) handler: Option<String>,
-    faults: Vec<FaultReport>,
+    pub(crate) faults: Vec<FaultReport>,
     contention: Contention,
     report: CommitReport,
     /// The most steps that each wave that is out may take, oldest first.
@@ -243,6 +243,7 @@ impl<E> Runtime<E> {
         self.sound()?;
         let wants = self.admit(host)?;
         self.ask(host)?;
+        self.pass_time();
         let (mut planned, mut steps) = (0, 0);
         loop {
             while planned < self.schedule.turn && self.machine.waves_out() < u64::from(self.schedule.window) {
@@ -259,6 +260,7 @@ impl<E> Runtime<E> {
         if planned == 0 {
             return Ok(Turn::Idle);
         }
+        self.expire_timeouts();
         let digest_waves = u64::from(self.machine.config().digest_waves);
         if digest_waves > 0 && self.machine.tally().waves - self.machine.boundary().wave >= digest_waves {
             self.machine.take_boundary();

@@ -2,7 +2,7 @@
 
 use crate::schedule::ScheduleError;
 use crate::threads::WorkersError;
-use motet_machine::{AnswerError, ConfigError, EffectId, LostChunk, OpenError, OwnershipRefusal};
+use motet_machine::{AnswerError, ConfigError, EffectId, LostChunk, OpenError, OwnershipRefusal, TopologyRefusal};
 use motet_semantic::OwnershipError;
 use motet_types::{LayerId, SessionId};
 
@@ -24,6 +24,9 @@ pub enum RuntimeError {
     /// An operation on a session's ownership was refused.
     #[error(transparent)]
     Ownership(#[from] OwnershipRefusal),
+    /// What happened to sites and links was not taken.
+    #[error(transparent)]
+    Topology(#[from] TopologyRefusal),
     /// A recorded operation on a session's ownership came out differently.
     #[error("{session}: {}, where the record has: {}", came_out(.found), came_out(.recorded))]
     OwnershipDiffers {

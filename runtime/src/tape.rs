@@ -1,6 +1,8 @@
 //! The tape: a run's inputs, in order, each with the planner step at which it was there.
 
-use motet_machine::{CodeImage, EffectCoordinate, EffectOutcome, ImageId, OwnershipOperation, RecordedEffect};
+use motet_machine::{
+    CodeImage, EffectCoordinate, EffectOutcome, ImageId, OwnershipOperation, RecordedEffect, TopologyPerturbation,
+};
 use motet_semantic::OwnershipError;
 use motet_types::{Digester, EffectKind, Planted, Reader, SessionId, planted};
 use std::sync::Arc;
@@ -34,6 +36,13 @@ pub enum Input {
         /// The rule that refused it; none when it was taken.
         refused: Option<OwnershipError>,
     },
+    /// Something happened to sites and links.
+    Perturb {
+        /// What, as it was given.
+        perturbations: Vec<TopologyPerturbation>,
+    },
+    /// Time went by to the end of a timeout, where nothing else could happen.
+    Elapse,
     /// An effect was answered inside a burst.
     Effect(RecordedEffect),
 }
@@ -43,6 +52,8 @@ const LIMIT: u8 = 2;
 const ANSWER: u8 = 3;
 const EFFECTS: u8 = 4;
 const OWN: u8 = 5;
+const PERTURB: u8 = 6;
+const ELAPSE: u8 = 7;
 
 /// The code of a refusal that no row of the table makes.
 const EXHAUSTED: u8 = u8::MAX;
@@ -105,6 +116,18 @@ impl Tape {
                 into.u64(session.0);
                 into.u8(encode_refusal(*refused));
                 operation.encode(into);
+            }
+            Input::Perturb { .. } if planted(Planted::TapeForgetsTopology) => {}
+            Input::Perturb { perturbations } => {
+                into.u8(PERTURB);
+                into.u64(step);
+                into.u32(perturbations.len() as u32);
+                perturbations.iter().for_each(|one| one.encode(into));
+            }
+            Input::Elapse if planted(Planted::TapeForgetsTime) => {}
+            Input::Elapse => {
+                into.u8(ELAPSE);
+                into.u64(step);
             }
             Input::Effect(effect) => {
                 let mut one = Vec::new();
@@ -172,6 +195,14 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
             let (session, refused) = (SessionId(reader.u64()?), decode_refusal(reader.u8()?)?);
             inputs.push((step, Input::Own { session, operation: OwnershipOperation::decode(reader)?, refused }));
         }
+        PERTURB => {
+            let mut perturbations = Vec::new();
+            for _ in 0..reader.u32()? {
+                perturbations.push(TopologyPerturbation::decode(reader)?);
+            }
+            inputs.push((step, Input::Perturb { perturbations }));
+        }
+        ELAPSE => inputs.push((step, Input::Elapse)),
         EFFECTS => {
             let len = usize::try_from(reader.u64()?).ok()?;
             let mut effects = Reader::new(reader.take(len)?);

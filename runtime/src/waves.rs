@@ -138,10 +138,13 @@ pub fn verify_waves(record: &RunRecord) -> Result<WaveSummary, WaveError> {
         match burst.lag {
             Some(lag) => check.pick(&burst, lag)?,
             None => {
-                let state = check.states.entry(burst.session).or_insert(State::Ready);
-                if let BurstEnd::Ended(_) = burst.end {
-                    *state = State::Ended;
-                }
+                // Between waves a session is opened, ends, or is stopped or woken by what happens to sites and links.
+                let state = match burst.end {
+                    BurstEnd::Ready => State::Ready,
+                    BurstEnd::Waiting => State::Waiting,
+                    BurstEnd::Ended(_) => State::Ended,
+                };
+                check.states.insert(burst.session, state);
             }
         }
     }

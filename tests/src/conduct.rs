@@ -25,6 +25,8 @@ pub enum Wait {
     Message,
     /// For room on its edge, whose policy is to block.
     Room,
+    /// For a link that is whole.
+    Link,
     /// For its next turn: the host put the send off.
     Turn,
     /// For the host's answer to an operation that may block, or its grant of a guard.
@@ -38,6 +40,7 @@ impl Cell {
             Self::Does => "does as it says".into(),
             Self::Waits(Wait::Message) => "waits for a message".into(),
             Self::Waits(Wait::Room) => "waits for room".into(),
+            Self::Waits(Wait::Link) => "waits for its link".into(),
             Self::Waits(Wait::Turn) => "waits for its next turn".into(),
             Self::Waits(Wait::Answer) => "waits for the host".into(),
             Self::Faults(code) => format!("faults: `{code}`"),
@@ -84,6 +87,7 @@ macro_rules! conduct {
 const DOES: Cell = Cell::Does;
 const MESSAGE: Cell = Cell::Waits(Wait::Message);
 const ROOM: Cell = Cell::Waits(Wait::Room);
+const LINK: Cell = Cell::Waits(Wait::Link);
 const TURN: Cell = Cell::Waits(Wait::Turn);
 const ANSWER: Cell = Cell::Waits(Wait::Answer);
 
@@ -99,6 +103,7 @@ conduct! {
     Send {
         DOES => [steps::messages_wake_their_receiver, buffers::owned_payloads_arrive],
         ROOM => [buffers::block_waits_for_room],
+        LINK => [topology::every_way_of_sending_waits_for_its_link],
         TURN => [steps::deferred_sends_change_nothing],
         fault(FaultClass::Type) => [opening::endpoints_are_held_to_their_types, rarely::own_endpoints_are_known],
         fault(FaultClass::Channel) => [opening::closing_closes_the_endpoints_session, spawning::transfers_are_held_to_owners],
@@ -109,7 +114,7 @@ conduct! {
     Receive {
         DOES => [buffers::order_is_kept],
         MESSAGE => [buffers::wakes_go_by_edge],
-        fault(FaultClass::Type) => [opening::endpoints_are_held_to_their_types],
+        fault(FaultClass::Type) => [opening::endpoints_are_held_to_their_types, topology::corruption_is_met],
         fault(FaultClass::Channel) => [opening::closing_closes_the_endpoints_session],
         fault(FaultClass::Verification) => [signing::spoilt_messages_are_found, replaying::messages_are_received_once],
         fault(FaultClass::Invoke) => [hosts::host_values_have_their_sort, steps::failed_steps_leave_nothing_behind],
@@ -121,6 +126,7 @@ conduct! {
     Offer {
         DOES => [steps::labels_choose_the_way],
         ROOM => [buffers::block_waits_for_room],
+        LINK => [topology::every_way_of_sending_waits_for_its_link],
         TURN => [steps::deferred_sends_change_nothing],
         fault(FaultClass::Type) => [opening::endpoints_are_held_to_their_types],
         fault(FaultClass::Label) => [opening::endpoints_are_held_to_their_types],
@@ -133,7 +139,7 @@ conduct! {
     Choose {
         DOES => [steps::labels_choose_the_way],
         MESSAGE => [buffers::wakes_go_by_edge],
-        fault(FaultClass::Type) => [opening::endpoints_are_held_to_their_types],
+        fault(FaultClass::Type) => [opening::endpoints_are_held_to_their_types, topology::corruption_is_met],
         fault(FaultClass::Channel) => [opening::closing_closes_the_endpoints_session],
         fault(FaultClass::Verification) => [signing::spoilt_messages_are_found, replaying::messages_are_received_once],
         fault(FaultClass::Invoke) => [hosts::host_values_have_their_sort],
@@ -179,7 +185,7 @@ conduct! {
     }
     Open {
         DOES => [opening::opened_endpoints_are_used],
-        fault(FaultClass::Close) => [opening::opening_has_a_limit],
+        fault(FaultClass::Close) => [opening::opening_has_a_limit, topology::crashed_roles_are_not_opened],
         tells(EventKind::Opened) => [opening::opened_endpoints_are_used],
     }
     Close {

@@ -39,6 +39,8 @@ pub enum FaultClass {
     Buffer = 15,
     /// No credits left.
     Credits = 16,
+    /// A site that crashed. The specification has no class for it.
+    Topology = 17,
 }
 
 impl FaultClass {
@@ -61,6 +63,7 @@ impl FaultClass {
             FaultClass::Pc => "machine.fault.pc",
             FaultClass::Buffer => "machine.fault.buffer",
             FaultClass::Credits => "machine.fault.credits",
+            FaultClass::Topology => "machine.fault.topology",
         }
     }
 
@@ -83,6 +86,7 @@ impl FaultClass {
             14 => FaultClass::Pc,
             15 => FaultClass::Buffer,
             16 => FaultClass::Credits,
+            17 => FaultClass::Topology,
             _ => return None,
         })
     }
@@ -151,6 +155,8 @@ pub enum Side {
     Role(RoleId),
     /// The host's answer.
     Host,
+    /// The site or the link, which is nobody's.
+    Site,
 }
 
 /// What went wrong.
@@ -166,6 +172,20 @@ pub enum Fault {
         label: LabelId,
         /// What the register held.
         found: ValType,
+    },
+    /// A payload that a corrupted link has changed to another sort than its label's.
+    #[error("what has arrived as the payload of {label} is a {found:?}: its link is corrupted")]
+    Corrupted {
+        /// The label.
+        label: LabelId,
+        /// What has arrived.
+        found: ValType,
+    },
+    /// The coroutine's site crashed.
+    #[error("the site {site} crashed")]
+    Crashed {
+        /// The site.
+        site: String,
     },
     /// A received label that the type does not allow.
     #[error("{label} is not one of the labels that the type allows here")]
@@ -323,6 +343,7 @@ impl Fault {
         match self {
             Fault::Action
             | Fault::Payload { .. }
+            | Fault::Corrupted { .. }
             | Fault::NoEndpoint { .. }
             | Fault::NoText { .. }
             | Fault::Cast { .. }
@@ -341,6 +362,7 @@ impl Fault {
             Fault::PcOutOfBounds { .. } => FaultClass::Pc,
             Fault::Verification { .. } => FaultClass::Verification,
             Fault::BufferFull { .. } => FaultClass::Buffer,
+            Fault::Crashed { .. } => FaultClass::Topology,
         }
     }
 
@@ -349,6 +371,7 @@ impl Fault {
         match self {
             Fault::Invoke { .. } | Fault::Acquire { .. } => Side::Host,
             Fault::Verification { sender, .. } => Side::Role(*sender),
+            Fault::Corrupted { .. } | Fault::Crashed { .. } => Side::Site,
             _ => Side::Role(role),
         }
     }

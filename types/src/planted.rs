@@ -426,6 +426,42 @@ faults! {
     TapeForgetsRefusals = "tape.forgets_refusals",
     /// Replay does not compare refusals.
     ReplayTrustsRefusals = "replay.trusts_refusals",
+    /// Perturbations that come in together are taken in the order in which they stand.
+    TopologyAsItComes = "topology.as_it_comes",
+    /// Timeouts of sites never expire.
+    TopologyTimeoutsStay = "topology.timeouts_stay",
+    /// The state root does not cover what has happened to sites and links.
+    TopologyUncounted = "topology.uncounted",
+    /// A site that has timed out may send.
+    TopologyTimedOutSends = "topology.timed_out_sends",
+    /// A partition cuts both ways.
+    TopologyCutsBothWays = "topology.cuts_both_ways",
+    /// Payloads that were changed on their way are not counted.
+    TopologyCorruptsUncounted = "topology.corrupts_uncounted",
+    /// A payload that has arrived as another sort is taken.
+    TopologyTrustsPayloads = "topology.trusts_payloads",
+    /// A session whose last coroutine crashed ends well.
+    TopologyCrashCloses = "topology.crash_closes",
+    /// A cancellation is told before it was asked for.
+    TopologyCancelsBackwards = "topology.cancels_backwards",
+    /// A crash spares those who own the site's endpoint and run another role's code.
+    TopologyCrashSparesOwners = "topology.crash_spares_owners",
+    /// Whoever waits on a coroutine that was cancelled goes on waiting.
+    TopologyNoCascade = "topology.no_cascade",
+    /// Healing a link leaves it corrupted.
+    TopologyHealKeepsCorrupt = "topology.heal_keeps_corrupt",
+    /// What a coroutine that has failed had asked may still be answered.
+    TopologyKeepsAsks = "topology.keeps_asks",
+    /// Whoever waits for a link is not woken when it is whole.
+    TopologyHealWakesNobody = "topology.heal_wakes_nobody",
+    /// Sessions with a crashed role are opened.
+    TopologyOpensCrashed = "topology.opens_crashed",
+    /// A restored machine believes which coroutines wait for links, crashed or were cancelled.
+    RestoreTrustsFailures = "restore.trusts_failures",
+    /// The tape forgets what happens to sites and links.
+    TapeForgetsTopology = "tape.forgets_topology",
+    /// The tape forgets that time went by where nothing happened.
+    TapeForgetsTime = "tape.forgets_time",
     /// The record's reader does not check frames.
     RecordUnchecked = "record.unchecked",
     /// A label may stand twice in one communication.

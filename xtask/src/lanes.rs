@@ -191,6 +191,13 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "topology",
+        test: "topology",
+        cases: 20_000,
+        what: "random runs to whose sites and links things happen agree on threads, replayed and recovered",
+        ..TESTS
+    },
+    Lane {
         name: DIFFERENTIAL,
         test: "differential",
         features: "reference",

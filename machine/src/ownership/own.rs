@@ -161,7 +161,7 @@ impl ProtocolMachine {
     }
 
     /// Events between turns, as a burst that takes no step.
-    fn tell(&mut self, session: SessionId, events: &[Event], ended: Option<Terminal>) {
+    pub(crate) fn tell(&mut self, session: SessionId, events: &[Event], ended: Option<Terminal>) {
         if !self.trace.is_on() {
             return;
         }

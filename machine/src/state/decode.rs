@@ -36,12 +36,24 @@ pub enum Standing {
     AwaitsAnswer,
     /// It has ended.
     Halted,
+    /// It waits for a link to be whole.
+    AwaitsLink,
+    /// Its site crashed, and it with it.
+    Crashed,
+    /// It was cancelled.
+    Cancelled,
 }
 
 impl Standing {
     /// Whether it can go on.
     pub const fn is_ready(&self) -> bool {
-        !matches!(self, Self::AwaitsMessage | Self::AwaitsRoom | Self::AwaitsAnswer | Self::Halted)
+        !self.has_ended()
+            && !matches!(self, Self::AwaitsMessage | Self::AwaitsRoom | Self::AwaitsAnswer | Self::AwaitsLink)
+    }
+
+    /// Whether it does not go on.
+    pub const fn has_ended(&self) -> bool {
+        matches!(self, Self::Halted | Self::Crashed | Self::Cancelled)
     }
 }
 
@@ -401,6 +413,9 @@ pub(super) fn coroutine_behind(from: &mut Reader<'_>, pc: Pc, counter: u32, stat
         code::HAS_ROOM => Standing::HasRoom,
         code::AWAITS_ANSWER => Standing::AwaitsAnswer,
         code::HALTED => Standing::Halted,
+        code::AWAITS_LINK => Standing::AwaitsLink,
+        code::CRASHED => Standing::Crashed,
+        code::CANCELLED => Standing::Cancelled,
         _ => return None,
     };
     Some(CoroutineState { pc, counter, state, standing, registers: list(from, |from| decode_value(from, 0))? })

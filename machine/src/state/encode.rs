@@ -57,6 +57,9 @@ pub(crate) const AWAITS_ROOM: u8 = 5;
 pub(crate) const HAS_ROOM: u8 = 6;
 pub(crate) const AWAITS_ANSWER: u8 = 7;
 pub(crate) const HALTED: u8 = 8;
+pub(crate) const AWAITS_LINK: u8 = 9;
+pub(crate) const CRASHED: u8 = 10;
+pub(crate) const CANCELLED: u8 = 11;
 
 /// A tagged word as [`Value::digest`](motet_types::Value::digest) writes its value.
 fn value(into: &mut impl Digester, ext: Option<&Ext>, id: SessionId, tag: u8, word: u64) {
@@ -166,6 +169,11 @@ pub(super) fn encode_coroutine(
         (Gate::GuestRoom(..), false) => AWAITS_ROOM,
         // What it waited for may have been closed meanwhile; it finds out when it looks again.
         (Gate::GuestMessage(..) | Gate::GuestRoom(..), true) => RUNS,
+        (Gate::Link(_) | Gate::GuestLink(..), false) => AWAITS_LINK,
+        // It may be cut again before it sends.
+        (Gate::Link(_) | Gate::GuestLink(..), true) => RUNS,
+        (Gate::Crashed, _) => CRASHED,
+        (Gate::Cancelled, _) => CANCELLED,
         (Gate::Answer | Gate::Guard(_), _) => AWAITS_ANSWER,
         (Gate::Halted, _) => HALTED,
     };

@@ -30,7 +30,7 @@ use crate::state::decode::{
     StatePlace, coroutine_behind, edge, flag, list,
 };
 use crate::state::encode::{encode_coroutine, encode_edge};
-use crate::state::rebuild::{ensure, word};
+use crate::state::rebuild::{Home, ensure, word};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
@@ -299,7 +299,7 @@ pub(super) fn examine_edges(
     edges: &[EdgeState],
     state_of: impl Fn(u16) -> Option<StateId>,
     is_sent: impl Fn(EdgeId, motet_types::LabelId) -> bool,
-    buffer: &BufferConfig,
+    home: &Home<'_>,
     place: impl Fn(EdgeId, usize) -> StatePlace,
 ) -> Result<(), StateError> {
     let parts = &image.parts;
@@ -310,9 +310,15 @@ pub(super) fn examine_edges(
             let place = place(id, queued);
             ensure(is_sent(id, message.label), place, "its label is never sent on this edge")?;
             let sort = image.label_sort(message.label);
-            ensure(message.value.has_sort(&image.sorts, sort), place, "its payload is not of its label's sort")?;
+            // A link that was corrupted may have changed it.
+            let fits = message.value.has_sort(&image.sorts, sort) || home.images.network.tampered;
+            ensure(fits, place, "its payload is not of its label's sort")?;
             let numbered = message.sequence == first.wrapping_add(queued as u64) as u32;
-            ensure(numbered || buffer.mode != BufferMode::Fifo, place, "its number is not the one it was sent with")?;
+            ensure(
+                numbered || home.buffer.mode != BufferMode::Fifo,
+                place,
+                "its number is not the one it was sent with",
+            )?;
         }
         let receives = state_of(ends.receiver).and_then(|state| parts.states.get(state.index()));
         if let (Some(next), Some(receives)) = (edge.messages.first(), receives)
@@ -326,12 +332,8 @@ pub(super) fn examine_edges(
 }
 
 /// Holds guests against their images, and owners against the coroutines that there are.
-pub(super) fn examine_growth(
-    state: &SessionState,
-    images: &Images,
-    image_id: u32,
-    buffer: &BufferConfig,
-) -> Result<(), StateError> {
+pub(super) fn examine_growth(state: &SessionState, home: &Home<'_>) -> Result<(), StateError> {
+    let (images, image_id) = (home.images, home.image_id);
     for guest in state.growth.iter().flat_map(|growth| &growth.guests) {
         let place = StatePlace::Guest(guest.number);
         let (_, image) = image_of(images, image_id, guest).ok_or(StateError { place, what: "it has no image" })?;
@@ -350,7 +352,7 @@ pub(super) fn examine_growth(
             &guest.edges,
             state_of,
             |edge, label| sent.contains(&(edge.0, label.0)),
-            buffer,
+            home,
             |_, _| place,
         )?;
     }

@@ -129,9 +129,47 @@ fn gate(
             )
         }
         (Standing::Halted, Op::Halt { .. } | Op::HaltApart) => (Gate::Halted, true, ""),
+        (Standing::AwaitsLink, Op::Send(comm)) => {
+            let down = home.images.network.at(home.image_id).is_some_and(|links| links.is_down(comm.edge));
+            (Gate::Link(comm.edge), down || trusts_failures(), "it waits for a link that is whole")
+        }
+        (Standing::AwaitsLink, Op::SendThrough { chan, .. }) => {
+            let gate = link_through(state, home, id.index(), coroutine.registers.get(usize::from(chan)));
+            (gate.unwrap_or(Gate::Open), gate.is_some(), "it waits for a link that is whole")
+        }
+        (Standing::Crashed, _) => {
+            let known = home.images.network.failures || trusts_failures();
+            (Gate::Crashed, known, "its site has crashed, and none has")
+        }
+        (Standing::Cancelled, _) => {
+            let known = home.images.network.cancels() || trusts_failures();
+            (Gate::Cancelled, known, "it was cancelled, and nothing has failed")
+        }
         _ => (Gate::Open, false, "it waits for something else than its instruction needs"),
     };
     ensure(ok, place, what).map(|()| gate)
+}
+
+fn trusts_failures() -> bool {
+    planted(Planted::RestoreTrustsFailures)
+}
+
+/// The gate of a coroutine that waits for a link through an endpoint in a register.
+fn link_through(state: &SessionState, home: &Home<'_>, coroutine: usize, endpoint: Option<&Value>) -> Option<Gate> {
+    let Some(Value::Endpoint { session, role }) = endpoint else { return None };
+    let stand = stand(state, home.images, home.image_id, *session, *role)?;
+    let Action::Send(edge) = stand.action else { return None };
+    let (edge, number) = (EdgeId(edge), session.number());
+    let place = match number {
+        0 => home.image_id,
+        number => {
+            let guest = state.growth.as_ref()?.guests.iter().find(|guest| guest.number == number)?;
+            home.images.plan_of(home.image_id, guest.plan)?.image
+        }
+    };
+    let down = home.images.network.at(place).is_some_and(|links| links.is_down(edge)) || trusts_failures();
+    let waits = stand.owner.index() == coroutine && !stand.draining && down;
+    waits.then_some(if number == 0 { Gate::Link(edge) } else { Gate::GuestLink(number, edge) })
 }
 
 /// The gate of a coroutine that waits through an endpoint in a register.
@@ -264,7 +302,7 @@ fn rebuild_plain(
     let spawned = state.growth.as_ref().map_or(0, |growth| usize::from(growth.spawned));
     ensure(state.current.index() < roles + spawned, session, "the current coroutine does not exist")?;
     ensure(roles + spawned < usize::from(u16::MAX), session, "it has started more coroutines than can be")?;
-    let live = state.all().filter(|(_, _, coroutine)| coroutine.standing != Standing::Halted).count();
+    let live = state.all().filter(|(_, _, coroutine)| !coroutine.standing.has_ended()).count();
     ensure(live > 0, session, "every coroutine has ended, but the session has not")?;
     let owned = state.ownership.as_ref().is_none_or(|ownership| ownership.fits(id, image));
     ensure(owned, session, "its ownership names roles or edges that its image does not have, or another session")?;
@@ -332,7 +370,7 @@ fn rebuild_plain(
         positions.push([u64::from(coroutine.pc.0) | u64::from(coroutine.counter) << 32, gate.pack()]);
     }
     let opened = state.growth.as_ref().map(|growth| growth.opened);
-    let living = state.all().filter(|(_, _, coroutine)| opened.is_some() && coroutine.standing != Standing::Halted);
+    let living = state.all().filter(|(_, _, coroutine)| opened.is_some() && !coroutine.standing.has_ended());
     let living = living.map(|(number, _, _)| number).collect();
     let mut children = Vec::new();
     if let Some(mut growth) = state.growth.take() {
@@ -394,8 +432,8 @@ pub(crate) fn examine(state: &SessionState, home: &Home<'_>, typing: &Typing) ->
     let unlike = "the speculations are not those that its code was verified with";
     let sessions = levels.iter().map(|level| &level.session).chain([state]);
     for (depth, session) in sessions.enumerate() {
-        examine_plain(session, image, typing, home.buffer)?;
-        examine_growth(session, home.images, home.image_id, home.buffer)?;
+        examine_plain(session, image, typing, home)?;
+        examine_growth(session, home)?;
         for (number, _, coroutine) in session.all() {
             let open = typing.forks(coroutine.pc);
             let own = speculating == Some(number);
@@ -416,12 +454,7 @@ pub(crate) fn examine(state: &SessionState, home: &Home<'_>, typing: &Typing) ->
     Ok(())
 }
 
-fn examine_plain(
-    state: &SessionState,
-    image: &CodeImage,
-    typing: &Typing,
-    buffer: &BufferConfig,
-) -> Result<(), StateError> {
+fn examine_plain(state: &SessionState, image: &CodeImage, typing: &Typing, home: &Home<'_>) -> Result<(), StateError> {
     for (id, role, coroutine) in state.all() {
         let place = StatePlace::Coroutine(id);
         let main = id.index() < state.coroutines.len();
@@ -443,5 +476,5 @@ fn examine_plain(
     }
     let state_of = |role: u16| state.coroutines.get(usize::from(role)).map(|coroutine| coroutine.state);
     let is_sent = |edge, label| typing.is_sent(edge, label);
-    examine_edges(image, &state.edges, state_of, is_sent, buffer, StatePlace::Message)
+    examine_edges(image, &state.edges, state_of, is_sent, home, StatePlace::Message)
 }

@@ -40,7 +40,7 @@ use motet_log::span::{CutHead, OpenSpans, SpanEdge};
 use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
     CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, OwnershipOperation, OwnershipOutcome,
-    ProtocolMachineConfig, SigningKeys,
+    ProtocolMachineConfig, SigningKeys, TopologyOutcome, TopologyPerturbation,
 };
 use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, DelegationReceipt, WalError};
 use motet_types::{Digester, Planted, SessionId, planted};
@@ -239,6 +239,12 @@ impl<E> Durable<E> {
     /// [`Durable::sync`]: what was issued before is not to be shown outside.
     pub fn own(&mut self, session: SessionId, operation: OwnershipOperation) -> Result<OwnershipOutcome, DurableError> {
         Ok(self.runtime.own(session, operation)?)
+    }
+
+    /// Takes what has happened to sites and links, as [`Runtime::perturb`]. It is acknowledged by the next
+    /// [`Durable::sync`].
+    pub fn perturb(&mut self, perturbations: &[TopologyPerturbation]) -> Result<TopologyOutcome, DurableError> {
+        Ok(self.runtime.perturb(perturbations)?)
     }
 
     /// Takes the audit of ownership so far out. What it tells is durable first.

@@ -110,9 +110,9 @@ pub(super) fn letters_sent(
 fn state_bytes(proof: &SessionProof) -> Vec<u8> {
     let bytes = proof.to_bytes();
     let mut len = [0; 8];
-    // Version 1, counters 64, the heap's root 32, image 32.
-    len.copy_from_slice(&bytes[129..137]);
-    bytes[137..137 + u64::from_le_bytes(len) as usize].to_vec()
+    // Version 1, counters 64, the digest of sites and links 32, the heap's root 32, image 32.
+    len.copy_from_slice(&bytes[161..169]);
+    bytes[169..169 + u64::from_le_bytes(len) as usize].to_vec()
 }
 
 /// A session that is none of its image's is refused by its number and the place in it, whatever the root says.

@@ -13,10 +13,10 @@ use crate::speculate::speculate;
 use crate::watched::watch;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
-    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, EffectHandler, FlowPolicy, FlowPredicate, GuardLayer,
-    ProtocolMachineConfig, SessionState, TraceReader,
+    BackpressurePolicy, BufferConfig, BufferMode, Cancellation, CodeImage, CorruptionType, EffectHandler, FlowPolicy,
+    FlowPredicate, GuardLayer, OpenError, ProtocolMachineConfig, SessionState, TopologyPerturbation, TraceReader,
 };
-use motet_runtime::{GuestRuntime, Schedule, Turn};
+use motet_runtime::{GuestRuntime, RuntimeError, Schedule, Turn};
 use motet_types::{EffectKind, EffectKinds, EventKind, FaultClass, ImageParts, Instr, LayerId, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,7 +62,7 @@ fn change(dice: &mut Dice, parts: &mut ImageParts, plans: &mut Vec<Arc<CodeImage
 }
 
 /// A program that verifies, and the images that its plans name.
-fn program(dice: &mut Dice) -> Result<(Vec<Arc<CodeImage>>, Arc<CodeImage>), String> {
+pub(super) fn program(dice: &mut Dice) -> Result<(Vec<Arc<CodeImage>>, Arc<CodeImage>), String> {
     loop {
         let size = Size {
             min_roles: 2,
@@ -139,11 +139,26 @@ fn config(dice: &mut Dice) -> ProtocolMachineConfig {
         max_guest_sessions: if dice.one_in(8) { 1 } else { 64 },
         max_coroutines: if dice.one_in(8) { 4 } else { 64 },
         max_payload_bytes: if dice.one_in(8) { 8 } else { 65_536 },
+        cancellation: if dice.one_in(4) { Cancellation::Coarse } else { Cancellation::Fine },
         ..ProtocolMachineConfig::default()
     }
 }
 
-fn wants(dice: &mut Dice) -> EffectKinds {
+/// Something that happens to sites of these names.
+pub(super) fn perturbation(dice: &mut Dice, names: &[String]) -> TopologyPerturbation {
+    let kind = dice.below(16);
+    let mut name = || dice.pick(names).clone();
+    let (site, from, to) = (name(), name(), name());
+    match kind {
+        0 => TopologyPerturbation::Crash { site },
+        1..=3 => TopologyPerturbation::Partition { from, to },
+        4..=9 => TopologyPerturbation::Heal { from, to },
+        10..=12 => TopologyPerturbation::Corrupt { from, to, corruption: *dice.pick(&CorruptionType::ALL) },
+        _ => TopologyPerturbation::Timeout { site, duration: dice.below(12) as u64 },
+    }
+}
+
+pub(super) fn wants(dice: &mut Dice) -> EffectKinds {
     let must = [EffectKind::Choose, EffectKind::InvokeStep, EffectKind::Acquire];
     let wants = must.iter().fold(EffectKinds::NONE, |set, kind| set.with(*kind));
     let may = [EffectKind::SendDecision, EffectKind::Receive, EffectKind::Release];
@@ -177,7 +192,11 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn open(&mut self, image: motet_machine::ImageId, code: usize) -> Result<(), String> {
-        let opened = self.runtime.open(image).map_err(text)?;
+        let opened = match self.runtime.open(image) {
+            Err(RuntimeError::Open(OpenError::Crashed { .. })) if self.model.has_crashed(code) => return Ok(()),
+            opened => opened.map_err(text)?,
+        };
+        ensure!(!self.model.has_crashed(code), "{opened} has a role whose site has crashed");
         ensure!(self.model.open(code) == opened, "{opened} was opened");
         add(&self.seen.sessions, 1);
         Ok(())
@@ -188,7 +207,7 @@ impl Pair<'_> {
         let turn = self.runtime.turn(host).map_err(text)?;
         let stepped = self.model.turn();
         let of = match (turn, stepped) {
-            (Turn::Ran(1), Some(of)) => of,
+            (Turn::Ran(0 | 1), Some(of)) => of,
             (Turn::Idle, None) => return Ok(false),
             other => return Err(format!("the machine and the model went {other:?}")),
         };
@@ -196,6 +215,20 @@ impl Pair<'_> {
         self.same_state(of)?;
         self.model.coherent()?;
         Ok(true)
+    }
+
+    /// Something happens to sites and links.
+    fn perturb(&mut self, dice: &mut Dice, names: &[String]) -> Result<(), String> {
+        let list: Vec<_> = (0..1 + dice.below(3)).map(|_| perturbation(dice, names)).collect();
+        let outcome = self.runtime.perturb(&list).map_err(text)?;
+        let concerned = self.model.perturb(&list);
+        ensure!(outcome.sessions == concerned, "{list:?} concerns {}, in the model {concerned}", outcome.sessions);
+        for session in self.model.sessions().collect::<Vec<_>>() {
+            self.same_state(session).map_err(|why| format!("after {list:?}: {why}"))?;
+        }
+        let sessions = self.runtime.machine().live_sessions();
+        ensure!(sessions == self.model.sessions().count(), "after {list:?} {sessions} sessions are alive");
+        Ok(())
     }
 
     /// The state of a session, proved against the root.
@@ -250,6 +283,10 @@ impl Pair<'_> {
         let tally = *self.runtime.machine().tally();
         let (counted, expected) = ([tally.steps, tally.messages, tally.dropped], self.model.tally());
         ensure!(counted == expected, "steps, messages and dropped: {counted:?}, in the model {expected:?}");
+        let (counted, expected) = ([tally.cancelled, tally.faulted], self.model.ends());
+        ensure!(counted == expected, "cancelled and faulted: {counted:?}, in the model {expected:?}");
+        let corrupted = self.runtime.machine().topology().corrupted_payloads();
+        ensure!(corrupted == self.model.corrupted(), "corrupted {corrupted}, in the model {}", self.model.corrupted());
         let faults = self.runtime.faults().iter();
         let faults: Vec<_> = faults.map(|one| (one.session, one.fault.class(), one.coroutine.0, one.pc.0)).collect();
         ensure!(faults == self.model.faults(), "faults {faults:?}, in the model {:?}", self.model.faults());
@@ -298,7 +335,14 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     for _ in 0..1 + dice.below(3) {
         pair.open(id, code)?;
     }
+    // Half of the cases have whole links throughout.
+    let perturbed = *dice.pick(&[0, 0, 15, 60]);
+    let names: Vec<String> =
+        plans.iter().chain([&image]).flat_map(|image| &image.parts().roles).map(|role| role.name.clone()).collect();
     for _ in 0..TURNS {
+        if perturbed > 0 && dice.one_in(perturbed) {
+            pair.perturb(&mut dice, &names).map_err(told)?;
+        }
         if dice.one_in(100) {
             pair.open(id, code)?;
         }
@@ -323,7 +367,7 @@ fn lane(cases: &Lane) -> Result<(), String> {
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let events = EventKind::ALL.iter().map(|kind| (kind.name(), count(&seen.events[*kind as usize])));
     let faults =
-        (1..=16).filter_map(FaultClass::from_number).map(|class| (class.code(), count(&seen.faults[class as usize])));
+        (1..=17).filter_map(FaultClass::from_number).map(|class| (class.code(), count(&seen.faults[class as usize])));
     let told: Vec<String> =
         events.chain(faults).filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
     let cells = seen.cells.lock().unwrap_or_else(PoisonError::into_inner);

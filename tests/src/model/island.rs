@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::fate::Fate;
 use super::knowledge::Fact;
+use super::sites::Sites;
 use crate::conduct::{Cell, Wait};
 use motet_machine::{Ask, EffectCoordinate, EffectOutcome, ProtocolMachineConfig, ReceiptState};
 use motet_types::{
@@ -19,14 +20,28 @@ pub(super) enum Waits {
     Room,
     /// A message or room in a session that instructions opened.
     Guest(bool),
+    /// A link.
+    Link,
     Answer,
     Turn,
     Ended,
+    /// Its site crashed.
+    Crashed,
+    Cancelled,
+}
+
+impl Waits {
+    /// Whether the coroutine does not go on.
+    pub(super) const fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Crashed | Self::Cancelled)
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Coroutine {
     pub(super) role: u16,
+    /// The session and the edge on which it waits, where it waits on one.
+    pub(super) at: (u32, EdgeId),
     pub(super) pc: u32,
     pub(super) counter: u32,
     pub(super) waits: Waits,
@@ -49,6 +64,8 @@ pub(super) struct Queue {
     pub(super) messages: VecDeque<(u32, LabelId, Value)>,
     pub(super) receiver: Option<u16>,
     pub(super) sender: Option<u16>,
+    /// Numbers of messages that were changed on their way.
+    pub(super) spoilt: BTreeSet<u32>,
 }
 
 /// A session.
@@ -115,6 +132,10 @@ pub(super) struct World {
     pub(super) receipts: Vec<(SessionId, ReceiptState)>,
     pub(super) dropped: u64,
     pub(super) messages: u64,
+    pub(super) sites: Sites,
+    /// What sites that failed came to between turns: faults, and coroutines that are gone.
+    pub(super) faulted: Vec<(SessionId, FaultClass, u16, u32)>,
+    pub(super) gone: Vec<(SessionId, u16)>,
     /// The instruction that is being executed, and what instructions were seen to do.
     pub(super) now: Option<&'static str>,
     pub(super) seen: BTreeSet<(&'static str, Cell)>,
@@ -156,6 +177,8 @@ pub(super) enum Last {
     Closed,
     /// A coroutine faulted, at this instruction.
     Fault { class: FaultClass, by: u16, pc: u32 },
+    /// Sites have failed.
+    Failed(Terminal),
 }
 
 impl Talk {
@@ -178,7 +201,7 @@ impl Island {
             let mut registers = vec![Value::Unit; usize::from(role.registers)];
             registers[0] = Value::Endpoint { session: id, role: RoleId(at) };
             let (pc, waits) = (role.code_start, Waits::Nothing);
-            (at, Coroutine { role: at, pc, counter: 0, waits, ready: true, registers })
+            (at, Coroutine { role: at, at: (0, EdgeId(0)), pc, counter: 0, waits, ready: true, registers })
         });
         Self {
             id,
@@ -205,7 +228,7 @@ impl Island {
     }
 
     pub(super) fn live(&self) -> usize {
-        self.crew.values().filter(|coroutine| coroutine.waits != Waits::Ended).count()
+        self.crew.values().filter(|coroutine| !coroutine.waits.is_over()).count()
     }
 
     pub(super) fn wake(&mut self, coroutine: Option<u16>) {
@@ -249,7 +272,7 @@ impl Island {
         let mut left = fuel;
         let end = loop {
             let Some(next) = self.next_ready(self.current) else {
-                break if self.live() == 0 { End::Ended(Last::Done) } else { End::Waiting };
+                break if self.live() == 0 { End::Ended(self.last()) } else { End::Waiting };
             };
             self.current = next;
             let waits_its_turn = |one: &Coroutine| !one.ready || one.waits == Waits::Turn;
@@ -264,6 +287,10 @@ impl Island {
         if self.levels.is_empty() {
             world.receipts.extend(self.receipts.drain(..).map(|receipt| (self.id, receipt)));
         }
+        let end = match end {
+            End::Ended(_) => end,
+            going => self.examine(world, false).map_or(going, End::Ended),
+        };
         if let End::Ended(last) = end {
             self.finish(world, last);
         }
@@ -318,6 +345,7 @@ impl Island {
         world.saw(match &step {
             Ok(Verdict::Blocked(Waits::Message | Waits::Guest(true))) => Cell::Waits(Wait::Message),
             Ok(Verdict::Blocked(Waits::Room | Waits::Guest(false))) => Cell::Waits(Wait::Room),
+            Ok(Verdict::Blocked(Waits::Link)) => Cell::Waits(Wait::Link),
             Ok(Verdict::Blocked(Waits::Turn)) => Cell::Waits(Wait::Turn),
             Ok(Verdict::Blocked(_)) => Cell::Waits(Wait::Answer),
             Ok(_) => Cell::Does,
@@ -327,16 +355,24 @@ impl Island {
         step
     }
 
+    /// What a speculation withheld never happened: its sessions were never told of.
+    pub(super) fn forget_speculation(&mut self) {
+        if let Some(outermost) = self.levels.drain(..).next() {
+            self.talks = outermost.before.talks;
+        }
+        self.withheld.clear();
+    }
+
     /// The island's last events.
-    fn finish(&mut self, world: &mut World, last: Last) {
+    pub(super) fn finish(&mut self, world: &mut World, last: Last) {
         let mut terminal = Terminal::Closed;
+        if let Last::Failed(failed) = last {
+            terminal = failed;
+            self.forget_speculation();
+        }
         if let Last::Fault { class, by, .. } = last {
             terminal = Terminal::Faulted;
-            // What a speculation withheld never happened: its sessions were never told of.
-            if let Some(outermost) = self.levels.drain(..).next() {
-                self.talks = outermost.before.talks;
-            }
-            self.withheld.clear();
+            self.forget_speculation();
             for kind in [EventKind::FailureBranchEntered, EventKind::Faulted] {
                 self.tell(world, 0, Event::plain(kind, CoroutineId(by), class as u8));
             }

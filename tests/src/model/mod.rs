@@ -11,6 +11,7 @@ mod knowledge;
 mod replay;
 mod sessions;
 mod shape;
+mod sites;
 mod speculation;
 mod step;
 mod talk;
@@ -18,6 +19,7 @@ mod talk;
 use self::code::Code;
 use self::fate::{About, Fate};
 use self::island::{End, Island, Last, World};
+use self::sites::Sites;
 use crate::conduct::Cell;
 use motet_machine::{
     Ask, EffectCoordinate, EffectHandler, EffectOutcome, Ledger, ProtocolMachineConfig, ReceiptState, SessionState,
@@ -25,7 +27,7 @@ use motet_machine::{
 };
 use motet_runtime::RunStatus;
 use motet_types::{
-    CoroutineId, Digest, EffectKind, EffectKinds, Event, EventKind, FaultClass, ImageParts, SessionId, SortId,
+    CoroutineId, Digest, EffectKind, EffectKinds, Event, EventKind, FaultClass, ImageParts, SessionId, SortId, Terminal,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -51,6 +53,10 @@ pub struct Model {
     spelt: Vec<u8>,
     faults: Vec<Faulted>,
     steps: u64,
+    /// Turns in which an island ran.
+    waves: u64,
+    /// Sessions that were cancelled, and that faulted.
+    ends: [u64; 2],
 }
 
 /// A host for a machine and the same host for its model.
@@ -66,6 +72,7 @@ impl Model {
     /// A model of a machine that has loaded nothing.
     pub fn new(config: ProtocolMachineConfig, host: Host) -> Self {
         let world = World {
+            sites: Sites::new(config.cancellation),
             config,
             codes: Vec::new(),
             wants: host.0.wants,
@@ -77,6 +84,8 @@ impl Model {
             receipts: Vec::new(),
             dropped: 0,
             messages: 0,
+            faulted: Vec::new(),
+            gone: Vec::new(),
             now: None,
             seen: BTreeSet::new(),
         };
@@ -94,6 +103,8 @@ impl Model {
             spelt: Vec::new(),
             faults: Vec::new(),
             steps: 0,
+            waves: 0,
+            ends: [0; 2],
         }
     }
 
@@ -131,6 +142,7 @@ impl Model {
                 answer => self.answer(ask.coordinate, answer),
             }
         }
+        self.pass_time();
         let id = self.queue.pop_front()?;
         let island = self.islands.get_mut(&id)?;
         let (end, steps) = island.burst(&mut self.world, 1);
@@ -145,15 +157,31 @@ impl Model {
         match end {
             End::Ready => self.queue.push_back(id),
             End::Waiting => {}
-            End::Ended(last) => {
-                if let Last::Fault { class, by, pc } = last {
-                    self.faults.push((id, class, by, pc));
-                }
-                self.islands.remove(&id);
-                self.pending.retain(|at, _| at.session != id);
-            }
+            End::Ended(last) => self.ended(id, last),
         }
+        self.waves += 1;
+        self.forget_gone();
+        self.expire(self.waves);
         Some(id)
+    }
+
+    fn ended(&mut self, id: SessionId, last: Last) {
+        match last {
+            Last::Fault { class, by, pc } => {
+                self.faults.push((id, class, by, pc));
+                self.ends[1] += 1;
+            }
+            Last::Failed(Terminal::Faulted) => self.ends[1] += 1,
+            Last::Failed(_) => self.ends[0] += 1,
+            Last::Done | Last::Closed => {}
+        }
+        self.islands.remove(&id);
+        self.pending.retain(|at, _| at.session != id);
+    }
+
+    /// Sessions that were cancelled, and that faulted.
+    pub const fn ends(&self) -> [u64; 2] {
+        self.ends
     }
 
     fn outcome(&self, ask: &Ask, late: bool) -> EffectOutcome {
@@ -207,7 +235,7 @@ impl Model {
 
     /// Where the run stands.
     pub fn status(&self) -> RunStatus {
-        match (self.islands.is_empty(), self.faults.is_empty()) {
+        match (self.islands.is_empty(), self.ends[1] == 0) {
             (true, true) => RunStatus::Completed,
             (true, false) => RunStatus::Faulted,
             _ if !self.queue.is_empty() => RunStatus::MaxSteps,

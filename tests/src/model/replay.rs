@@ -19,6 +19,9 @@ impl Island {
         let (sender, receiver) = (ends.sender, ends.receiver);
         let (session, label) = (self.id.guest(talk), &code.parts.labels[label.index()].name);
         let called = format!("{session:?}: {number} {sender} -> {receiver} {label} {value:?}");
+        if world.config.authentication.keys().is_some() && there.edges[edge.index()].spoilt.contains(number) {
+            return Err(FaultClass::Verification);
+        }
         let next = there.edges[edge.index()].next;
         let in_order = match world.config.buffer.mode {
             BufferMode::Fifo => u64::from(*number) == next,

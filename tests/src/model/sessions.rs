@@ -14,6 +14,9 @@ impl Island {
         if self.talks.len() > usize::from(world.config.max_guest_sessions) {
             return Err(FaultClass::Close);
         }
+        if world.sites.has_crashed(&world.codes[at]) {
+            return Err(FaultClass::Close);
+        }
         let number = self.opened + 1;
         (self.opened, self.grown) = (number, true);
         self.talks.insert(number, Talk::open(&world.codes, at, plan, Some(by)));
@@ -52,6 +55,9 @@ impl Island {
             woken.extend([queue.receiver.take(), queue.sender.take()]);
         }
         woken.into_iter().for_each(|one| self.wake(one));
+        for one in self.crew.values_mut().filter(|one| one.waits == Waits::Link && one.at.0 == talk) {
+            one.ready = true;
+        }
         self.settle(world, by, talk);
     }
 
@@ -91,8 +97,15 @@ impl Island {
         let mut registers = parent.registers[..usize::from(args)].to_vec();
         let code = self.code(world);
         registers.resize(usize::from(code.parts.roles[usize::from(role)].registers), Value::Unit);
-        let child =
-            Coroutine { role, pc: code.lead(target), counter: 0, waits: Waits::Nothing, ready: true, registers };
+        let child = Coroutine {
+            role,
+            at: (0, EdgeId(0)),
+            pc: code.lead(target),
+            counter: 0,
+            waits: Waits::Nothing,
+            ready: true,
+            registers,
+        };
         self.crew.insert(number, child);
         (self.spawned, self.grown) = (self.spawned + 1, true);
         self.write(by, dst, Value::Nat(u64::from(number)));
@@ -102,7 +115,7 @@ impl Island {
     pub(super) fn transfer(&mut self, world: &mut World, by: u16, register: u16, target: u16, pc: u32) -> Step {
         let (talk, role) = self.owned(by, register)?;
         let Value::Nat(target) = self.read(by, target) else { return Err(FaultClass::Type) };
-        let alive = |to: &u16| self.crew.get(to).is_some_and(|one| one.waits != Waits::Ended);
+        let alive = |to: &u16| self.crew.get(to).is_some_and(|one| !one.waits.is_over());
         let to = u16::try_from(target).ok().filter(alive).filter(|to| *to != by).ok_or(FaultClass::Transfer)?;
         let facts = self.hand_over(world, by, to, (talk, role))?;
         let there = self.talks.get_mut(&talk).ok_or(FaultClass::Channel)?;

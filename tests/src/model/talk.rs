@@ -121,6 +121,10 @@ impl Island {
         if !value.has_sort(&code.sorts, sort) {
             return Err(FaultClass::Type);
         }
+        if world.sites.is_down(&code, edge) {
+            self.crew.get_mut(&by).expect("it runs").at = (talk, edge);
+            return Ok(Verdict::Blocked(Waits::Link));
+        }
         let elastic = code.is_elastic(state, row, edge);
         let buffer = world.config.buffer;
         let holds = match buffer.policy {
@@ -135,6 +139,7 @@ impl Island {
             return match buffer.policy {
                 BackpressurePolicy::Block => {
                     self.edge(talk, edge).sender = Some(by);
+                    self.crew.get_mut(&by).expect("it runs").at = (talk, edge);
                     Ok(Verdict::Blocked(Waits::Room))
                 }
                 BackpressurePolicy::Drop => self.drop_message(world, by, elastic),
@@ -153,7 +158,12 @@ impl Island {
                 _ => return Err(FaultClass::Invoke),
             }
         }
+        let arrives = world.sites.on_its_way(&code, edge, self.edge(talk, edge).sent, value.clone());
         let queue = self.edge(talk, edge);
+        if arrives != value {
+            queue.spoilt.insert(queue.sent as u32);
+        }
+        let value = arrives;
         let message = (queue.sent as u32, label, value);
         queue.sent += 1;
         let woken = if overwrites {
@@ -187,12 +197,17 @@ impl Island {
         let queue = self.edge(talk, edge);
         let Some(message) = queue.messages.front().cloned() else {
             queue.receiver = Some(by);
+            self.crew.get_mut(&by).expect("it runs").at = (talk, edge);
             return Ok(Verdict::Blocked(Waits::Message));
         };
         let called = self.expect(world, talk, edge, &message)?;
         let (number, label, mut value) = message;
         let arm = arms.iter().find(|(row, ..)| row.label == label.0);
         let (row, dst, target) = *arm.ok_or(FaultClass::Label)?;
+        // Only a corrupted link makes another of it than was sent.
+        if !value.has_sort(&code.sorts, code.label_sort(label)) {
+            return Err(FaultClass::Type);
+        }
         if world.wants.contains(EffectKind::Receive) {
             let sort = code.label_sort(label);
             match self.ask(world, by, EffectKind::Receive, &About::Value(&code.sorts, sort)) {

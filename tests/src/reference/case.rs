@@ -227,8 +227,10 @@ impl Case {
         let gate = |session: SessionId, role: usize| match machine.gate(session, CoroutineId(role as u16)) {
             Some(Gate::Open | Gate::NextBurst) => "ready",
             Some(Gate::Message(_) | Gate::GuestMessage(..)) => "recv_wait",
-            Some(Gate::Room(_) | Gate::GuestRoom(..)) => "send_wait",
+            Some(Gate::Room(_) | Gate::GuestRoom(..) | Gate::Link(_) | Gate::GuestLink(..)) => "send_wait",
             Some(Gate::Halted) => "done",
+            Some(Gate::Crashed) => "faulted",
+            Some(Gate::Cancelled) => "cancelled",
             Some(Gate::Answer) => "invoke_wait",
             Some(Gate::Guard(_)) => "acquire_denied",
             None => "?",

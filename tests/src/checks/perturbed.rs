@@ -1,0 +1,262 @@
+//! Runs to whose sites and links things happen are runs like any other: on every number of workers, in any order of completion,
+//! replayed, and recovered at any point, they come to the same.
+
+use super::model::{perturbation, program, wants};
+use crate::dice::Dice;
+use crate::lane::Lane;
+use crate::model::hosts;
+use crate::walk::Run;
+use motet_log::Options;
+use motet_log::sim::SimDisk;
+use motet_machine::{
+    Cancellation, CodeImage, EffectHandler, EffectId, EffectOutcome, ImageId, ProtocolMachineConfig, RunId, Tally,
+    TopologyOutcome, TopologyPerturbation,
+};
+use motet_runtime::{
+    Durable, DurableOptions, Executor, Inline, Input, RunStatus, Runtime, Schedule, Seeded, Threads, Turn, verify_waves,
+};
+use motet_types::{Digest, EffectFailureKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// Moments at which something may happen.
+const MOMENTS: usize = 50;
+
+/// A random run: its programs, its configuration and its schedule.
+struct Case {
+    seed: u64,
+    plans: Vec<Arc<CodeImage>>,
+    image: Arc<CodeImage>,
+    config: ProtocolMachineConfig,
+    schedule: Schedule,
+    names: Vec<String>,
+}
+
+impl Case {
+    fn of(seed: u64) -> Result<Self, String> {
+        let mut dice = Dice::new(seed ^ 0x70b0);
+        let (plans, image) = program(&mut dice)?;
+        let cancellation = if dice.one_in(4) { Cancellation::Coarse } else { Cancellation::Fine };
+        let config = ProtocolMachineConfig {
+            record: true,
+            run_id: RunId([5; 16]),
+            digest_waves: 5,
+            speculation_depth: 4,
+            cancellation,
+            ..ProtocolMachineConfig::default()
+        };
+        let pick = |dice: &mut Dice| *dice.pick(&[1, 1, 2, 4]);
+        let (wave, fuel, window, turn) = (pick(&mut dice), pick(&mut dice), pick(&mut dice), pick(&mut dice));
+        let schedule = Schedule { wave, fuel, chunk: 1, window, turn, ..Schedule::default() };
+        let all = plans.iter().chain([&image]).flat_map(|image| &image.parts().roles);
+        let names = all.map(|role| role.name.clone()).collect();
+        Ok(Self { seed, plans, image, config, schedule, names })
+    }
+
+    fn host(&self) -> Host {
+        Arc::new(hosts(self.seed, wants(&mut Dice::new(self.seed)), 0).0)
+    }
+
+    /// What happens at a moment.
+    fn happens(&self, moment: usize) -> Vec<TopologyPerturbation> {
+        let mut dice = Dice::new(self.seed << 8 ^ moment as u64);
+        let count = if dice.one_in(5) { 1 + dice.below(3) } else { 0 };
+        (0..count).map(|_| perturbation(&mut dice, &self.names)).collect()
+    }
+}
+
+type Host = Arc<dyn EffectHandler>;
+
+/// What a random run goes through: a runtime, or a durable one.
+trait Rig {
+    fn load(&mut self, image: &Arc<CodeImage>) -> Result<ImageId, String>;
+    fn open(&mut self, image: ImageId) -> Result<(), String>;
+    fn perturb(&mut self, list: &[TopologyPerturbation]) -> Result<TopologyOutcome, String>;
+    fn turn(&mut self, host: &Host) -> Result<Turn, String>;
+    fn complete_first(&mut self) -> Result<(), String>;
+    fn stand(&self) -> Stand;
+}
+
+/// Where a run stands.
+#[derive(Debug, PartialEq, Eq)]
+struct Stand {
+    status: RunStatus,
+    tally: Tally,
+    trace: Option<Digest>,
+    root: Digest,
+}
+
+fn late() -> EffectOutcome {
+    EffectOutcome::failure(EffectFailureKind::Unavailable, "it took too long")
+}
+
+fn first<E>(runtime: &Runtime<E>) -> Option<EffectId> {
+    runtime.outstanding().map(|(id, at)| (at, id)).min().map(|(_, id)| id)
+}
+
+fn stand<E>(runtime: &Runtime<E>) -> Stand {
+    let (status, tally) = (runtime.status(), *runtime.machine().tally());
+    Stand { status, tally, trace: runtime.trace_digest(), root: runtime.state_root() }
+}
+
+impl<E: Executor<Host>> Rig for Runtime<E> {
+    fn load(&mut self, image: &Arc<CodeImage>) -> Result<ImageId, String> {
+        Runtime::load(self, Arc::clone(image)).map_err(text)
+    }
+    fn open(&mut self, image: ImageId) -> Result<(), String> {
+        Runtime::open(self, image).map(drop).map_err(text)
+    }
+    fn perturb(&mut self, list: &[TopologyPerturbation]) -> Result<TopologyOutcome, String> {
+        Runtime::perturb(self, list).map_err(text)
+    }
+    fn turn(&mut self, host: &Host) -> Result<Turn, String> {
+        Runtime::turn(self, host).map_err(text)
+    }
+    fn complete_first(&mut self) -> Result<(), String> {
+        first(self).map_or(Ok(()), |id| self.complete(id, late()).map_err(text))
+    }
+    fn stand(&self) -> Stand {
+        stand(self)
+    }
+}
+
+impl<E: Executor<Host>> Rig for Durable<E> {
+    fn load(&mut self, image: &Arc<CodeImage>) -> Result<ImageId, String> {
+        Durable::load(self, Arc::clone(image)).map_err(text)
+    }
+    fn open(&mut self, image: ImageId) -> Result<(), String> {
+        Durable::open(self, image).map(drop).map_err(text)
+    }
+    fn perturb(&mut self, list: &[TopologyPerturbation]) -> Result<TopologyOutcome, String> {
+        Durable::perturb(self, list).map_err(text)
+    }
+    fn turn(&mut self, host: &Host) -> Result<Turn, String> {
+        Durable::turn(self, host).map_err(text)
+    }
+    fn complete_first(&mut self) -> Result<(), String> {
+        first(self.runtime()).map_or(Ok(()), |id| self.complete(id, late()).map_err(text))
+    }
+    fn stand(&self) -> Stand {
+        stand(self.runtime())
+    }
+}
+
+fn begin(case: &Case, rig: &mut impl Rig) -> Result<(), String> {
+    for plan in &case.plans {
+        rig.load(plan)?;
+    }
+    let image = rig.load(&case.image)?;
+    (0..3).try_for_each(|_| rig.open(image))
+}
+
+fn moment(case: &Case, at: usize, rig: &mut impl Rig, host: &Host) -> Result<(), String> {
+    let list = case.happens(at);
+    if !list.is_empty() {
+        drop(rig.perturb(&list)?);
+    }
+    if rig.turn(host)? == Turn::Idle {
+        rig.complete_first()?;
+    }
+    Ok(())
+}
+
+fn whole(case: &Case, mut rig: impl Rig, host: &Host) -> Result<Stand, String> {
+    begin(case, &mut rig)?;
+    (0..MOMENTS).try_for_each(|at| moment(case, at, &mut rig, host))?;
+    Ok(rig.stand())
+}
+
+fn with<E>(case: &Case, executor: E) -> Result<Runtime<E>, String> {
+    Runtime::with_executor(case.config.clone(), case.schedule.clone(), executor).map_err(text)
+}
+
+/// How much of each the lane has seen: perturbations, times that time had to pass, and sessions by how they ended.
+type Seen = [AtomicU64; 5];
+
+fn one_case(seed: u64, seen: &Seen) -> Result<(), String> {
+    let case = Case::of(seed)?;
+    let mut recorded = with(&case, Inline::default())?;
+    let host = case.host();
+    begin(&case, &mut recorded)?;
+    (0..MOMENTS).try_for_each(|at| moment(&case, at, &mut recorded, &host))?;
+    let expected = stand(&recorded);
+    let root = recorded.machine().recomputed_root();
+    ensure!(root == expected.root, "the root is not what it is over");
+    let threaded = whole(&case, with(&case, Threads::new(1 + (seed % 16) as usize).map_err(text)?)?, &case.host())?;
+    ensure!(threaded == expected, "threads: {threaded:?}, not {expected:?}");
+    let seeded = whole(&case, with(&case, Seeded::new(seed))?, &case.host())?;
+    ensure!(seeded == expected, "another order: {seeded:?}, not {expected:?}");
+    let run = Run::of(recorded, &host)?;
+    run.replayed()?;
+    verify_waves(&run.read_record()?).map_err(text)?;
+    for (_, input) in run.inputs()? {
+        match input {
+            Input::Perturb { .. } => seen[0].fetch_add(1, Ordering::Relaxed),
+            Input::Elapse => seen[1].fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+    for (at, count) in [expected.tally.closed, expected.tally.cancelled, expected.tally.faulted].into_iter().enumerate()
+    {
+        seen[2 + at].fetch_add(count, Ordering::Relaxed);
+    }
+    recovered(&case, &expected)
+}
+
+/// The same on a durable run that is recovered again and again.
+fn recovered(case: &Case, expected: &Stand) -> Result<(), String> {
+    let disk = SimDisk::default();
+    // Images are larger than there.
+    let small = || super::durable::options(0);
+    let options = || DurableOptions {
+        checkpoint_records: if case.seed.is_multiple_of(2) { 6 } else { 0 },
+        log: Options { segment: 1 << 16, ..small().log },
+        ..small()
+    };
+    let storage = || Arc::new(disk.clone());
+    let (config, schedule) = (case.config.clone(), case.schedule.clone());
+    let mut run = Durable::create(storage(), options(), config, schedule, Inline::default()).map_err(text)?;
+    let host = case.host();
+    begin(case, &mut run)?;
+    for at in 0..MOMENTS {
+        if (at as u64 + case.seed).is_multiple_of(7) {
+            run.sync().map_err(text)?;
+            let before = run.stand();
+            drop(run);
+            (run, _) = Durable::recover(storage(), options()).map_err(text)?;
+            let after = run.stand();
+            ensure!((after.root, after.tally) == (before.root, before.tally), "recovered: {after:?}, not {before:?}");
+        }
+        moment(case, at, &mut run, &host)?;
+    }
+    let found = run.stand();
+    ensure!(found == *expected, "recovered: {found:?}, not {expected:?}");
+    Ok(())
+}
+
+fn lane(cases: &Lane) -> Result<Seen, String> {
+    let seen = Seen::default();
+    cases.run(|seed| one_case(seed, &seen))?;
+    Ok(seen)
+}
+
+/// Random runs with random failures: workers, orders of completion, replays and recoveries all come to the same.
+pub fn runs_with_failures_are_runs() -> Result<(), String> {
+    let seen = lane(&Lane::new("topology", 40))?.map(AtomicU64::into_inner);
+    let [perturbed, elapsed, closed, cancelled, faulted] = seen;
+    println!(
+        "{perturbed} perturbations, {elapsed} times nothing else could happen; {closed} sessions closed, {cancelled} cancelled, {faulted} faulted"
+    );
+    Ok(())
+}
+
+/// The same in small.
+pub fn runs_with_failures_are_runs_in_small() -> Result<(), String> {
+    let seen = lane(&Lane::fixed("topology", 20))?.map(AtomicU64::into_inner);
+    ensure!(seen.iter().all(|count| *count > 0), "perturbations, elapsed, closed, cancelled, faulted: {seen:?}");
+    Ok(())
+}
