@@ -120,7 +120,8 @@ impl Document {
     }
 
     /// As a document in JSON.
-    pub(crate) fn json(&self) -> Json {
-        serde_json::to_value(self).unwrap_or_default()
+    pub(crate) fn json(&self) -> Outcome<Json> {
+        let refused = |error: serde_json::Error| Failure::usage("bad_config", error.to_string());
+        serde_json::to_value(self).map_err(refused)
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let image = Arc::new(input::image(&args.file)?);
     if args.print_config {
         let document = settings.document();
-        return if out.json { out.document(&document.json()) } else { out.line(document.toml()?.trim_end()) };
+        return if out.json { out.document(&document.json()?) } else { out.line(document.toml()?.trim_end()) };
     }
     // Refused before anything is written.
     seeded(&settings.answers, &image)?;

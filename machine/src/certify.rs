@@ -74,16 +74,16 @@ impl ProtocolMachine {
         Ok(())
     }
 
-    /// Whether messages are looked at as they are sent and taken.
-    fn looks_closely(&self) -> bool {
-        self.images.watch.on() || self.images.network.is_watched()
-    }
-
     fn move_out(&mut self, plan: WavePlan, wants: EffectKinds) -> CertifiedWave {
         let WavePlan { claim, fuel, chunk: size } = plan;
-        let usual =
-            Close { capacity: self.config.buffer.holds(), latest: self.config.buffer.mode == BufferMode::LatestValue };
-        let close = self.looks_closely().then_some(usual);
+        let (watch, network) = (&self.images.watch, &self.images.network);
+        let usual = Close {
+            capacity: self.config.buffer.holds(),
+            latest: self.config.buffer.mode == BufferMode::LatestValue,
+            watched: watch.on(),
+            tampered: network.tampered,
+        };
+        let close = (watch.on() || network.is_watched()).then_some(usual);
         let context = BurstContext {
             policy: self.config.buffer.policy,
             capacity: if close.is_some() { 0 } else { usual.capacity },

@@ -186,7 +186,7 @@ fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
             frame.wake(woken);
         }
     }
-    if CLOSELY && frame.images.watch.on() {
+    if CLOSELY && frame.context.close.is_some_and(|close| close.watched) {
         frame.note_sent(edge, sent, overwrote);
     }
     if CLOSELY && (message.tag, message.word) != (tag, word) {
@@ -298,12 +298,13 @@ impl Frame<'_> {
 fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm, message: Message) -> Step {
     let (mut tag, mut word) = (message.tag, message.word);
     if frame.context.attended {
-        let closely = frame.images.watch.on();
-        if closely {
+        let close = frame.context.close;
+        let watched = close.is_some_and(|close| close.watched);
+        if watched {
             let kind = if comm.offered() { StepKind::Choose } else { StepKind::Receive };
             frame.look_at(comm.edge, message, kind)?;
         }
-        if frame.images.network.tampered {
+        if close.is_some_and(|close| close.tampered) {
             frame.has_arrived(message)?;
         }
         if frame.context.wants.contains(EffectKind::Receive) {
@@ -315,7 +316,7 @@ fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, c
                 (tag, word) = frame.replace_received(message, reply.outcome(&mut aside))?;
             }
         }
-        if closely {
+        if watched {
             frame.note_taken(comm.edge)?;
         }
     }

@@ -54,6 +54,10 @@ pub(crate) struct Close {
     pub(crate) capacity: u16,
     /// Whether the mode is `LatestValue`.
     pub(crate) latest: bool,
+    /// Whether messages are signed, received once, or kept in histories.
+    pub(crate) watched: bool,
+    /// Whether a link was ever corrupted.
+    pub(crate) tampered: bool,
 }
 
 /// The verdict of a step. The burst acts on it; the step never switches coroutines itself. It fits a register: the gate
