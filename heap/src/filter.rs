@@ -26,6 +26,11 @@ impl Filter {
         Filter { words: vec![0; (ids * BITS / 64).next_power_of_two().max(16)], len: 0 }
     }
 
+    /// Bytes that it holds, itself included.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.words.len() * 8
+    }
+
     /// Whether so many more find room.
     pub(crate) fn has_room(&self, more: usize) -> bool {
         (self.len + more) * BITS <= self.words.len() * 64

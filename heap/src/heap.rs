@@ -58,6 +58,10 @@ impl Stored for Held {
     fn touch(stored: &StoredResource) -> usize {
         stored.len()
     }
+
+    fn apart(stored: &StoredResource) -> usize {
+        stored.apart()
+    }
 }
 
 /// A nullifier has no contents: that it is there is all it says.
@@ -72,6 +76,10 @@ impl Stored for Nullifier {
 
     #[inline]
     fn touch((): &()) -> usize {
+        0
+    }
+
+    fn apart((): &()) -> usize {
         0
     }
 }
@@ -137,6 +145,13 @@ impl Heap {
     /// An empty heap.
     pub fn new() -> Heap {
         Heap { filter: Some(Box::new(Filter::with_room(0))), ..Heap::from_trees(Tree::new(), Tree::new()) }
+    }
+
+    /// Bytes that the heap has asked the allocator for, those that it shares with clones and snapshots included. Looks at
+    /// every resource.
+    pub fn retained_bytes(&self) -> usize {
+        let filter = self.filter.as_ref().map_or(0, |filter| filter.bytes());
+        self.live.bytes() + self.spent.bytes() + self.pending.bytes() + filter
     }
 
     pub(crate) fn from_trees(live: Tree<Held>, spent: Tree<Nullifier>) -> Heap {

@@ -11,6 +11,7 @@ mod filter;
 mod heap;
 mod hex;
 mod id;
+mod memory;
 mod order;
 mod overlay;
 mod pending;

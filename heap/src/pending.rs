@@ -64,6 +64,16 @@ fn start(key: &Digest) -> u64 {
 }
 
 impl Pending {
+    /// Bytes that it holds, itself included.
+    pub(crate) fn bytes(&self) -> usize {
+        let apart = |(_, now): &(Digest, Now)| match now {
+            Now::Begun(held) => held.stored.apart(),
+            _ => 0,
+        };
+        let table = self.entries.capacity() * size_of::<(Digest, Now)>() + self.places.capacity() * 4;
+        size_of::<Self>() + table + self.entries.iter().map(apart).sum::<usize>()
+    }
+
     /// Whether nothing was said since the trees were changed.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -57,6 +57,16 @@ impl PartialEq for StoredResource {
 
 impl Eq for StoredResource {}
 
+impl StoredResource {
+    /// Bytes that lie elsewhere: those of an allocation of its own, with its counts.
+    pub(crate) fn apart(&self) -> usize {
+        match &self.0 {
+            Bytes::Short(..) => 0,
+            Bytes::Long(bytes) => 16 + bytes.len(),
+        }
+    }
+}
+
 impl fmt::Debug for StoredResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StoredResource({})", crate::hex::Hex(self))

@@ -135,6 +135,13 @@ pub(crate) struct Spare {
 }
 
 impl Spare {
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let waves = self.waves.iter().map(|wave| wave.capacity() * 8).sum::<usize>();
+        let lists = self.chunks.capacity() * 8 + self.waves.capacity() * size_of::<Vec<WaveChunk>>() + waves;
+        lists + self.chunks.iter().map(|chunk| chunk.bytes()).sum::<usize>()
+    }
+
     fn chunk(&mut self, images: &Arc<Images>, context: BurstContext) -> Box<Chunk> {
         match self.chunks.pop() {
             Some(mut chunk) => {

@@ -4,6 +4,7 @@ use crate::effect::EffectCoordinate;
 use crate::growth::Delegation;
 use crate::machine::{GONE, LaneSelection, Place, ProtocolMachine};
 use crate::outbox::{Ask, FaultReport};
+use crate::session::Session;
 use crate::trace::BurstEnd;
 use crate::wave::{FinishedWave, IslandId, Pick};
 use alloc::string::String;
@@ -103,7 +104,7 @@ impl ProtocolMachine {
                         if let Some(ownership) = island.session.take_ownership() {
                             self.ended_while_owned(island.session.id(), ownership);
                         }
-                        self.end(island.session.id(), terminal);
+                        self.end(&island.session, terminal);
                     }
                 }
             }
@@ -186,7 +187,10 @@ impl ProtocolMachine {
         assert!(broken.is_none(), "sessions touch their own resources only: {broken:?}");
     }
 
-    pub(crate) fn end(&mut self, session: SessionId, terminal: Terminal) {
+    /// Counts a session that has ended, and forgets it. Its slot is free already.
+    pub(crate) fn end(&mut self, ended: &Session, terminal: Terminal) {
+        self.summarise(ended, terminal);
+        let session = ended.id();
         match terminal {
             Terminal::Faulted if !planted(Planted::CommitFaultUncounted) => self.tally.faulted += 1,
             Terminal::Cancelled | Terminal::Aborted => self.tally.cancelled += 1,

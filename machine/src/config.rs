@@ -76,6 +76,9 @@ pub struct ProtocolMachineConfig {
     /// The most artifacts of received messages that are kept until somebody takes them; the oldest go first, and are
     /// counted. 0 keeps none. No run depends on it.
     pub max_consumptions: u32,
+    /// The most summaries of sessions that have ended which are kept until somebody takes them; the oldest go first, and are
+    /// counted. 0 keeps none. No run depends on it.
+    pub max_summaries: u32,
     /// Who ends when a site has failed.
     pub cancellation: Cancellation,
 }
@@ -103,6 +106,7 @@ impl Default for ProtocolMachineConfig {
             authentication: Authentication::None,
             edge_history: EdgeHistory::Frontier,
             max_consumptions: 0,
+            max_summaries: 0,
             cancellation: Cancellation::Fine,
         }
     }
@@ -245,6 +249,7 @@ impl ProtocolMachineConfig {
             authentication: Authentication::None,
             edge_history: EdgeHistory::Frontier,
             max_consumptions: 0,
+            max_summaries: 0,
             cancellation: Cancellation::Fine,
         };
         for _ in 0..from.u32()? {

@@ -1,7 +1,7 @@
 //! Values beyond one word, and the optional box of a session that keeps them.
 
 use crate::auth::Ledger;
-use crate::growth::{Growth, Overflow};
+use crate::growth::{Growth, Overflow, overflow_bytes};
 use crate::guest::{endpoint_parts, endpoint_word};
 use crate::outcome::EffectOutcome;
 use crate::ownership::SessionOwnership;
@@ -50,7 +50,8 @@ impl Owned {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.rows.iter().map(|(_, value)| 40 + value.wire_size()).sum()
+        let apart: usize = self.rows.iter().map(|(_, value)| value.retained_bytes()).sum();
+        self.rows.capacity() * size_of::<(u32, Value)>() + self.free.capacity() * 4 + apart
     }
 
     pub(crate) fn release(&mut self, word: u64) {
@@ -84,12 +85,13 @@ pub(crate) struct Ext {
 impl Ext {
     /// Bytes that it holds, itself included.
     pub(crate) fn bytes(&self) -> usize {
-        let spilled: usize = self.overflow.iter().map(|(_, queue)| 40 + 16 * queue.capacity()).sum();
+        let answers = self.answers.capacity() * size_of::<(CoroutineId, EffectOutcome)>();
+        let lists = answers + overflow_bytes(&self.overflow);
         let speculation = self.speculation.as_ref().map_or(0, |speculation| speculation.bytes());
         let ownership = self.ownership.as_ref().map_or(0, |ownership| ownership.bytes());
         let growth = self.growth.as_ref().map_or(0, |growth| growth.bytes());
         let ledger = self.ledger.as_ref().map_or(0, |ledger| ledger.bytes());
-        size_of::<Self>() + self.owned.bytes() + spilled + speculation + ownership + growth + ledger
+        size_of::<Self>() + self.owned.bytes() + lists + speculation + ownership + growth + ledger
     }
 
     pub(crate) fn overflow(&mut self, edge: EdgeId) -> &mut VecDeque<(u64, u64)> {

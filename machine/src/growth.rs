@@ -20,6 +20,12 @@ use motet_types::{Action, EdgeId, Planted, RoleId, planted};
 /// Messages beyond the slots in place, by edge.
 pub(crate) type Overflow = Vec<(EdgeId, VecDeque<(u64, u64)>)>;
 
+/// Bytes that queues hold beyond their edges.
+pub(crate) fn overflow_bytes(overflow: &Overflow) -> usize {
+    let queued: usize = overflow.iter().map(|(_, queue)| queue.capacity() * size_of::<(u64, u64)>()).sum();
+    overflow.capacity() * size_of::<(EdgeId, VecDeque<(u64, u64)>)>() + queued
+}
+
 /// What an island has grown to. The numbers that it has given out are never taken back, since ids are made of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Growth {
@@ -125,8 +131,8 @@ impl Growth {
     /// Bytes that it holds, itself included.
     pub(crate) fn bytes(&self) -> usize {
         let guest = |guest: &Guest| {
-            let spilled: usize = guest.overflow.iter().map(|(_, queue)| 40 + 16 * queue.capacity()).sum();
-            size_of::<Guest>() + 8 * guest.roles.len() + 8 * EDGE_WORDS * guest.edges.len() + spilled
+            let words = guest.roles.len() + EDGE_WORDS * guest.edges.len();
+            size_of::<Guest>() + 8 * words + overflow_bytes(&guest.overflow)
         };
         let children: usize = self.children.iter().map(|child| size_of::<Child>() + 8 * child.words.len()).sum();
         size_of::<Self>()

@@ -32,6 +32,13 @@ impl CodeImage {
         self.digest
     }
 
+    /// Bytes that it holds, about: its tables as they are written, and what was worked out of them.
+    pub(crate) fn bytes(&self) -> usize {
+        let comms = (self.arms.len() + self.branches.len()) * size_of::<Comm>();
+        let words = (self.targets.len() + self.branches_at.len()) * 4 + self.ops.len() * size_of::<Op>();
+        size_of::<Self>() + self.parts.to_bytes().len() + comms + words
+    }
+
     /// The image's tables.
     pub const fn parts(&self) -> &ImageParts {
         &self.parts

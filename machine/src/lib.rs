@@ -30,6 +30,7 @@ mod images;
 mod knowledge;
 mod layout;
 mod machine;
+mod memory;
 mod op;
 mod outbox;
 mod outcome;
@@ -49,6 +50,7 @@ mod spawn;
 mod speculation;
 mod state;
 mod step;
+mod summary;
 mod tape;
 mod topology;
 mod trace;
@@ -79,6 +81,7 @@ pub use flow::{FlowPolicy, FlowPredicate, HostPredicate, KnowledgeFact};
 pub use heap_proof::ResourceProof;
 pub use image::CodeImage;
 pub use machine::{ImageId, LaneSelection, OpenError, ProtocolMachine, Tally};
+pub use memory::{ProtocolMachineMemoryUsage, ProtocolMachineRetainedBytes};
 pub use outbox::{Ask, FaultReport, Wanted};
 pub use outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
 pub use ownership::{
@@ -98,6 +101,7 @@ pub use state::decode::{
     ChildState, CoroutineState, EdgeState, GrowthState, GuestState, InFlight, KnowledgeState, LevelState, ReceiptState,
     RoleState, SessionState, SpeculationState, Standing, StateError, StatePlace,
 };
+pub use summary::ClosedSessionSummary;
 pub use tape::RecordedEffect;
 pub use topology::{
     Cancellation, CorruptionType, MAX_PERTURBATION_BYTES, Topology, TopologyOutcome, TopologyPerturbation,

@@ -17,6 +17,7 @@ use crate::root::Digests;
 use crate::session::{Gate, Session};
 use crate::snapshot::Copying;
 use crate::state::sparse::Sparse;
+use crate::summary::Summaries;
 use crate::topology::Topology;
 use crate::trace::{BurstEnd, Trace, TraceEvent};
 use crate::wave::{Boundary, IslandId, Pick};
@@ -185,6 +186,8 @@ pub struct ProtocolMachine {
     pub(crate) delegations: Vec<DelegationReceipt>,
     /// What was received, as far as that is kept, which nobody has taken yet.
     pub(crate) consumptions: Artifacts,
+    /// What remains of sessions that have ended, which nobody has taken yet.
+    pub(crate) summaries: Summaries,
     /// What has happened to sites and links.
     pub(crate) topology: Topology,
 }
@@ -216,6 +219,7 @@ impl ProtocolMachine {
             audit: Vec::new(),
             delegations: Vec::new(),
             consumptions: Artifacts::default(),
+            summaries: Summaries::default(),
             topology: Topology::default(),
         })
     }

@@ -79,6 +79,14 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Bytes of its buffers.
+    pub(crate) fn bytes(&self) -> usize {
+        let asks = self.asks.capacity() * size_of::<Ask>() + self.faults.capacity() * size_of::<FaultReport>();
+        let artifacts = self.consumptions.capacity() * size_of::<ConsumptionArtifact>();
+        let delegations = self.delegations.capacity() * size_of::<(SessionId, Delegation)>();
+        self.events.capacity() + self.inputs.capacity() + asks + artifacts + delegations
+    }
+
     /// Whether there is more than events: nearly never, so it is asked once.
     pub(crate) fn has_more(&self) -> bool {
         let told = !self.inputs.is_empty() || !self.asks.is_empty() || !self.faults.is_empty();

@@ -5,6 +5,7 @@
 //! hashes those, and what stands above them in the tree.
 
 use crate::machine::{Place, ProtocolMachine, Slot};
+use crate::memory::in_btree;
 use crate::state::encode::{encode_session, leaf};
 use crate::state::tree::{EMPTY, StateTree, combine};
 use crate::wave::Boundary;
@@ -101,6 +102,12 @@ impl Digests {
         if self.tree.as_ref().is_some_and(|tree| id < tree.opened() || leaf.0 != EMPTY) {
             self.known.insert(id, leaf);
         }
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let tree = self.tree.as_ref().map_or(0, StateTree::bytes);
+        tree + self.changed.capacity() * 4 + in_btree(self.known.len(), 40) + self.scratch.capacity()
     }
 
     /// The leaf of a session that has not changed since the last root; none when there was no root.

@@ -108,6 +108,12 @@ impl Trace {
         Some(if self.pending.is_empty() { self.chain } else { chain(self.chain, arena_digest(&self.pending)) })
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn retained(&self) -> usize {
+        let arenas = self.kept.capacity() * size_of::<Vec<u8>>() + self.kept.iter().map(Vec::capacity).sum::<usize>();
+        self.pending.capacity() + arenas
+    }
+
     /// What is kept, oldest first.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.kept_bytes + self.pending.len());

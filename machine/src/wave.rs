@@ -243,6 +243,13 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
+    /// Bytes of its buffers, itself included.
+    pub(crate) fn bytes(&self) -> usize {
+        let islands = self.islands.capacity() * size_of::<Island>();
+        let reports = self.reports.capacity() * size_of::<BurstReport>();
+        size_of::<Self>() + islands + reports + self.outbox.bytes()
+    }
+
     fn run<H: Respondent + ?Sized>(&mut self, host: &H) {
         let mut unlimited = u64::MAX;
         self.run_at_most(host, &mut unlimited);

@@ -13,6 +13,7 @@ mod diff;
 mod durable;
 mod envelope;
 mod executor;
+mod memory;
 mod owned;
 mod planner;
 mod pool;

@@ -8,8 +8,8 @@ use crate::rounds::Runtime;
 use crate::status::RuntimeError;
 use crate::tape::Input;
 use motet_machine::{
-    CodeImage, ConsumptionArtifact, ImageId, OwnershipOperation, OwnershipOutcome, OwnershipRefusal, ProtocolMachine,
-    SessionHostMutation, Tamper,
+    ClosedSessionSummary, CodeImage, ConsumptionArtifact, ImageId, OwnershipOperation, OwnershipOutcome,
+    OwnershipRefusal, ProtocolMachine, SessionHostMutation, Tamper,
 };
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, DelegationReceipt, OwnershipCapability,
@@ -96,6 +96,11 @@ impl<E> Runtime<E> {
     /// Takes the receipts of endpoints that changed hands; see [`ProtocolMachine::drain_delegations`].
     pub fn drain_delegations(&mut self) -> Vec<DelegationReceipt> {
         self.machine.drain_delegations()
+    }
+
+    /// Takes the summaries of sessions that have ended; see [`ProtocolMachine::drain_summaries`].
+    pub fn drain_summaries(&mut self) -> (Vec<ClosedSessionSummary>, u64) {
+        self.machine.drain_summaries()
     }
 
     /// Takes what was kept of received messages; see [`ProtocolMachine::drain_consumptions`].

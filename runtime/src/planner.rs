@@ -47,6 +47,12 @@ impl Planner {
         self.spare.push(picks);
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let spare = self.spare.iter().map(Vec::capacity).sum::<usize>() * size_of::<Pick>();
+        self.queue.capacity() * size_of::<Entry>() + self.spare.capacity() * size_of::<Vec<Pick>>() + spare
+    }
+
     /// The queue, first come first: sessions, and since which planner step each waits.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (SessionId, u64)> {
         self.queue.iter().map(|entry| (entry.pick.footprint, entry.since))

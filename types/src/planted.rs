@@ -462,6 +462,10 @@ faults! {
     TapeForgetsTopology = "tape.forgets_topology",
     /// The tape forgets that time went by where nothing happened.
     TapeForgetsTime = "tape.forgets_time",
+    /// More summaries of ended sessions are kept than may be.
+    SummariesUnbounded = "summaries.unbounded",
+    /// A summary does not say what was discarded.
+    SummariesDiscardNothing = "summaries.discard_nothing",
     /// The record's reader does not check frames.
     RecordUnchecked = "record.unchecked",
     /// A label may stand twice in one communication.

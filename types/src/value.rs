@@ -114,6 +114,15 @@ impl Value {
         }
     }
 
+    /// Bytes of memory that the value holds outside of itself.
+    pub fn retained_bytes(&self) -> usize {
+        match self {
+            Value::Unit | Value::Bool(_) | Value::Nat(_) | Value::Endpoint { .. } => 0,
+            Value::Str(text) => text.capacity(),
+            Value::Prod(pair) => size_of::<(Value, Value)>() + pair.0.retained_bytes() + pair.1.retained_bytes(),
+        }
+    }
+
     /// Feeds the value to a digest, each form under its own tag.
     pub fn digest(&self, into: &mut impl Digester) {
         into.u8(self.val_type() as u8);

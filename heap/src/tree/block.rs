@@ -64,6 +64,10 @@ impl<V: Stored> Block<V> {
         usize::from(self.len)
     }
 
+    pub(crate) fn buckets(&self) -> &Vec<Arc<Bucket<V>>> {
+        &self.buckets
+    }
+
     pub(crate) fn levels(&self) -> &Levels {
         &self.levels
     }

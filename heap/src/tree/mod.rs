@@ -21,9 +21,10 @@ mod wide;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use block::Block;
-pub(crate) use bucket::{Cell, Leaf, LeafRef, MOST};
-use fork::{Fork, Work};
+pub(crate) use block::Block;
+pub(crate) use bucket::{Bucket, Cell, Leaf, LeafRef, MOST};
+pub(crate) use fork::Fork;
+use fork::Work;
 pub(crate) use levels::level;
 pub(crate) use spot::Spot;
 use walk::Iter;
@@ -48,6 +49,8 @@ pub(crate) trait Stored: Clone {
     type Rest: Clone + Default;
     /// Reads some of it, to have it in the cache.
     fn touch(rest: &Self::Rest) -> usize;
+    /// Bytes of it that lie elsewhere.
+    fn apart(rest: &Self::Rest) -> usize;
 }
 
 /// A subtree.

@@ -164,6 +164,15 @@ impl Artifacts {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Bytes that they hold.
+    pub(crate) fn bytes(&self) -> usize {
+        self.kept.capacity() * size_of::<ConsumptionArtifact>()
+    }
+
     /// Takes them, and how many were lost since the last time.
     pub(crate) fn take(&mut self) -> (Vec<ConsumptionArtifact>, u64) {
         (core::mem::take(&mut self.kept).into(), core::mem::take(&mut self.lost))

@@ -202,9 +202,10 @@ impl ProtocolMachine {
             return;
         }
         let slot = &mut self.slots[at as usize];
-        (slot.session, slot.place) = (Session::default(), Place::Free);
+        let ended = core::mem::take(&mut slot.session);
+        slot.place = Place::Free;
         self.free.push(at);
-        self.end(session, terminal);
+        self.end(&ended, terminal);
     }
 
     /// The ownership of a live session that was ever owned, or for which a timeout was issued.

@@ -1,5 +1,6 @@
 //! A table with 64-bit row numbers that takes memory for the rows that are filled, and not for those between them.
 
+use crate::memory::in_btree;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
@@ -25,6 +26,11 @@ impl<T: Copy + PartialEq> Sparse<T> {
     /// A table whose every row is `empty`.
     pub(crate) const fn new(empty: T) -> Self {
         Self { empty, pages: BTreeMap::new() }
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        in_btree(self.pages.len(), 16) + self.pages.len() * size_of::<Page<T>>()
     }
 
     /// A row.

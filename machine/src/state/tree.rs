@@ -56,6 +56,11 @@ impl StateTree {
         Self { levels: Vec::from([Sparse::new(EMPTY)]), opened: 0 }
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.levels.iter().map(|level| size_of::<Sparse<Hash>>() + level.bytes()).sum()
+    }
+
     /// How many sessions it knows to have been opened.
     pub(crate) const fn opened(&self) -> u64 {
         self.opened

@@ -7,7 +7,6 @@ use super::state::{Topology, link};
 use crate::image::CodeImage;
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::FaultReport;
-use crate::session::Session;
 use crate::wave::{IslandId, Pick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -209,12 +208,13 @@ impl ProtocolMachine {
     fn retire(&mut self, at: u32, id: SessionId, terminal: Terminal) {
         let slot = &mut self.slots[at as usize];
         let ownership = slot.session.take_ownership();
-        (slot.session, slot.place) = (Session::default(), Place::Free);
+        let session = core::mem::take(&mut slot.session);
+        slot.place = Place::Free;
         self.free.push(at);
         if let Some(ownership) = ownership {
             self.ended_while_owned(id, ownership);
         }
-        self.end(id, terminal);
+        self.end(&session, terminal);
     }
 
     /// Nobody waits any more for what a coroutine asked.

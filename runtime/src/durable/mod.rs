@@ -39,8 +39,9 @@ use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, Kept, NOTE, PIECE,
 use motet_log::span::{CutHead, OpenSpans, SpanEdge};
 use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
-    CodeImage, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, ImageId, OwnershipOperation, OwnershipOutcome,
-    ProtocolMachineConfig, SigningKeys, TopologyOutcome, TopologyPerturbation,
+    ClosedSessionSummary, CodeImage, ConsumptionArtifact, EffectCoordinate, EffectHandler, EffectId, EffectOutcome,
+    ImageId, OwnershipOperation, OwnershipOutcome, ProtocolMachineConfig, SigningKeys, TopologyOutcome,
+    TopologyPerturbation,
 };
 use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, DelegationReceipt, WalError};
 use motet_types::{Digester, Planted, SessionId, planted};
@@ -257,6 +258,18 @@ impl<E> Durable<E> {
     pub fn drain_delegations(&mut self) -> Result<Vec<DelegationReceipt>, DurableError> {
         self.sync()?;
         Ok(self.runtime.drain_delegations())
+    }
+
+    /// Takes what was kept of received messages. What it tells is durable first.
+    pub fn drain_consumptions(&mut self) -> Result<(Vec<ConsumptionArtifact>, u64), DurableError> {
+        self.sync()?;
+        Ok(self.runtime.drain_consumptions())
+    }
+
+    /// Takes the summaries of sessions that have ended. What they tell is durable first.
+    pub fn drain_summaries(&mut self) -> Result<(Vec<ClosedSessionSummary>, u64), DurableError> {
+        self.sync()?;
+        Ok(self.runtime.drain_summaries())
     }
 
     /// One turn, as [`Runtime::turn`]. Effects that may block are asked in it, after the log is synced past everything

@@ -7,6 +7,7 @@ pub mod compiling;
 pub mod composing;
 pub mod cut_runs;
 pub mod durable;
+pub mod ended;
 pub mod forgeries;
 pub mod guards;
 pub mod heaps;
