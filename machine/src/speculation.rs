@@ -18,7 +18,7 @@ use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Session, Status};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use motet_types::{CoroutineId, Event, EventKind, Fault, Planted, planted};
+use motet_types::{CoroutineId, Event, EventKind, Fault, Planted, Terminal, planted};
 
 /// The speculations of a session that are open.
 #[derive(Clone, Debug)]
@@ -70,6 +70,18 @@ impl Session {
     /// Whether a speculation is open.
     pub(crate) fn speculates(&self) -> bool {
         self.levels().next().is_some()
+    }
+
+    /// Tells of the ends of all sessions of an island that ends between turns, the main one last. What was withheld never
+    /// happened, nor is it told how that ended.
+    pub(crate) fn tell_ends(&mut self, terminal: Terminal, events: &mut Vec<Event>) {
+        self.drop_speculation();
+        let end = Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8);
+        let growth = self.growth().filter(|_| !planted(Planted::EndsForgetGuests));
+        for guest in growth.into_iter().flat_map(|growth| &growth.guests) {
+            events.extend([Event::guest(guest.number), end]);
+        }
+        events.push(end);
     }
 
     /// The session ends: what was withheld never happened.

@@ -244,6 +244,7 @@ catches! {
     RestoreTrustsFailures => topology::forged_failures_are_refused,
     TapeForgetsTopology => perturbed::runs_with_failures_are_runs_in_small,
     TapeForgetsTime => perturbed::runs_with_failures_are_runs_in_small,
+    EndsForgetGuests => ended::islands_end_whole,
     SummariesUnbounded => ended::ends_are_summarised,
     SummariesDiscardNothing => ended::ends_are_summarised,
     RecordUnchecked => records::changed_bytes_are_found,

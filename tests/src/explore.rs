@@ -1,13 +1,16 @@
 //! Every state that ownership can reach, within bounds, breadth first, on the code that ships: each operation with each
 //! artifact that anybody could show, held against the model and against what must always hold.
 
-use crate::owner_model::{Model, SESSION, Said};
+use crate::owner_model::{Model, Said};
 use motet_machine::{OwnershipMoment, OwnershipOperation as Op, SessionHostMutation, SessionOwnership};
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditEvent, OwnershipCapability, OwnershipReceipt, OwnershipScope, ReadinessWitness,
 };
 use motet_types::{EdgeId, SessionId, Tick};
 use std::collections::{BTreeSet, HashSet, VecDeque};
+
+/// The session that everything is about.
+const SESSION: u64 = 7;
 
 /// How far to look. What would lead past a bound is taken and checked, and not followed further.
 #[derive(Clone, Copy, Debug)]
@@ -256,7 +259,7 @@ fn step(node: &Node, operation: &Op) -> Result<(Node, bool), String> {
 
 /// Looks at every state within the bounds, and at every operation in each.
 pub fn explore(bounds: &Bounds) -> Result<Explored, String> {
-    let start = Node { shipped: SessionOwnership::default(), model: Model::default(), tick: 0, depth: 0 };
+    let start = Node { shipped: SessionOwnership::default(), model: Model::of(SESSION), tick: 0, depth: 0 };
     let mut seen = HashSet::from([key(&start)]);
     let mut queue = VecDeque::from([start]);
     let mut explored = Explored::default();

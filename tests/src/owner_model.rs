@@ -1,16 +1,14 @@
 //! Ownership again, literally: what the specification says of claims, capabilities, transfers and witnesses, written
 //! down without the table and without the machine's code. The explorer holds the machine against it.
 
-use motet_machine::{OwnershipOperation as Op, SessionOwnership};
+use motet_machine::{OwnershipOperation as Op, SessionHostMutation, SessionOwnership};
 use motet_semantic::{
     AuthorityArtifact as Artifact, AuthorityAuditEvent as Audit, CancellationWitness, OwnershipCapability,
     OwnershipError as Refusal, OwnershipReceipt, OwnershipScope as Scope, OwnershipTerminalReason as Ended,
     ReadinessWitness, TimeoutWitness,
 };
-use std::collections::BTreeSet;
-
-/// The session that everything is about.
-pub const SESSION: u64 = 7;
+use motet_types::{EdgeId, ValType};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an operation does: what it issues, how the session ends, and what is written down, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +17,17 @@ pub struct Said {
     pub result: Result<(Option<Artifact>, Option<Ended>), Refusal>,
     /// The audit.
     pub audit: Vec<(Artifact, Audit)>,
+}
+
+/// What mutations have bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// The handler of all edges that have none of their own.
+    pub default: Option<String>,
+    /// Handlers by edge.
+    pub handlers: BTreeMap<EdgeId, String>,
+    /// Traces by edge.
+    pub traces: BTreeMap<EdgeId, Vec<ValType>>,
 }
 
 /// Who owns the session.
@@ -35,6 +44,8 @@ pub struct Owner {
 /// The ownership of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
+    /// The session.
+    pub session: u64,
     /// Whether it has ended.
     pub ended: bool,
     /// The owner.
@@ -51,11 +62,15 @@ pub struct Model {
     pub timeouts: Vec<TimeoutWitness>,
     /// The next claim's, witness's and timeout's ids.
     pub next: [u64; 3],
+    /// What mutations have bound.
+    pub bound: Bound,
 }
 
-impl Default for Model {
-    fn default() -> Self {
+impl Model {
+    /// That of a session which nobody has ever owned.
+    pub fn of(session: u64) -> Self {
         Self {
+            session,
             ended: false,
             owner: None,
             generation: 0,
@@ -64,20 +79,18 @@ impl Default for Model {
             used: BTreeSet::new(),
             timeouts: Vec::new(),
             next: [1; 3],
+            bound: Bound::default(),
         }
     }
 }
 
-/// The roles that a scope is made of, with one more for what is only the whole session's.
-fn parts(scope: &Scope) -> BTreeSet<&str> {
-    match scope {
-        Scope::Session => BTreeSet::from(["A", "B", "C", "the session itself"]),
-        Scope::Fragments(roles) => roles.iter().map(String::as_str).collect(),
-    }
-}
-
+/// Whether whoever has the outer scope has the inner one. The whole session is more than all of its roles.
 fn lies_in(inner: &Scope, outer: &Scope) -> bool {
-    parts(inner).iter().all(|part| parts(outer).contains(part))
+    match (inner, outer) {
+        (_, Scope::Session) => true,
+        (Scope::Session, Scope::Fragments(_)) => false,
+        (Scope::Fragments(inner), Scope::Fragments(outer)) => inner.iter().all(|role| outer.contains(role)),
+    }
 }
 
 impl Model {
@@ -103,10 +116,16 @@ impl Model {
         }
     }
 
+    /// The session ends by itself.
+    pub fn session_ended(&mut self, audit: &mut Vec<(Artifact, Audit)>) {
+        self.end(audit);
+    }
+
     /// The owner, if this capability is one of those given to it and not withdrawn.
     fn by(&self, shown: &OwnershipCapability) -> Result<&Owner, Refusal> {
         let owner = self.owner.as_ref().ok_or(Refusal::Unclaimed)?;
-        let same = shown.session_id == SESSION && shown.owner_id == owner.id && shown.generation == self.generation;
+        let same =
+            shown.session_id == self.session && shown.owner_id == owner.id && shown.generation == self.generation;
         if same { Ok(owner) } else { Err(Refusal::StaleCapability) }
     }
 
@@ -130,7 +149,7 @@ impl Model {
 
     fn capability(&self, id: &str, scope: Scope) -> Artifact {
         let generation = self.generation;
-        let capability = OwnershipCapability { session_id: SESSION, owner_id: id.into(), generation, scope };
+        let capability = OwnershipCapability { session_id: self.session, owner_id: id.into(), generation, scope };
         Artifact::OwnershipCapability(capability)
     }
 
@@ -193,7 +212,7 @@ impl Model {
                 }
                 may(capability.scope == owner.all)?;
                 let receipt = OwnershipReceipt {
-                    session_id: SESSION,
+                    session_id: self.session,
                     claim_id: self.next[0],
                     from_owner_id: owner.id,
                     from_generation: self.generation,
@@ -228,10 +247,16 @@ impl Model {
                 self.owner.iter_mut().for_each(|owner| owner.scopes.push(scope.clone()));
                 Some(narrower)
             }
-            Op::Mutate { capability, .. } => {
+            Op::Mutate { capability, mutation } => {
                 let owner = self.by(capability)?;
                 self.at_rest()?;
                 may(owner.scopes.contains(&capability.scope) && lies_in(reach, &capability.scope))?;
+                let Bound { default, handlers, traces } = &mut self.bound;
+                match mutation.clone() {
+                    SessionHostMutation::SetDefaultHandler { handler } => *default = Some(handler),
+                    SessionHostMutation::UpdateEdgeHandler { edge, handler } => drop(handlers.insert(edge, handler)),
+                    SessionHostMutation::UpdateTrace { edge, trace } => drop(traces.insert(edge, trace)),
+                }
                 None
             }
             Op::IssueReadiness { capability, predicate_ref } => {
@@ -240,7 +265,7 @@ impl Model {
                 may(owner.scopes.contains(&capability.scope))?;
                 let witness = ReadinessWitness {
                     witness_id: self.next[1],
-                    session_id: SESSION,
+                    session_id: self.session,
                     owner_id: owner.id.clone(),
                     generation: self.generation,
                     scope: capability.scope.clone(),
@@ -279,7 +304,7 @@ impl Model {
                 let receipt = self.staged(receipt)?;
                 let witness = Artifact::Cancellation(CancellationWitness {
                     witness_id: self.next[1],
-                    session_id: SESSION,
+                    session_id: self.session,
                     owner_id: receipt.from_owner_id,
                     generation: receipt.from_generation,
                     scope: receipt.scope,
@@ -291,7 +316,8 @@ impl Model {
                 return Ok((Some(witness), Some(Ended::TransferAbandoned)));
             }
             Op::IssueTimeout { site, duration } => {
-                let (witness_id, issued_at_tick, until_tick) = (SESSION << 32 | self.next[2], tick, tick + duration);
+                let (witness_id, issued_at_tick, until_tick) =
+                    (self.session << 32 | self.next[2], tick, tick + duration);
                 let witness = TimeoutWitness { witness_id, site: site.clone(), issued_at_tick, until_tick };
                 self.next[2] += 1;
                 self.timeouts.push(witness.clone());
@@ -314,6 +340,9 @@ impl Model {
             ("set of capabilities", scopes.into_iter().eq(shipped.capabilities())),
             ("set of readiness witnesses", self.ready.iter().eq(shipped.readiness())),
             ("set of timeouts", self.timeouts.iter().eq(shipped.timeouts())),
+            ("default handler", self.bound.default == shipped.bindings().default_handler),
+            ("set of handlers", self.bound.handlers == shipped.bindings().handlers),
+            ("set of traces", self.bound.traces == shipped.bindings().traces),
             ("next claim", self.next[0] == shipped.rule().next_claim),
         ];
         same.into_iter().find(|(_, same)| !same).map(|(what, _)| what)

@@ -117,6 +117,8 @@ pub type Came = Result<OwnershipOutcome, OwnershipError>;
 #[derive(Debug)]
 pub struct Owners {
     dice: Dice,
+    /// Two roles at least, which scopes are made of.
+    roles: Vec<String>,
     image: ImageId,
     /// Everything that was ever issued; it is shown again when it is long stale.
     issued: Vec<AuthorityArtifact>,
@@ -127,7 +129,12 @@ pub struct Owners {
 impl Owners {
     /// The owners of a seed, in a run of the image.
     pub fn new(seed: u64, image: ImageId) -> Self {
-        Self { dice: Dice::new(seed), image, issued: Vec::new(), came: Vec::new() }
+        Self::of(seed, image, vec!["A".into(), "B".into()])
+    }
+
+    /// The same with two or more roles of the image's.
+    pub fn of(seed: u64, image: ImageId, roles: Vec<String>) -> Self {
+        Self { dice: Dice::new(seed), roles, image, issued: Vec::new(), came: Vec::new() }
     }
 
     /// One move: a turn, an answer, a session more, or an operation. A run that has just been recovered has to take a
@@ -144,16 +151,22 @@ impl Owners {
     fn operate<R: Rig>(&mut self, rig: &mut R) -> Result<(), String> {
         let opened = rig.runtime().machine().tally().opened as usize;
         let session = SessionId(self.dice.below(opened) as u64);
-        let operation = self.operation(rig, session);
+        let owned = rig.runtime().machine().ownership(session).is_some_and(|one| one.owner().is_some());
+        let operation = self.operation(session, owned);
         let came = match rig.own(session, operation) {
             Ok(outcome) => Ok(outcome),
             Err(error) => Err(R::refusal(error)?),
         };
         if let Ok(outcome) = &came {
-            self.issued.extend(outcome.issued.clone());
+            self.was_issued(outcome.issued.clone());
         }
         self.came.push(came);
         Ok(())
+    }
+
+    /// Remembers what was issued, to show it.
+    pub fn was_issued(&mut self, artifact: Option<AuthorityArtifact>) {
+        self.issued.extend(artifact);
     }
 
     /// Something that was issued and fits, mostly the latest; else something made up.
@@ -164,19 +177,19 @@ impl Owners {
     }
 
     fn scope(&mut self) -> OwnershipScope {
-        let roles: &[&str] = match self.dice.below(5) {
+        let roles = match self.dice.below(5) {
             0 | 1 => return OwnershipScope::Session,
-            2 => &["A", "B"],
-            3 => &["A"],
-            _ => &["B"],
+            2 => &self.roles[..],
+            3 => &self.roles[..1],
+            _ => &self.roles[1..],
         };
-        OwnershipScope::Fragments(roles.iter().map(|role| String::from(*role)).collect())
+        OwnershipScope::Fragments(roles.iter().cloned().collect())
     }
 
-    fn operation<R: Rig>(&mut self, rig: &R, session: SessionId) -> Op {
+    /// An operation on a session, which somebody owns or not: mostly one that the rules take.
+    pub fn operation(&mut self, session: SessionId, owned: bool) -> Op {
         let session_id = session.0;
         let name = |dice: &mut Dice| String::from(*dice.pick(&NAMES));
-        let ownership = rig.runtime().machine().ownership(session);
         let (owner_id, scope) = (name(&mut self.dice), self.scope());
         let made_up = OwnershipCapability { session_id, owner_id, generation: 0, scope };
         let capability = self.shown(
@@ -186,7 +199,7 @@ impl Owners {
             },
             made_up.clone(),
         );
-        if ownership.and_then(|one| one.owner()).is_none() && !self.dice.one_in(4) {
+        if !owned && !self.dice.one_in(4) {
             return Op::Claim { owner_id: name(&mut self.dice), scope: self.scope() };
         }
         match self.dice.below(16) {
@@ -253,7 +266,7 @@ impl Owners {
             }
             14 if self.dice.one_in(3) => Op::OwnerDied { owner_id: name(&mut self.dice) },
             14 => Op::ExpireTimeouts,
-            _ => Op::IssueTimeout { site: String::from("B"), duration: self.dice.below(4) as u64 },
+            _ => Op::IssueTimeout { site: self.roles[1].clone(), duration: self.dice.below(4) as u64 },
         }
     }
 }

@@ -5,7 +5,7 @@ motet_tests::promises! {
         drop_leaves_out_what_types_cannot_tell, latest_value_overwrites, host_drops_advance_nothing,
         wakes_go_by_edge, room_goes_by_edge, owned_payloads_arrive, owned_payloads_are_let_go, numbers_arrive;
     composing: compositions_come_to_what_their_policy_says, compositions_are_hosts, tiers_are_held_to_answers;
-    ended: ends_are_summarised;
+    ended: ends_are_summarised, islands_end_whole;
     guards: evidence_is_consumed_once, evidence_is_of_its_session_and_layer, ids_of_evidence_are_derived,
         hosts_grant_and_refuse, layers_are_configured, guards_need_a_host, guarded_code_is_verified;
     heaps: runs_agree_on_the_heap, snapshots_have_the_heap, resources_are_proved;

@@ -462,6 +462,8 @@ faults! {
     TapeForgetsTopology = "tape.forgets_topology",
     /// The tape forgets that time went by where nothing happened.
     TapeForgetsTime = "tape.forgets_time",
+    /// Where an island ends between turns, nothing is told of the sessions that its instructions opened.
+    EndsForgetGuests = "ends.forget_guests",
     /// More summaries of ended sessions are kept than may be.
     SummariesUnbounded = "summaries.unbounded",
     /// A summary does not say what was discarded.

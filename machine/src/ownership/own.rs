@@ -195,8 +195,8 @@ impl ProtocolMachine {
                 events.reverse();
             }
         }
-        let last = Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8);
-        events.push(Event { label: LabelId(reason as u16 + 1), ..last });
+        self.slots[at as usize].session.tell_ends(terminal, &mut events);
+        events.iter_mut().next_back().into_iter().for_each(|last| last.label = LabelId(reason as u16 + 1));
         self.tell(session, &events, Some(terminal));
         if planted(Planted::OwnershipEndsNothing) {
             return;

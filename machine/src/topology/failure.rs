@@ -115,12 +115,7 @@ impl Failure {
     /// The last events of an island that has ended so.
     pub(crate) fn end(&mut self, session: &mut Session) {
         let Some(terminal) = self.ended else { return };
-        session.drop_speculation();
-        for guest in session.growth().into_iter().flat_map(|growth| &growth.guests) {
-            self.events.push(Event::guest(guest.number));
-            self.events.push(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
-        }
-        self.events.push(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
+        session.tell_ends(terminal, &mut self.events);
     }
 }
 

@@ -1,12 +1,12 @@
 //! Sessions that have ended: their memory comes back at once, and a summary stays of them where one was asked for.
 
-use super::opening::{self, HALT, TALK, TELL};
+use super::opening::{self, HALT, SEVEN, TALK, TELL, YIELD};
 use super::topology::protocol;
 use crate::draft::letters;
 use crate::walk::Setup;
 use motet_machine::{Cancellation, CodeImage, ImageId, IslandId, NoHost, ProtocolMachineConfig, TopologyPerturbation};
 use motet_runtime::{GuestRuntime, OwnedSession};
-use motet_types::{SessionId, Terminal, Tick};
+use motet_types::{EventKind, SessionId, Terminal, Tick};
 use std::sync::Arc;
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -85,5 +85,26 @@ fn ends_of_every_kind() -> Result<(), String> {
     let last = runtime.drain_summaries().0;
     let died = matches!(last[..], [one] if one.session == SessionId(0) && one.terminal == Terminal::Faulted);
     ensure!(died, "{last:?}");
+    Ok(())
+}
+
+/// An island that ends between turns ends with all sessions that its instructions had opened, and each is told of, whoever
+/// ended it.
+pub fn islands_end_whole() -> Result<(), String> {
+    let image = opening::opener(&[&TALK[..2], &[SEVEN, YIELD, YIELD, TELL, HALT]].concat())?.image()?;
+    for by_owner in [true, false] {
+        let mut setup = opening::setup()?.sessions(0).schedule(1, 4);
+        setup.config.cancellation = Cancellation::Coarse;
+        let mut runtime = setup.guest(&image)?;
+        let owned = runtime.open_owned(ImageId(setup.plans.len() as u32), "ada").map_err(text)?;
+        let _ = runtime.turn(&NoHost).map_err(text)?;
+        match by_owner {
+            true => owned.mark_owner_died(&mut runtime).map_err(text)?,
+            false => drop(runtime.perturb(&[TopologyPerturbation::Crash { site: "A".into() }]).map_err(text)?),
+        }
+        let ended = runtime.machine().events().into_iter().filter(|at| at.event.kind == EventKind::SessionTerminal);
+        let ended: Vec<SessionId> = ended.map(|at| at.session).collect();
+        ensure!(ended == [SessionId(0).guest(1), SessionId(0)], "by its owner {by_owner}: {ended:?} ended");
+    }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::grow::converse;
 use crate::lane::Lane;
 use crate::model::{Model, hosts};
 use crate::mutant::{guard, harmless, mutate};
+use crate::owners::Owners;
 use crate::scribble::scribble;
 use crate::speculate::speculate;
 use crate::watched::watch;
@@ -17,6 +18,7 @@ use motet_machine::{
     FlowPredicate, GuardLayer, OpenError, ProtocolMachineConfig, SessionState, TopologyPerturbation, TraceReader,
 };
 use motet_runtime::{GuestRuntime, RuntimeError, Schedule, Turn};
+use motet_semantic::AuthorityArtifact;
 use motet_types::{EffectKind, EffectKinds, EventKind, FaultClass, ImageParts, Instr, LayerId, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +32,7 @@ const TURNS: u64 = 400;
 struct Seen {
     steps: AtomicU64,
     sessions: AtomicU64,
+    operations: AtomicU64,
     events: [AtomicU64; 32],
     faults: [AtomicU64; 20],
     cells: Mutex<BTreeSet<(&'static str, Cell)>>,
@@ -217,6 +220,35 @@ impl Pair<'_> {
         Ok(true)
     }
 
+    /// Somebody does something to a session's ownership.
+    fn own(&mut self, dice: &mut Dice, owners: &mut Owners) -> Result<(), String> {
+        let session = SessionId(dice.below(self.runtime.machine().tally().opened as usize) as u64);
+        let operation = owners.operation(session, self.model.is_owned(session));
+        let expected = self.model.own(session, &operation);
+        let came = match self.runtime.own(session, operation.clone()) {
+            Ok(outcome) => Ok((outcome.issued, outcome.ended)),
+            Err(RuntimeError::Ownership(refusal)) => Err(refusal.rule().ok_or(refusal.to_string())?),
+            Err(other) => return Err(text(other)),
+        };
+        let what = || format!("{operation:?} of {session}");
+        ensure!(came == expected, "{} came to {came:?}, in the model {expected:?}", what());
+        owners.was_issued(came.ok().and_then(|(issued, _)| issued));
+        add(&self.seen.operations, 1);
+        self.same_state(session).map_err(|why| format!("after {}: {why}", what()))?;
+        self.same_audit().map_err(|why| format!("after {}: {why}", what()))
+    }
+
+    /// What has become of artifacts. Timeouts of sites are not the owners' business.
+    fn same_audit(&mut self) -> Result<(), String> {
+        let sites = |artifact: &AuthorityArtifact| matches!(artifact, AuthorityArtifact::Timeout(witness) if witness.witness_id >> 63 == 1);
+        let audit: Vec<_> =
+            self.runtime.drain_audit().into_iter().map(|record| (record.artifact, record.event)).collect();
+        let told: Vec<_> = audit.into_iter().filter(|(artifact, _)| !sites(artifact)).collect();
+        let expected = self.model.audit();
+        ensure!(told == expected, "the audit is {told:?}, in the model {expected:?}");
+        Ok(())
+    }
+
     /// Something happens to sites and links.
     fn perturb(&mut self, dice: &mut Dice, names: &[String]) -> Result<(), String> {
         let list: Vec<_> = (0..1 + dice.below(3)).map(|_| perturbation(dice, names)).collect();
@@ -242,6 +274,8 @@ impl Pair<'_> {
         let (_, mut state) = proof.verify(root, of).map_err(text)?;
         self.model.keeps(of, state.ledger.as_deref()).map_err(|why| format!("{of}: {why}"))?;
         forget_ledgers(&mut state);
+        let ownership = state.ownership.take();
+        self.model.owns(of, ownership.as_deref()).map_err(|why| format!("{of}: {why}"))?;
         ensure!(state == expected, "{of} is not as in the model: {}", differences(&state, &expected));
         Ok(())
     }
@@ -339,7 +373,14 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let perturbed = *dice.pick(&[0, 0, 15, 60]);
     let names: Vec<String> =
         plans.iter().chain([&image]).flat_map(|image| &image.parts().roles).map(|role| role.name.clone()).collect();
+    // What is done to an edge needs one.
+    let owned = if image.parts().edges.is_empty() { 0 } else { *dice.pick(&[0, 0, 30, 8]) };
+    let roles = image.parts().roles.iter().map(|role| role.name.clone()).collect();
+    let mut owners = Owners::of(dice.word(), id, roles);
     for _ in 0..TURNS {
+        if owned > 0 && dice.one_in(owned) {
+            pair.own(&mut dice, &mut owners).map_err(told)?;
+        }
         if perturbed > 0 && dice.one_in(perturbed) {
             pair.perturb(&mut dice, &names).map_err(told)?;
         }
@@ -358,6 +399,7 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     for session in pair.model.sessions().collect::<Vec<_>>() {
         pair.same_state(session).map_err(told)?;
     }
+    pair.same_audit().map_err(told)?;
     pair.same_account().map_err(told)
 }
 
@@ -374,13 +416,14 @@ fn lane(cases: &Lane) -> Result<(), String> {
     let table = CONDUCT.iter().flat_map(|row| row.cells.iter().map(|(cell, _)| (row.instr, *cell)));
     let missing: Vec<_> = table.clone().filter(|cell| !cells.contains(cell)).collect();
     println!("{} of {} cells of conduct seen, not {missing:?}", cells.len(), table.count());
-    println!("{} steps of {} sessions: {}", count(&seen.steps), count(&seen.sessions), told.join(", "));
+    let (steps, sessions, operations) = (count(&seen.steps), count(&seen.sessions), count(&seen.operations));
+    println!("{steps} steps of {sessions} sessions, {operations} operations of owners: {}", told.join(", "));
     Ok(())
 }
 
 /// Step by step as the model, in the share of continuous integration or the full lane.
 pub fn the_machine_is_its_model() -> Result<(), String> {
-    lane(&Lane::new("model", 12_500))
+    lane(&Lane::new("model", 16_000))
 }
 
 /// The same in small, for planted faults.

@@ -8,6 +8,7 @@ mod code;
 mod fate;
 mod island;
 mod knowledge;
+mod owning;
 mod replay;
 mod sessions;
 mod shape;
@@ -19,6 +20,7 @@ mod talk;
 use self::code::Code;
 use self::fate::{About, Fate};
 use self::island::{End, Island, Last, World};
+use self::owning::Owning;
 use self::sites::Sites;
 use crate::conduct::Cell;
 use motet_machine::{
@@ -55,6 +57,7 @@ pub struct Model {
     steps: u64,
     /// Turns in which an island ran.
     waves: u64,
+    owning: Owning,
     /// Sessions that were cancelled, and that faulted.
     ends: [u64; 2],
 }
@@ -104,6 +107,7 @@ impl Model {
             faults: Vec::new(),
             steps: 0,
             waves: 0,
+            owning: Owning::default(),
             ends: [0; 2],
         }
     }
@@ -175,6 +179,7 @@ impl Model {
             Last::Failed(_) => self.ends[0] += 1,
             Last::Done | Last::Closed => {}
         }
+        self.owning.ended(id);
         self.islands.remove(&id);
         self.pending.retain(|at, _| at.session != id);
     }
