@@ -7,7 +7,8 @@
 use crate::schema::HOST_SCHEMA_VERSION;
 use crate::value_json::{ValueError, plain_json, shortened, value_from_json, value_json};
 use motet_machine::{
-    EffectFailure, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, Registers, SendDecision, ValueRef,
+    EffectFailure, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, OutputConditionHint, Registers,
+    SendDecision, ValueRef,
 };
 use motet_types::{
     EffectFailureKind, EffectInterfaceMetadata, EffectKind, LabelId, Reg, RetryShape, SortId, TimeoutPolicy, Value,
@@ -122,6 +123,7 @@ pub fn request_json(request: &EffectRequest<'_>) -> Json {
             put("evidence", granted_json(evidence.get()));
             put("resource", resource.to_string().into());
         }
+        EffectRequestBody::OutputConditionHint { output } => put("output_digest", output.to_string().into()),
     }
     put("state", state_json(request, request.state));
     let at = request.coordinate;
@@ -187,6 +189,14 @@ struct ResponseLine {
     answer: Option<Json>,
     #[serde(default, deserialize_with = "present")]
     evidence: Option<Json>,
+    hint: Option<Object<HintLine>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HintLine {
+    predicate_ref: String,
+    witness_ref: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -300,6 +310,9 @@ fn response_from(request: &EffectRequest<'_>, line: ResponseLine) -> Result<Effe
     if kind != EffectKind::Acquire {
         unwanted(&line.evidence, "response.evidence", "only `acquire` has one")?;
     }
+    if kind != EffectKind::OutputConditionHint {
+        unwanted(&line.hint, "response.hint", "only `output_condition_hint` has one")?;
+    }
     let payload = |label: LabelId| -> Result<Option<Value>, OutcomeError> {
         let read = |json| value_from_json(image.sorts(), image.label_sort(label), json, "response.payload");
         Ok(line.payload.as_ref().map(read).transpose()?)
@@ -338,5 +351,10 @@ fn response_from(request: &EffectRequest<'_>, line: ResponseLine) -> Result<Effe
         }
         EffectRequestBody::Acquire { .. } => EffectResponse::Acquire(granted_from(line.evidence)?),
         EffectRequestBody::Release { .. } => EffectResponse::Release,
+        EffectRequestBody::OutputConditionHint { .. } => {
+            EffectResponse::OutputConditionHint(line.hint.map(|Object(HintLine { predicate_ref, witness_ref })| {
+                OutputConditionHint { predicate: predicate_ref, witness: witness_ref }
+            }))
+        }
     })
 }

@@ -1,6 +1,6 @@
 //! Trace events as JSON: the form of the specification, section 10.3.
 
-use motet_machine::{CodeImage, TraceEvent};
+use motet_machine::{CodeImage, TraceEvent, read_output_check};
 use motet_semantic::LEAN_BRIDGE_SCHEMA_VERSION;
 use motet_types::{EdgeId, EffectRow, EventKind, FaultClass, LayerId, RoleId, Terminal};
 use serde_json::{Value as Json, json};
@@ -59,6 +59,15 @@ pub fn event_json(image: &CodeImage, event: &TraceEvent, text: &str) -> Json {
             put("role", image.role_name(RoleId(what.edge.0)));
             put("target", text);
             json["permitted"] = (what.detail != 0).into();
+        }
+        EventKind::OutputConditionChecked => {
+            put("role", role);
+            if let Some((digest, predicate, witness)) = read_output_check(text) {
+                put("predicate_ref", predicate);
+                put("output_digest", &digest.to_string());
+                json["witness_ref"] = witness.into();
+            }
+            json["passed"] = (what.detail != 0).into();
         }
         EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => {}
         _ => put("role", role),

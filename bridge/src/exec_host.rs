@@ -20,11 +20,13 @@ pub struct ExecOptions {
     pub deadline: Duration,
     /// Whether it is asked about messages that came, and not only about those to be sent.
     pub receives: bool,
+    /// Whether it is asked which condition each output is to satisfy, in a run that checks them.
+    pub outputs: bool,
 }
 
 impl Default for ExecOptions {
     fn default() -> Self {
-        Self { deadline: DEFAULT_DEADLINE, receives: false }
+        Self { deadline: DEFAULT_DEADLINE, receives: false, outputs: false }
     }
 }
 
@@ -105,6 +107,7 @@ fn words(request: &EffectRequest<'_>) -> String {
         },
         EffectRequestBody::Acquire { layer } => format!("the guard {layer} for {role}"),
         EffectRequestBody::Release { layer, .. } => format!("the release of the guard {layer} by {role}"),
+        EffectRequestBody::OutputConditionHint { output } => format!("the condition of the output {output} of {role}"),
     };
     format!("{what} in session {session}")
 }
@@ -132,7 +135,9 @@ impl EffectHandler for ExecHost {
             EffectKind::Release,
         ];
         let kinds = asked.into_iter().fold(EffectKinds::NONE, EffectKinds::with);
-        if self.options.receives { kinds.with(EffectKind::Receive) } else { kinds }
+        let more =
+            [(self.options.receives, EffectKind::Receive), (self.options.outputs, EffectKind::OutputConditionHint)];
+        more.into_iter().filter(|(asked, _)| *asked).fold(kinds, |kinds, (_, kind)| kinds.with(kind))
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {

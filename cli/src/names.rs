@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome};
 use motet_bridge::edge_names;
-use motet_machine::{CodeImage, TraceReader};
+use motet_machine::{CodeImage, TraceReader, read_output_check};
 use motet_runtime::{Input, RunRecord};
 use motet_types::{EffectRow, Event, EventKind, FaultClass, LayerId, RoleId, SessionId, Terminal};
 use std::collections::BTreeMap;
@@ -93,6 +93,14 @@ pub(crate) fn words(image: &CodeImage, event: Event, text: &str) -> Words {
         EventKind::Checked => {
             let verdict = if event.detail == 0 { "denied" } else { "permitted" };
             (role(), format!("of {} {verdict} {text}", image.role_name(RoleId(event.edge.0))))
+        }
+        EventKind::OutputConditionChecked => {
+            let verdict = if event.detail == 0 { "refused" } else { "passed" };
+            let said = read_output_check(text).map(|(digest, predicate, witness)| {
+                let witness = witness.map_or_else(String::new, |witness| format!(" by {witness}"));
+                format!("{predicate}{witness} {verdict} {digest}")
+            });
+            (role(), said.unwrap_or_else(|| verdict.to_owned()))
         }
         EventKind::Opened | EventKind::Closed | EventKind::EpochAdvanced => (String::new(), String::new()),
         _ => (role(), String::new()),

@@ -248,8 +248,8 @@ impl<E> Started<E> {
                 let host = seeded(answers, &self.image)?;
                 self.finish(&Arc::new(host), out)
             }
-            Answers::Exec { command, deadline, receives } => {
-                let options = ExecOptions { deadline: *deadline, receives: *receives };
+            Answers::Exec { command, deadline, receives, outputs } => {
+                let options = ExecOptions { deadline: *deadline, receives: *receives, outputs: *outputs };
                 let host = ExecHost::start(command, options);
                 let host = host.map_err(|error| Failure::failed(error.code(), error.to_string()))?;
                 self.finish(&Arc::new(host), out)

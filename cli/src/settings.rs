@@ -84,6 +84,9 @@ pub(crate) struct Args {
     /// Ask the process about received messages too.
     #[arg(long, requires = "host")]
     host_receives: bool,
+    /// Ask the process which condition each output is to satisfy, where the configuration checks them.
+    #[arg(long, requires = "host")]
+    host_outputs: bool,
     /// Record the run, for `motet replay`.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
@@ -116,7 +119,7 @@ pub(crate) enum Answers {
     /// The seeded host, with the choices that were given.
     Seeded { seed: u64, choices: Vec<(String, String)> },
     /// A process.
-    Exec { command: String, deadline: Duration, receives: bool },
+    Exec { command: String, deadline: Duration, receives: bool, outputs: bool },
 }
 
 impl Answers {
@@ -127,8 +130,9 @@ impl Answers {
                 let choices: Vec<String> = choices.iter().map(|(role, label)| format!("{role}={label}")).collect();
                 json!({"kind": "seeded", "seed": seed, "choose": choices})
             }
-            Answers::Exec { command, deadline, receives } => json!({
-                "kind": "exec", "command": command, "deadline_ms": deadline.as_millis() as u64, "receives": receives}),
+            Answers::Exec { command, deadline, receives, outputs } => json!({
+                "kind": "exec", "command": command, "deadline_ms": deadline.as_millis() as u64,
+                "receives": receives, "outputs": outputs}),
         }
     }
 
@@ -144,6 +148,7 @@ impl Answers {
                 command: json["command"].as_str()?.to_owned(),
                 deadline: Duration::from_millis(json["deadline_ms"].as_u64()?),
                 receives: json["receives"].as_bool()?,
+                outputs: json.get("outputs").map_or(Some(false), Json::as_bool)?,
             }),
             _ => None,
         }
@@ -166,8 +171,10 @@ impl Answers {
     pub(crate) fn with_host(self, host: &str) -> Outcome<Self> {
         let command = command(host)?;
         Ok(match self {
-            Answers::Exec { deadline, receives, .. } => Answers::Exec { command, deadline, receives },
-            Answers::Seeded { .. } => Answers::Exec { command, deadline: Duration::from_secs(30), receives: false },
+            Answers::Exec { deadline, receives, outputs, .. } => Answers::Exec { command, deadline, receives, outputs },
+            Answers::Seeded { .. } => {
+                Answers::Exec { command, deadline: Duration::from_secs(30), receives: false, outputs: false }
+            }
         })
     }
 }
@@ -226,10 +233,15 @@ impl Settings {
         let steps = args.steps.or(steps).map(|steps| count("steps", steps, u64::MAX)).transpose()?;
         let deadline = Duration::from_millis(count("host-deadline", args.host_deadline, MAX_DEADLINE_MS)?);
         let answers = match (&args.host, host) {
-            (Some(host), _) => Answers::Exec { command: command(host)?, deadline, receives: args.host_receives },
+            (Some(host), _) => Answers::Exec {
+                command: command(host)?,
+                deadline,
+                receives: args.host_receives,
+                outputs: args.host_outputs,
+            },
             (None, Some(said)) => Answers::from_json(&said).map(|said| said.with(args.seed, &args.choose)).ok_or_else(|| {
                 Failure::refused("bad_config", "`host` in the configuration is no host")
-                    .help("write kind = \"seeded\" with seed and choose, or kind = \"exec\" with command, deadline_ms and receives")
+                    .help("write kind = \"seeded\" with seed and choose, or kind = \"exec\" with command, deadline_ms and receives, and outputs where wanted")
             })??,
             (None, None) => Answers::Seeded { seed, choices: choices(&args.choose)? },
         };

@@ -301,7 +301,7 @@ fn print_config() {
         ],
         expect![[r#"
             exit 0
-            {"config_schema_version":1,"host":{"choose":[],"kind":"seeded","seed":0},"machine":{"authentication":"none","buffer":{"capacity":64,"mode":"fifo","policy":"block"},"cancellation":"fine","communication_replay_mode":"off","digest_waves":0,"edge_history":"frontier","flow_policy":"allow_all","guard_layers":[],"max_consumptions":0,"max_coroutines":65535,"max_fact_bytes":1024,"max_facts":1024,"max_guest_sessions":65535,"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"max_summaries":0,"observe_lanes":false,"record":false,"run_id":"00000000000000000000000000000000","speculation_depth":0,"trace":"full"},"schedule":{"chunk":64,"fuel":256,"policy":{"priority":{"aging":[]}},"turn":128,"wave":3,"window":5},"sessions":1,"threads":1}
+            {"config_schema_version":1,"host":{"choose":[],"kind":"seeded","seed":0},"machine":{"authentication":"none","buffer":{"capacity":64,"mode":"fifo","policy":"block"},"cancellation":"fine","communication_replay_mode":"off","credits":null,"digest_waves":0,"edge_history":"frontier","flow_policy":"allow_all","guard_layers":[],"instruction_cost":1,"max_consumptions":0,"max_coroutines":65535,"max_fact_bytes":1024,"max_facts":1024,"max_guest_sessions":65535,"max_output_checks":4096,"max_payload_bytes":65536,"max_registers":4096,"max_sessions":4294967295,"max_summaries":0,"observe_lanes":false,"output_condition_policy":"disabled","record":false,"run_id":"00000000000000000000000000000000","speculation_depth":0,"trace":"full"},"schedule":{"chunk":64,"fuel":256,"policy":{"priority":{"aging":[]}},"turn":128,"wave":3,"window":5},"sessions":1,"threads":1}
         "#]],
     );
     says(
@@ -348,6 +348,9 @@ fn print_config() {
             max_consumptions = 0
             max_summaries = 0
             cancellation = "fine"
+            instruction_cost = 1
+            output_condition_policy = "disabled"
+            max_output_checks = 4096
 
             [machine.buffer]
             mode = "fifo"

@@ -51,6 +51,9 @@ fn the_handbooks_document() {
         max_consumptions = 0
         max_summaries = 0
         cancellation = "fine"
+        instruction_cost = 1
+        output_condition_policy = "disabled"
+        max_output_checks = 4096
 
         [machine.buffer]
         mode = "fifo"
@@ -156,7 +159,7 @@ fn what_is_refused() {
           |
         2 | max_fakts = 3
           | ^^^^^^^^^
-        unknown field `max_fakts`, expected one of `buffer`, `max_registers`, `max_sessions`, `max_payload_bytes`, `trace`, `record`, `run_id`, `digest_waves`, `speculation_depth`, `observe_lanes`, `max_guest_sessions`, `max_coroutines`, `guard_layers`, `flow_policy`, `max_facts`, `max_fact_bytes`, `communication_replay_mode`, `authentication`, `edge_history`, `max_consumptions`, `max_summaries`, `cancellation`
+        unknown field `max_fakts`, expected one of `buffer`, `max_registers`, `max_sessions`, `max_payload_bytes`, `trace`, `record`, `run_id`, `digest_waves`, `speculation_depth`, `observe_lanes`, `max_guest_sessions`, `max_coroutines`, `guard_layers`, `flow_policy`, `max_facts`, `max_fact_bytes`, `communication_replay_mode`, `authentication`, `edge_history`, `max_consumptions`, `max_summaries`, `cancellation`, `credits`, `instruction_cost`, `output_condition_policy`, `max_output_checks`
         1 bad_config 2: $TMP:bad.toml is no configuration: TOML parse error at line 2, column 23
           |
         2 | buffer = { capacity = 70000 }

@@ -4,7 +4,9 @@
 //! The running coroutine goes on until it blocks; then the next ready one in cyclic order runs. Where a burst stopped
 //! for want of fuel is kept in the session, so the order of a session's steps does not depend on the fuel.
 
+use crate::checked::step_checked;
 use crate::control::control;
+use crate::credits::run_closely;
 use crate::frame::{BurstContext, Frame, Outcome};
 use crate::guest::end_guests;
 use crate::images::Images;
@@ -82,14 +84,30 @@ pub(crate) enum Stop {
 
 /// One turn of the coroutine in the frame, whose words begin at `start`.
 #[inline(always)]
-pub(crate) fn run<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, start: usize, fuel: &mut u32) -> Stop {
+pub(crate) fn turn<H: Respondent + ?Sized, const CLOSELY: bool>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    start: usize,
+    fuel: &mut u32,
+) -> Stop {
+    if CLOSELY { run_closely(frame, host, start, fuel) } else { run::<H, false>(frame, host, start, fuel) }
+}
+
+/// Steps of the coroutine in the frame until it stops.
+#[inline(always)]
+pub(crate) fn run<H: Respondent + ?Sized, const CLOSELY: bool>(
+    frame: &mut Frame<'_>,
+    host: &H,
+    start: usize,
+    fuel: &mut u32,
+) -> Stop {
     loop {
         if *fuel == 0 {
             frame.coros[start + CORO_PC] = frame.position();
             return Stop::Fuel;
         }
         *fuel -= 1;
-        match step(frame, host) {
+        match if CLOSELY { step_checked(frame, host) } else { step(frame, host) } {
             Ok(Outcome::Ran) => {}
             Ok(Outcome::Control) => *fuel = control(frame, *fuel),
             Ok(Outcome::Blocked) => {
@@ -137,7 +155,8 @@ fn goes_on(frame: &mut Frame<'_>, stop: Stop, current: &mut u16) -> Result<(), B
     Ok(())
 }
 
-pub(crate) fn burst<H: Respondent + ?Sized>(
+/// `CLOSELY` says that more is looked at in a turn than usual; without it, none of that is there.
+pub(crate) fn burst<H: Respondent + ?Sized, const CLOSELY: bool>(
     session: &mut Session,
     images: &Images,
     context: &BurstContext,
@@ -209,11 +228,11 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
                 frame.tags_at = start + CORO_TAGS;
                 frame.regs_at = frame.tags_at + place.tag_words as usize;
                 frame.registers = place.registers;
-                let stop = run(&mut frame, host, start, &mut fuel);
+                let stop = turn::<H, CLOSELY>(&mut frame, host, start, &mut fuel);
                 goes_on(&mut frame, stop, &mut current)
             }
             None => {
-                let (stop, left) = run_child(&mut frame, host, next, fuel);
+                let (stop, left) = run_child::<H, CLOSELY>(&mut frame, host, next, fuel);
                 fuel = left;
                 goes_on(&mut frame, stop, &mut current)
             }
@@ -248,6 +267,19 @@ pub(crate) fn burst<H: Respondent + ?Sized>(
         out.end_burst(record, steps, end);
     }
     BurstReport { end, steps, received, first: status.current() }
+}
+
+/// A burst in a machine where more is looked at in a turn than usual.
+#[cold]
+#[inline(never)]
+pub(crate) fn burst_closely<H: Respondent + ?Sized>(
+    session: &mut Session,
+    images: &Images,
+    context: &BurstContext,
+    host: &H,
+    out: &mut Outbox,
+) -> BurstReport {
+    burst::<H, true>(session, images, context, host, out)
 }
 
 /// Cancels who waits on what has failed, and says how the burst ends then.
@@ -290,7 +322,7 @@ fn only_deferred(frame: &Frame<'_>, layout: &Layout) -> bool {
 
 /// Records a fault. The session ends with it; nothing of the instruction has happened.
 #[cold]
-fn fail(frame: &mut Frame<'_>, fault: Fault) {
+pub(crate) fn fail(frame: &mut Frame<'_>, fault: Fault) {
     frame.drop_speculation();
     let (coroutine, role, pc) = (CoroutineId(frame.coroutine), frame.role(), Pc(frame.pc));
     if frame.context.trace {

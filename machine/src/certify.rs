@@ -96,7 +96,7 @@ impl ProtocolMachine {
             tick: Tick(self.tick.0 + self.out),
             lag: self.out as u32,
             fuel,
-            trace: self.trace.is_on(),
+            trace: self.trace.is_on() || self.images.outputs.is_on(),
             record: self.config.record,
             speculation: self.config.speculation_depth,
             guests: self.config.max_guest_sessions,

@@ -69,7 +69,10 @@ impl ProtocolMachine {
         }
         for chunk in &mut chunks {
             let chunk = &mut *chunk.0;
-            if chunk.context.trace {
+            if self.images.outputs.is_on() {
+                self.keep_checks(&chunk.outbox.events);
+            }
+            if chunk.context.trace && self.trace.is_on() {
                 self.trace.add(&chunk.outbox.events, chunk.digest.take());
             }
             for (island, burst) in chunk.islands.drain(..).zip(chunk.reports.drain(..)) {

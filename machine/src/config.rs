@@ -3,6 +3,8 @@
 use crate::auth::identity::CommunicationReplayMode;
 use crate::auth::keys::{Authentication, KeysError};
 use crate::auth::watch::{EdgeHistory, WatchRules};
+use crate::condition::OutputConditionPolicy;
+use crate::credits::CreditRules;
 use crate::edge::{BackpressurePolicy, BufferConfig, BufferMode};
 use crate::effect::RunId;
 use crate::flow::FlowPolicy;
@@ -81,6 +83,15 @@ pub struct ProtocolMachineConfig {
     pub max_summaries: u32,
     /// Who ends when a site has failed.
     pub cancellation: Cancellation,
+    /// What each coroutine may use, those that instructions start included; none, and nothing is counted.
+    pub credits: Option<u64>,
+    /// What each executed instruction costs its coroutine, where that is counted.
+    pub instruction_cost: u64,
+    /// Which steps may become visible.
+    pub output_condition_policy: OutputConditionPolicy,
+    /// The most checks of outputs that are kept until somebody takes them; the oldest go first, and are counted. 0 keeps
+    /// none. No run depends on it.
+    pub max_output_checks: u32,
 }
 
 impl Default for ProtocolMachineConfig {
@@ -108,6 +119,10 @@ impl Default for ProtocolMachineConfig {
             max_consumptions: 0,
             max_summaries: 0,
             cancellation: Cancellation::Fine,
+            credits: None,
+            instruction_cost: 1,
+            output_condition_policy: OutputConditionPolicy::Disabled,
+            max_output_checks: 4096,
         }
     }
 }
@@ -132,6 +147,9 @@ pub enum ConfigError {
     /// A flow policy that no machine can have.
     #[error("the flow policy names {0}")]
     Flow(&'static str),
+    /// An output policy that no machine can have.
+    #[error("the output condition policy names {0}")]
+    Outputs(&'static str),
     /// Keys that are missing, or of the wrong kind.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -182,6 +200,14 @@ impl ProtocolMachineConfig {
             Cancellation::Fine => 0,
             Cancellation::Coarse => 1,
         });
+        let credits = self.credits.filter(|_| !planted(Planted::ConfigForgetsCredits));
+        into.u8(u8::from(credits.is_some()));
+        into.u64(credits.unwrap_or_default());
+        into.u64(self.instruction_cost);
+        match planted(Planted::ConfigForgetsOutputs) {
+            true => OutputConditionPolicy::Disabled.encode(into),
+            false => self.output_condition_policy.encode(into),
+        }
     }
 
     /// What the step needs to know of it about knowledge.
@@ -201,6 +227,11 @@ impl ProtocolMachineConfig {
             run: self.run_id,
             keys: Vec::new(),
         }
+    }
+
+    /// What turns need to know of it about credits.
+    pub(crate) const fn credit_rules(&self) -> CreditRules {
+        CreditRules { budget: self.credits, cost: self.instruction_cost }
     }
 
     /// Why a guard of the layer cannot be acquired, if it cannot.
@@ -251,6 +282,10 @@ impl ProtocolMachineConfig {
             max_consumptions: 0,
             max_summaries: 0,
             cancellation: Cancellation::Fine,
+            credits: None,
+            instruction_cost: 1,
+            output_condition_policy: OutputConditionPolicy::Disabled,
+            max_output_checks: 0,
         };
         for _ in 0..from.u32()? {
             let (id, active) = (LayerId(from.u16()?), from.u8().filter(|active| *active <= 1)? == 1);
@@ -270,6 +305,13 @@ impl ProtocolMachineConfig {
             1 => Cancellation::Coarse,
             _ => return None,
         };
+        config.credits = match (from.u8()?, from.u64()?) {
+            (0, 0) => None,
+            (1, credits) => Some(credits),
+            _ => return None,
+        };
+        config.instruction_cost = from.u64()?;
+        config.output_condition_policy = OutputConditionPolicy::decode(from)?;
         Some(config)
     }
 
@@ -288,12 +330,16 @@ impl ProtocolMachineConfig {
             return Err(ConfigError::LayerTwice(twice.id));
         }
         self.flow_policy.validate().map_err(ConfigError::Flow)?;
+        self.output_condition_policy.validate().map_err(ConfigError::Outputs)?;
         self.authentication.validate()?;
         if self.max_registers == 0 {
             return Err(ConfigError::Zero("max_registers"));
         }
         if self.max_sessions == 0 {
             return Err(ConfigError::Zero("max_sessions"));
+        }
+        if self.instruction_cost == 0 {
+            return Err(ConfigError::Zero("instruction_cost"));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 use crate::ext::Ext;
 use crate::layout::{EDGE_HEADER, EDGE_SENT, EDGE_SLOTS, EDGE_WORDS, INLINE_SLOTS};
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use motet_types::{EdgeId, LabelId, Planted, planted};
 use serde::{Deserialize, Serialize};
 
@@ -237,6 +238,21 @@ impl<'a> Edge<'a> {
         self.words[EDGE_SENT] = sequence + 1;
         Some(old)
     }
+}
+
+/// An edge's last message, when there is one.
+pub(crate) fn last_message(
+    words: &[u64; EDGE_WORDS],
+    edge: EdgeId,
+    overflow: &[(EdgeId, VecDeque<(u64, u64)>)],
+) -> Option<Message> {
+    let header = Header(words[EDGE_HEADER]);
+    if header.len() > header.in_place() {
+        let (_, spilled) = overflow.iter().find(|(id, _)| *id == edge)?;
+        return spilled.back().map(|(meta, word)| Message::from_slot(*meta, *word));
+    }
+    let at = slot(header.head(), header.in_place().checked_sub(1)?);
+    Some(Message::from_slot(words[at], words[at + 1]))
 }
 
 #[cold]

@@ -179,6 +179,11 @@ pub enum EffectRequestBody<'a> {
         /// The heap resource that the evidence is; it will be consumed.
         resource: &'a Digest,
     },
+    /// Which condition a step's output is to satisfy. The step has been taken and is not visible yet.
+    OutputConditionHint {
+        /// The digest of what it told and sent.
+        output: &'a Digest,
+    },
 }
 
 /// What a request says, borrowed from the session that asks.
@@ -224,6 +229,7 @@ impl Asked<'_> {
             EffectRequestBody::InvokeStep { .. } => EffectKind::InvokeStep,
             EffectRequestBody::Acquire { .. } => EffectKind::Acquire,
             EffectRequestBody::Release { .. } => EffectKind::Release,
+            EffectRequestBody::OutputConditionHint { .. } => EffectKind::OutputConditionHint,
         }
     }
 
@@ -273,7 +279,8 @@ impl Asked<'_> {
             EffectRequestBody::Receive { partner, .. } => Some((partner, self.role)),
             EffectRequestBody::InvokeStep { .. }
             | EffectRequestBody::Acquire { .. }
-            | EffectRequestBody::Release { .. } => None,
+            | EffectRequestBody::Release { .. }
+            | EffectRequestBody::OutputConditionHint { .. } => None,
         };
         let of_edge = bindings.handlers.iter().find(|(edge, _)| {
             let row = self.image.edge(**edge).map(|row| (RoleId(row.sender), RoleId(row.receiver)));
@@ -282,8 +289,8 @@ impl Asked<'_> {
         of_edge.map(|(_, handler)| handler).or(bindings.default_handler.as_ref()).map(|handler| handler.as_str())
     }
 
-    /// What the request is about, as a number that a recording keeps: partner and label, the effect's row, or the
-    /// guard's layer. A replay that asks about something else has diverged.
+    /// What the request is about, as a number that a recording keeps: partner and label, the effect's row, the
+    /// guard's layer, or the first bytes of the output's digest. A replay that asks about something else has diverged.
     pub fn subject(&self) -> u32 {
         let pair = |partner: RoleId, label: LabelId| u32::from(partner.0) << 16 | u32::from(label.0);
         match self.body {
@@ -292,6 +299,9 @@ impl Asked<'_> {
             EffectRequestBody::Choose { partner, labels } => pair(partner, labels.get(0).unwrap_or_default()),
             EffectRequestBody::InvokeStep { effect, .. } => u32::from(effect.0),
             EffectRequestBody::Acquire { layer } | EffectRequestBody::Release { layer, .. } => u32::from(layer.0),
+            EffectRequestBody::OutputConditionHint { output: Digest([a, b, c, d, ..]) } => {
+                u32::from_le_bytes([*a, *b, *c, *d])
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Values beyond one word, and the optional box of a session that keeps them.
 
 use crate::auth::Ledger;
+use crate::credits::Credits;
 use crate::growth::{Growth, Overflow, overflow_bytes};
 use crate::guest::{endpoint_parts, endpoint_word};
 use crate::outcome::EffectOutcome;
@@ -80,6 +81,8 @@ pub(crate) struct Ext {
     pub(crate) growth: Option<Box<Growth>>,
     /// What the island keeps of its messages, when they are looked at.
     pub(crate) ledger: Option<Box<Ledger>>,
+    /// What its coroutines have used of their credits, where they are counted.
+    pub(crate) credits: Option<Box<Credits>>,
 }
 
 impl Ext {
@@ -91,7 +94,8 @@ impl Ext {
         let ownership = self.ownership.as_ref().map_or(0, |ownership| ownership.bytes());
         let growth = self.growth.as_ref().map_or(0, |growth| growth.bytes());
         let ledger = self.ledger.as_ref().map_or(0, |ledger| ledger.bytes());
-        size_of::<Self>() + self.owned.bytes() + lists + speculation + ownership + growth + ledger
+        let credits = self.credits.as_ref().map_or(0, |credits| credits.bytes());
+        size_of::<Self>() + self.owned.bytes() + lists + speculation + ownership + growth + ledger + credits
     }
 
     pub(crate) fn overflow(&mut self, edge: EdgeId) -> &mut VecDeque<(u64, u64)> {

@@ -24,6 +24,7 @@ pub(crate) enum Question<'a> {
     Choose { partner: RoleId, rows: &'a [Comm] },
     Invoke { effect: EffectRow, tag: u8, word: u64 },
     Release { layer: LayerId, evidence: &'a Value, resource: &'a Digest },
+    Output { output: &'a Digest },
 }
 
 /// A host that broke its contract.
@@ -82,6 +83,7 @@ impl Frame<'_> {
             Question::Release { layer, evidence, resource } => {
                 EffectRequestBody::Release { layer, evidence: evidence.into(), resource }
             }
+            Question::Output { output } => EffectRequestBody::OutputConditionHint { output },
         };
         let asked = Asked {
             coordinate,

@@ -2,6 +2,8 @@
 
 use crate::auth::keys::KeyTable;
 use crate::auth::watch::WatchRules;
+use crate::condition::OutputConditionPolicy;
+use crate::credits::CreditRules;
 use crate::image::CodeImage;
 use crate::knowledge::KnowledgeRules;
 use crate::machine::OpenError;
@@ -41,6 +43,10 @@ pub(crate) struct Images {
     pub(crate) knowledge: KnowledgeRules,
     /// What is looked at of messages, and with which keys.
     pub(crate) watch: WatchRules,
+    /// What coroutines may use.
+    pub(crate) credits: CreditRules,
+    /// What may become visible.
+    pub(crate) outputs: OutputConditionPolicy,
     /// What steps must know of sites and links. It stands here for the same reason.
     pub(crate) network: Network,
 }
@@ -67,8 +73,18 @@ fn same_sort(a: (&SortTable, SortId), b: (&SortTable, SortId)) -> bool {
 
 impl Images {
     /// No images yet, in a machine with these rules.
-    pub(crate) fn new(knowledge: KnowledgeRules, watch: WatchRules) -> Self {
-        Self { knowledge, watch, ..Self::default() }
+    pub(crate) fn new(
+        knowledge: KnowledgeRules,
+        watch: WatchRules,
+        credits: CreditRules,
+        outputs: OutputConditionPolicy,
+    ) -> Self {
+        Self { knowledge, watch, credits, outputs, ..Self::default() }
+    }
+
+    /// Whether more is looked at in a turn than usual.
+    pub(crate) fn is_close(&self) -> bool {
+        self.credits.budget.is_some() || self.outputs.is_on()
     }
 
     /// What an image's plans come to among the images that are there.

@@ -11,10 +11,13 @@ mod answer;
 mod auth;
 mod burst;
 mod certify;
+mod checked;
 mod comm;
 mod commit;
+mod condition;
 mod config;
 mod control;
+mod credits;
 mod dynamic;
 mod edge;
 mod effect;
@@ -70,6 +73,9 @@ pub use auth::signed::{Signature, SignedValue, Statement, payload_digest};
 pub use auth::tamper::Tamper;
 pub use auth::watch::{EdgeHistory, HistoryError};
 pub use commit::CommitReport;
+pub use condition::{
+    MAX_PREDICATE_BYTES, OBSERVABLE_OUTPUT, OutputCheck, OutputConditionHint, OutputConditionPolicy, read_output_check,
+};
 pub use config::{ConfigError, GuardLayer, ProtocolMachineConfig};
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};
 pub use effect::{

@@ -4,8 +4,10 @@
 //! long as something is ready: plan (elsewhere), [`ProtocolMachine::certify`], run, [`ProtocolMachine::commit`], and
 //! [`ProtocolMachine::answer`] what the commit reported as asked.
 
+use crate::auth::identity::ConsumptionArtifact;
 use crate::auth::ledger::Artifacts;
 use crate::certify::Spare;
+use crate::condition::OutputCheck;
 use crate::config::{ConfigError, ProtocolMachineConfig};
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
@@ -185,9 +187,11 @@ pub struct ProtocolMachine {
     /// Receipts of endpoints that changed hands, which nobody has taken yet.
     pub(crate) delegations: Vec<DelegationReceipt>,
     /// What was received, as far as that is kept, which nobody has taken yet.
-    pub(crate) consumptions: Artifacts,
+    pub(crate) consumptions: Artifacts<ConsumptionArtifact>,
     /// What remains of sessions that have ended, which nobody has taken yet.
     pub(crate) summaries: Summaries,
+    /// Checks of outputs, as far as they are kept, which nobody has taken yet.
+    pub(crate) checks: Artifacts<OutputCheck>,
     /// What has happened to sites and links.
     pub(crate) topology: Topology,
 }
@@ -201,7 +205,12 @@ impl ProtocolMachine {
         config.validate()?;
         Ok(Self {
             trace: Trace::new(config.trace),
-            images: Arc::new(Images::new(config.knowledge_rules(), config.watch_rules())),
+            images: Arc::new(Images::new(
+                config.knowledge_rules(),
+                config.watch_rules(),
+                config.credit_rules(),
+                config.output_condition_policy.clone(),
+            )),
             config,
             slots: Vec::new(),
             free: Vec::new(),
@@ -220,6 +229,7 @@ impl ProtocolMachine {
             delegations: Vec::new(),
             consumptions: Artifacts::default(),
             summaries: Summaries::default(),
+            checks: Artifacts::default(),
             topology: Topology::default(),
         })
     }

@@ -1,5 +1,6 @@
 //! What a machine holds in memory, counted by kind.
 
+use crate::condition::OutputCheck;
 use crate::machine::{ProtocolMachine, Slot};
 use crate::outbox::{Ask, Wanted};
 use crate::park::Parked;
@@ -24,7 +25,8 @@ pub struct ProtocolMachineMemoryUsage {
     pub resources: u64,
     /// Resources that were consumed.
     pub consumed: u64,
-    /// Records that nobody has taken yet: of audits, handed-over endpoints, received messages and ended sessions.
+    /// Records that nobody has taken yet: of audits, handed-over endpoints, received messages, checks of outputs and
+    /// ended sessions.
     pub records: usize,
     /// The bytes.
     pub retained: ProtocolMachineRetainedBytes,
@@ -82,6 +84,8 @@ impl ProtocolMachine {
             + self.delegations.capacity() * size_of::<DelegationReceipt>()
             + self.delegations.iter().map(texts).sum::<usize>()
             + self.consumptions.bytes()
+            + self.checks.bytes()
+            + self.checks.iter().map(OutputCheck::text_bytes).sum::<usize>()
             + self.summaries.bytes();
         let asked = |ask: &Ask| match &ask.wanted {
             Wanted::Answer { argument, .. } => argument.retained_bytes(),
@@ -95,7 +99,11 @@ impl ProtocolMachine {
             effects: self.pending.len(),
             resources: self.heap.live_count(),
             consumed: self.heap.consumed_count(),
-            records: self.audit.len() + self.delegations.len() + self.consumptions.len() + self.summaries.len(),
+            records: self.audit.len()
+                + self.delegations.len()
+                + self.consumptions.len()
+                + self.checks.len()
+                + self.summaries.len(),
             retained: ProtocolMachineRetainedBytes {
                 images: self.images.iter().map(|image| image.bytes()).sum(),
                 sessions: slots + live,

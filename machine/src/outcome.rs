@@ -1,5 +1,6 @@
 //! Outcomes: what a host answers.
 
+use crate::condition::OutputConditionHint;
 use alloc::string::String;
 use motet_types::{EffectFailureKind, EffectKind, MAX_VALUE_DEPTH, Value};
 
@@ -32,6 +33,8 @@ pub enum EffectResponse {
     Acquire(Value),
     /// To `Release`: the guard is taken back.
     Release,
+    /// To `OutputConditionHint`: what is to hold of the output; none leaves that to the machine.
+    OutputConditionHint(Option<OutputConditionHint>),
 }
 
 /// A failure, as the host reports it.
@@ -74,7 +77,7 @@ impl EffectOutcome {
         }
     }
 
-    /// The plain answer: deliver, accept, the first label, unit, granted with unit, taken back.
+    /// The plain answer: deliver, accept, the first label, unit, granted with unit, taken back, nothing said.
     pub fn accept(kind: EffectKind) -> Self {
         EffectOutcome::Success(match kind {
             EffectKind::SendDecision => EffectResponse::SendDecision(SendDecision::Deliver),
@@ -82,6 +85,7 @@ impl EffectOutcome {
             EffectKind::Choose => EffectResponse::Choose(0),
             EffectKind::Acquire => EffectResponse::Acquire(Value::Unit),
             EffectKind::Release => EffectResponse::Release,
+            EffectKind::OutputConditionHint => EffectResponse::OutputConditionHint(None),
             _ => EffectResponse::InvokeStep(Value::Unit),
         })
     }

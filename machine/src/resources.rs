@@ -19,7 +19,30 @@ pub(crate) struct Resources {
     overlays: Vec<(SessionId, Overlay)>,
 }
 
+/// How far a session had come in a chunk's view.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    overlays: usize,
+    own: Option<Overlay>,
+}
+
 impl Resources {
+    /// What there is now, and what of it the session has made.
+    pub(crate) fn mark(&self, session: SessionId) -> Mark {
+        let own = self.overlays.last().filter(|(last, _)| *last == session);
+        Mark { overlays: self.overlays.len(), own: own.map(|(_, overlay)| overlay.clone()) }
+    }
+
+    /// Takes back what the session has done since.
+    pub(crate) fn back_to(&mut self, mark: Mark, session: SessionId) {
+        self.overlays.truncate(mark.overlays);
+        if let (Some(own), Some((last, overlay))) = (mark.own, self.overlays.last_mut())
+            && *last == session
+        {
+            *overlay = own;
+        }
+    }
+
     /// A view of this heap.
     pub(crate) fn over(base: &Heap) -> Box<Self> {
         Box::new(Self { base: base.clone(), overlays: Vec::new() })

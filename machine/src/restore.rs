@@ -108,6 +108,9 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("limit of facts", config.max_facts == found.max_facts),
         ("limit of a fact's length", config.max_fact_bytes == found.max_fact_bytes),
         ("rule of cancellation", config.cancellation == found.cancellation),
+        ("output condition policy", config.output_condition_policy == found.output_condition_policy),
+        ("number of credits", config.credits == found.credits),
+        ("cost of an instruction", config.instruction_cost == found.instruction_cost),
         ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
     ];

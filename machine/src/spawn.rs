@@ -3,7 +3,7 @@
 //! A started coroutine runs its role's code and owns no endpoint: what it is given are copies of values, of which
 //! endpoints are no exception, until one is transferred to it. When it ends it is gone, and wakes nobody.
 
-use crate::burst::{Stop, run};
+use crate::burst::{Stop, turn};
 use crate::ext::{TAG_NAT, TAG_UNIT};
 use crate::frame::{Frame, Outcome, Step};
 use crate::growth::Child;
@@ -63,7 +63,7 @@ pub(crate) fn spawn(frame: &mut Frame<'_>, args: u16, dst: u16, target: u32, pc:
 /// One turn of a started coroutine.
 #[cold]
 #[inline(never)]
-pub(crate) fn run_child<H: Respondent + ?Sized>(
+pub(crate) fn run_child<H: Respondent + ?Sized, const CLOSELY: bool>(
     frame: &mut Frame<'_>,
     host: &H,
     number: u16,
@@ -85,7 +85,7 @@ pub(crate) fn run_child<H: Respondent + ?Sized>(
     (inner.pc, inner.counter) = (position as u32, (position >> 32) as u32);
     (inner.tags_at, inner.regs_at) = (CORO_TAGS, CORO_TAGS + usize::from(place.tag_words));
     inner.registers = place.registers;
-    let stop = run(&mut inner, host, 0, &mut fuel);
+    let stop = turn::<H, CLOSELY>(&mut inner, host, 0, &mut fuel);
     let kept = inner.kept();
     frame.keep(kept);
     if Gate::unpack(words[CORO_GATE]) == Gate::Halted {

@@ -2,6 +2,7 @@
 //!
 //! A machine is deterministic given its inputs, so these records and the schedule are all that a replay needs.
 
+use crate::condition::OutputConditionHint;
 use crate::effect::EffectCoordinate;
 use crate::outcome::{EffectFailure, EffectOutcome, EffectResponse, SendDecision};
 use alloc::boxed::Box;
@@ -85,6 +86,12 @@ pub(crate) fn encode_outcome(into: &mut impl Digester, outcome: &EffectOutcome) 
                 value.digest(into);
             }
             EffectResponse::Release => into.u8(13),
+            EffectResponse::OutputConditionHint(None) => into.u8(14),
+            EffectResponse::OutputConditionHint(Some(hint)) => {
+                into.u8(if hint.witness.is_some() { 16 } else { 15 });
+                into.str(&hint.predicate);
+                hint.witness.iter().for_each(|witness| into.str(witness));
+            }
         },
         EffectOutcome::Blocked => into.u8(9),
         EffectOutcome::Pending => into.u8(10),
@@ -114,6 +121,12 @@ pub(crate) fn decode_outcome(from: &mut Reader<'_>) -> Option<EffectOutcome> {
         }
         12 => EffectResponse::Acquire(decode_value(from, 0)?),
         13 => EffectResponse::Release,
+        14 => EffectResponse::OutputConditionHint(None),
+        with @ (15 | 16) => {
+            let predicate = from.str()?.into();
+            let witness = if with == 16 { Some(from.str()?.into()) } else { None };
+            EffectResponse::OutputConditionHint(Some(OutputConditionHint { predicate, witness }))
+        }
         _ => return None,
     };
     Some(EffectOutcome::Success(response))

@@ -277,6 +277,11 @@ impl<'a> BurstReader<'a> {
     }
 }
 
+/// Whether events of this kind are about a text.
+const fn is_about_text(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Tagged | EventKind::Checked | EventKind::OutputConditionChecked)
+}
+
 /// Reads a trace's events, in order.
 #[derive(Clone, Debug)]
 pub struct TraceReader<'a> {
@@ -296,7 +301,8 @@ impl<'a> TraceReader<'a> {
         Self { bursts, tick, session, events: 0, text: Vec::new(), failed: false }
     }
 
-    /// The text that the event which was read last is about: a `Tagged`'s fact, a `Checked`'s target. Empty for others.
+    /// The text that the event which was read last is about: a `Tagged`'s fact, a `Checked`'s target, what an
+    /// `OutputConditionChecked` says (see [`read_output_check`](crate::read_output_check)). Empty for others.
     pub fn text(&self) -> &str {
         core::str::from_utf8(&self.text).unwrap_or_default()
     }
@@ -317,7 +323,7 @@ impl<'a> TraceReader<'a> {
             event = self.bursts.event()?;
         }
         let (session, event) = self.announced(event)?;
-        let about = matches!(event.kind, EventKind::Tagged | EventKind::Checked) || self.text.is_empty();
+        let about = is_about_text(event.kind) || self.text.is_empty();
         if event.kind == EventKind::Text || !about || core::str::from_utf8(&self.text).is_err() {
             return Err(self.bursts.at("a text stands before this that it is not about, or that is none"));
         }

@@ -9,7 +9,7 @@
 //! [`ProtocolMachine::certify`]: crate::ProtocolMachine::certify
 //! [`ProtocolMachine::commit`]: crate::ProtocolMachine::commit
 
-use crate::burst::{BurstReport, burst};
+use crate::burst::{BurstReport, burst, burst_closely};
 use crate::frame::BurstContext;
 use crate::images::Images;
 use crate::outbox::Outbox;
@@ -260,11 +260,16 @@ impl Chunk {
             self.outbox.begin_chunk(self.islands.len(), Some(self.context.lag), self.context.tick);
         }
         let mut context = self.context;
+        let closely = self.images.is_close();
         for island in &mut self.islands {
             if *steps < u64::from(context.fuel) {
                 context.fuel = *steps as u32;
             }
-            let report = burst(&mut island.session, &self.images, &context, host, &mut self.outbox);
+            let report = if closely {
+                burst_closely(&mut island.session, &self.images, &context, host, &mut self.outbox)
+            } else {
+                burst::<H, false>(&mut island.session, &self.images, &context, host, &mut self.outbox)
+            };
             *steps -= u64::from(report.steps);
             self.reports.push(report);
         }

@@ -8,7 +8,7 @@ use crate::rounds::Runtime;
 use crate::status::RuntimeError;
 use crate::tape::Input;
 use motet_machine::{
-    ClosedSessionSummary, CodeImage, ConsumptionArtifact, ImageId, OwnershipOperation, OwnershipOutcome,
+    ClosedSessionSummary, CodeImage, ConsumptionArtifact, ImageId, OutputCheck, OwnershipOperation, OwnershipOutcome,
     OwnershipRefusal, ProtocolMachine, SessionHostMutation, Tamper,
 };
 use motet_semantic::{
@@ -106,6 +106,11 @@ impl<E> Runtime<E> {
     /// Takes what was kept of received messages; see [`ProtocolMachine::drain_consumptions`].
     pub fn drain_consumptions(&mut self) -> (Vec<ConsumptionArtifact>, u64) {
         self.machine.drain_consumptions()
+    }
+
+    /// Takes the checks of outputs; see [`ProtocolMachine::drain_output_checks`].
+    pub fn drain_output_checks(&mut self) -> (Vec<OutputCheck>, u64) {
+        self.machine.drain_output_checks()
     }
 
     /// Spoils a message in flight; see `Tamper`.

@@ -119,6 +119,7 @@ fn question(image: &CodeImage, kind: EffectKind, subject: u32) -> String {
         EffectKind::Receive => format!("a receive of {label} from {partner}"),
         EffectKind::Choose => format!("a choice of {label} or another label for {partner}"),
         EffectKind::Acquire => format!("the guard {}", LayerId(subject as u16)),
+        EffectKind::OutputConditionHint => format!("the condition of the output {:08x}", subject.swap_bytes()),
         EffectKind::Release => format!("a release of the guard {}", LayerId(subject as u16)),
         _ => match image.effects().get(EffectRow(subject as u16).index()) {
             Some(effect) => format!("an invocation of {}.{}", effect.interface, effect.operation),
@@ -167,7 +168,8 @@ impl EffectHandler for ReplayHost {
                     }
                     EffectRequestBody::InvokeStep { .. }
                     | EffectRequestBody::Acquire { .. }
-                    | EffectRequestBody::Release { .. } => None,
+                    | EffectRequestBody::Release { .. }
+                    | EffectRequestBody::OutputConditionHint { .. } => None,
                 };
                 let mut diverged = self.diverged.lock().unwrap_or_else(PoisonError::into_inner);
                 diverged.get_or_insert(Box::new(Divergence {

@@ -129,6 +129,7 @@ impl EffectHandler for SeededHost {
             EffectRequestBody::Receive { .. } => EffectResponse::Receive(None),
             EffectRequestBody::Acquire { .. } => EffectResponse::Acquire(Value::Nat(word)),
             EffectRequestBody::Release { .. } => EffectResponse::Release,
+            EffectRequestBody::OutputConditionHint { .. } => EffectResponse::OutputConditionHint(None),
         })
     }
 }

@@ -261,8 +261,10 @@ pub fn section() -> String {
          it was, and so does a fault, which then ends the island: behind the instruction's own events stand\n\
          `failure_branch_entered`, `faulted` and the sessions' `session_terminal`. The last message of a session that instructions\n\
          opened ends it, and the last that was in flight in one that is closing closes it; so those events are a\n\
-         communication's. In a speculation nothing is told before its outermost `Join`. That this is all that happens is held\n\
-         against what every instruction was seen to do in the lane `model`.\n\n\
+         communication's. In a speculation nothing is told before its outermost `Join`. Where the configuration asks for it, any\n\
+         instruction may fault for want of credits (`configuration.md`), and behind whatever tells something stands\n\
+         `output_condition_checked`, or it is refused (`output-conditions.md`); the table does not repeat that. That this is all\n\
+         that happens is held against what every instruction was seen to do in the lane `model`.\n\n\
          | instruction | what | shown by |\n|---|---|---|\n",
     );
     for row in CONDUCT {

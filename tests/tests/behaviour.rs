@@ -5,6 +5,7 @@ motet_tests::promises! {
         drop_leaves_out_what_types_cannot_tell, latest_value_overwrites, host_drops_advance_nothing,
         wakes_go_by_edge, room_goes_by_edge, owned_payloads_arrive, owned_payloads_are_let_go, numbers_arrive;
     composing: compositions_come_to_what_their_policy_says, compositions_are_hosts, tiers_are_held_to_answers;
+    credits: credits_are_exact, waiting_is_free, started_coroutines_have_their_own, credits_are_state;
     ended: ends_are_summarised, islands_end_whole;
     guards: evidence_is_consumed_once, evidence_is_of_its_session_and_layer, ids_of_evidence_are_derived,
         hosts_grant_and_refuse, layers_are_configured, guards_need_a_host, guarded_code_is_verified;
@@ -20,6 +21,8 @@ motet_tests::promises! {
     opening: opened_endpoints_are_used, closing_closes_the_endpoints_session, endpoints_are_held_to_their_types,
         opening_has_a_limit, plans_name_loaded_images, registers_hold_endpoints, undone_sessions_were_never_there,
         opened_sessions_are_state, forged_guests_are_named;
+    outputs: outputs_are_checked, refused_steps_leave_nothing, speculations_withhold_their_checks, hosts_name_conditions,
+        policies_of_outputs_are_configuration;
     policies: policies_say_what_may_flow, bursts_ask_the_policy, knowledge_that_may_not_flow_stays,
         predicates_that_panic_end_their_session, policies_are_bytes;
     rarely: decisions_are_held_to_types, choices_drain, speculations_end_and_release_nothing, own_endpoints_are_known;

@@ -67,6 +67,8 @@ regressions! {
 
     /// Roots were hashed and artifacts kept whether anything was enforced or not: off keeps nothing.
     spec_14_2_09: replaying::off_keeps_nothing;
+    /// The digest of an output was one constant.
+    spec_14_4: outputs::outputs_are_checked;
     /// Anybody could sign, and a signature left out number, edge and label; roots were sums that could be forged.
     spec_14_6: signing::signatures_bind_everything, signing::spoilt_messages_are_found, signing::others_check_signatures,
         replaying::consumptions_are_chained, histories::histories_are_trees;

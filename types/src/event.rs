@@ -79,7 +79,8 @@ kinds! {
     CancellationRequested = 22 "cancellation_requested";
     /// The session was cancelled; the witness's id as in `TimeoutIssued`.
     Cancelled = 23 "cancelled";
-    /// An output condition was checked.
+    /// What a step told and sent was held against its output condition; `detail` is 1 if it passed and 0 if not. The words
+    /// before it spell the output's digest, the condition and its witness.
     OutputConditionChecked = 24 "output_condition_checked";
     /// No event by itself: the next one is of the session that instructions of this island opened as the so-manieth;
     /// `edge` and `label` are the low and high halves of its number. Readers of a trace hand out the next event with that

@@ -321,6 +321,20 @@ pub enum Fault {
         /// Which rule it broke.
         reason: &'static str,
     },
+    /// What the step would have made visible is not admitted. Nothing of it has happened.
+    #[error("an output under the condition `{predicate}` is not admitted")]
+    OutputCondition {
+        /// The condition's name.
+        predicate: String,
+    },
+    /// The coroutine cannot pay for its next instruction.
+    #[error("of {budget} credits less is left than the {cost} that an instruction costs")]
+    OutOfCredits {
+        /// What it began with.
+        budget: u64,
+        /// What an instruction costs.
+        cost: u64,
+    },
     /// A position outside the role's code. A verified image cannot cause it.
     #[error("{pc} is outside the role's code")]
     PcOutOfBounds {
@@ -360,6 +374,8 @@ impl Fault {
             Fault::Flow { .. } => FaultClass::Flow,
             Fault::OutOfRegisters { .. } => FaultClass::Register,
             Fault::PcOutOfBounds { .. } => FaultClass::Pc,
+            Fault::OutputCondition { .. } => FaultClass::OutputCondition,
+            Fault::OutOfCredits { .. } => FaultClass::Credits,
             Fault::Verification { .. } => FaultClass::Verification,
             Fault::BufferFull { .. } => FaultClass::Buffer,
             Fault::Crashed { .. } => FaultClass::Topology,

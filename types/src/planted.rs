@@ -460,6 +460,40 @@ faults! {
     RestoreTrustsFailures = "restore.trusts_failures",
     /// The tape forgets what happens to sites and links.
     TapeForgetsTopology = "tape.forgets_topology",
+    /// One instruction more than a coroutine can pay for is executed.
+    CreditsOneMore = "credits.one_more",
+    /// Attempts that block are paid for.
+    CreditsForWaiting = "credits.for_waiting",
+    /// Coroutines that instructions started pay for nothing.
+    CreditsStartedFree = "credits.started_free",
+    /// What was used is not in a session's bytes.
+    CreditsUncounted = "credits.uncounted",
+    /// A restored machine believes what coroutines have used.
+    RestoreTrustsCredits = "restore.trusts_credits",
+    /// The configuration's bytes leave the credits out.
+    ConfigForgetsCredits = "config.forgets_credits",
+    /// A policy that admits nothing admits everything.
+    OutputsDenyAllows = "outputs.deny_allows",
+    /// No check is kept for the host.
+    OutputsForgotten = "outputs.forgotten",
+    /// What is received is not checked.
+    OutputsUncheckedReceives = "outputs.unchecked_receives",
+    /// An output's digest leaves its events out.
+    OutputsDigestSkipsEvents = "outputs.digest_skips_events",
+    /// An output's digest leaves the payload out.
+    OutputsDigestSkipsPayload = "outputs.digest_skips_payload",
+    /// A refused step's events are told.
+    OutputsRefusedTold = "outputs.refused_told",
+    /// A message whose receiving was refused is counted.
+    OutputsRefusedCount = "outputs.refused_count",
+    /// What a refused step made or consumed stays so.
+    OutputsRefusedResources = "outputs.refused_resources",
+    /// Sessions that a refused step opened or ended stay so.
+    OutputsRefusedGuests = "outputs.refused_guests",
+    /// The check of a `Fork` is taken back with its speculation.
+    OutputsForkInside = "outputs.fork_inside",
+    /// The configuration's bytes leave the policy of outputs out.
+    ConfigForgetsOutputs = "config.forgets_outputs",
     /// The tape forgets that time went by where nothing happened.
     TapeForgetsTime = "tape.forgets_time",
     /// Where an island ends between turns, nothing is told of the sessions that its instructions opened.

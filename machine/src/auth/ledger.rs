@@ -4,7 +4,7 @@
 //! The sessions of an island share one ledger. A guest's part is freed when it ends, and all of it with the island.
 
 use crate::auth::history::Frontier;
-use crate::auth::identity::{CommunicationIdentity, ConsumptionArtifact};
+use crate::auth::identity::CommunicationIdentity;
 use crate::auth::signed::Signature;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
@@ -148,15 +148,21 @@ impl Ledger {
 }
 
 /// Artifacts that nobody has taken, as many as the configuration keeps.
-#[derive(Debug, Default)]
-pub(crate) struct Artifacts {
-    kept: VecDeque<ConsumptionArtifact>,
+#[derive(Debug)]
+pub(crate) struct Artifacts<T> {
+    kept: VecDeque<T>,
     lost: u64,
 }
 
-impl Artifacts {
+impl<T> Default for Artifacts<T> {
+    fn default() -> Self {
+        Self { kept: VecDeque::new(), lost: 0 }
+    }
+}
+
+impl<T> Artifacts<T> {
     /// Keeps one more; the oldest goes when there are more than `limit`.
-    pub(crate) fn keep(&mut self, artifact: ConsumptionArtifact, limit: u32) {
+    pub(crate) fn keep(&mut self, artifact: T, limit: u32) {
         self.kept.push_back(artifact);
         if self.kept.len() > limit as usize && !planted(Planted::ArtifactsUnbounded) {
             self.kept.pop_front();
@@ -168,13 +174,18 @@ impl Artifacts {
         self.kept.len()
     }
 
-    /// Bytes that they hold.
+    /// Bytes that they hold, without what they point to.
     pub(crate) fn bytes(&self) -> usize {
-        self.kept.capacity() * size_of::<ConsumptionArtifact>()
+        self.kept.capacity() * size_of::<T>()
+    }
+
+    /// Those that are kept, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.kept.iter()
     }
 
     /// Takes them, and how many were lost since the last time.
-    pub(crate) fn take(&mut self) -> (Vec<ConsumptionArtifact>, u64) {
+    pub(crate) fn take(&mut self) -> (Vec<T>, u64) {
         (core::mem::take(&mut self.kept).into(), core::mem::take(&mut self.lost))
     }
 }

@@ -109,6 +109,8 @@ pub struct SessionState {
     pub growth: Option<GrowthState>,
     /// What its island keeps of its messages; none when they are not looked at, or none was ever sent.
     pub ledger: Option<Box<Ledger>>,
+    /// What its coroutines have used of their credits, by their numbers; those that have used nothing are not there.
+    pub credits: Vec<(CoroutineId, u64)>,
     /// What it may take back.
     pub speculation: Option<SpeculationState>,
     /// Who owns it; none when nobody ever has.
@@ -313,7 +315,7 @@ impl SessionState {
 }
 
 fn read(from: &mut Reader<'_>) -> Option<SessionState> {
-    let known = code::SPECULATES | code::OWNED | code::GROWN | code::WATCHED;
+    let known = code::SPECULATES | code::OWNED | code::GROWN | code::WATCHED | code::CHARGED;
     let more = from.u8()?.checked_sub(code::VERSION).filter(|more| more & !known == 0)?;
     let mut session = plain(from)?;
     if more & code::GROWN != 0 {
@@ -321,6 +323,12 @@ fn read(from: &mut Reader<'_>) -> Option<SessionState> {
     }
     if more & code::WATCHED != 0 {
         session.ledger = Some(Box::new(decode_ledger(from)?));
+    }
+    if more & code::CHARGED != 0 {
+        session.credits = list(from, |from| Some((CoroutineId(from.u16()?), from.u64()?)))?;
+        if session.credits.is_empty() {
+            return None;
+        }
     }
     if more & code::SPECULATES != 0 {
         session.speculation = Some(speculation(from)?);
@@ -368,6 +376,7 @@ fn plain(from: &mut Reader<'_>) -> Option<SessionState> {
         edges,
         growth: None,
         ledger: None,
+        credits: Vec::new(),
         speculation: None,
         ownership: None,
     })

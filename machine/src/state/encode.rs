@@ -4,12 +4,14 @@
 //! never enter, so equal sessions have equal bytes. Integers are little-endian.
 //!
 //! ```text
-//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 8 if it has grown, plus 16 if it keeps a ledger | u64 id | u16 current coroutine | u8 host has deferred a send
+//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 8 if it has grown, plus 16 if it keeps a ledger, plus 32 if its coroutines have used credits | u64 id | u16 current coroutine | u8 host has deferred a send
 //!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
 //!                                  u16 registers, each a value
 //!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
 //!            of a session that has grown: its growth, see `state/growth.rs`
 //!            of a session that keeps a ledger: its ledger, see `auth/bytes.rs`
+//!            of a session whose coroutines have used credits:
+//!            u16 coroutines, by their numbers, each: u16 number | u64 credits used, at least 1
 //!            of a session that speculates:
 //!            u16 speculating coroutine | u32 withheld events, 8 bytes each
 //!            u16 speculations, outermost first, each: u32 number | u32 events withheld before it
@@ -35,7 +37,7 @@ use crate::speculation::Speculation;
 use crate::state::growth::encode_growth;
 use crate::tape::encode_outcome;
 use alloc::collections::VecDeque;
-use motet_types::{Digest, Digester, EdgeId, Planted, SessionId, planted};
+use motet_types::{CoroutineId, Digest, Digester, EdgeId, Planted, SessionId, planted};
 
 /// The version of the encoding, its first byte.
 pub(crate) const VERSION: u8 = 1;
@@ -46,6 +48,8 @@ pub(crate) const OWNED: u8 = 2;
 pub(crate) const GROWN: u8 = 8;
 /// Of one that keeps a ledger of its messages.
 pub(crate) const WATCHED: u8 = 16;
+/// Of one whose coroutines have used credits.
+pub(crate) const CHARGED: u8 = 32;
 
 /// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
 pub(crate) const RUNS: u8 = 0;
@@ -77,6 +81,9 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
     let growth = ext.and_then(|ext| ext.growth.as_deref());
     let more = if speculation.is_some() { SPECULATES } else { 0 } + if ownership.is_some() { OWNED } else { 0 };
     let ledger = ext.and_then(|ext| ext.ledger.as_deref());
+    let used = ext.map_or(&[][..], Ext::used);
+    let used: &[(CoroutineId, u64)] = if planted(Planted::CreditsUncounted) { &[] } else { used };
+    let more = more + if used.is_empty() { 0 } else { CHARGED };
     into.u8(VERSION + more + grown(growth.is_some(), ledger.is_some()));
     encode_words(into, &session.words, ext, image);
     if let Some(growth) = growth {
@@ -84,6 +91,13 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
     }
     if let Some(ledger) = ledger {
         encode_ledger(into, ledger);
+    }
+    if !used.is_empty() {
+        into.u16(used.len() as u16);
+        for (coroutine, used) in used {
+            into.u16(coroutine.0);
+            into.u64(*used);
+        }
     }
     if let Some(speculation) = speculation {
         encode_speculation(into, speculation, image);

@@ -5,6 +5,7 @@
 //! and is for bytes from outside.
 
 use crate::auth::bytes::settle_ledger;
+use crate::credits::Credits;
 use crate::edge::BufferConfig;
 use crate::effect::EffectCoordinate;
 use crate::ext::{Ext, TAG_ENDPOINT, store};
@@ -306,6 +307,7 @@ fn rebuild_plain(
     ensure(live > 0, session, "every coroutine has ended, but the session has not")?;
     let owned = state.ownership.as_ref().is_none_or(|ownership| ownership.fits(id, image));
     ensure(owned, session, "its ownership names roles or edges that its image does not have, or another session")?;
+    examine_credits(&state, images, roles + spawned, speculates)?;
     let holds = usize::from(buffer.holds());
     for (at, edge) in state.edges.iter().enumerate() {
         let place = StatePlace::Edge(EdgeId(at as u16));
@@ -414,12 +416,35 @@ fn rebuild_plain(
             *ext.get_or_insert_default().overflow(edge_id) = spilled;
         }
     }
+    if !state.credits.is_empty() {
+        ext.get_or_insert_default().credits = Some(Box::new(Credits(state.credits)));
+    }
     if let Some(ledger) = state.ledger {
         ext.get_or_insert_default().ledger = Some(ledger);
     }
     let mut session = Session { words, ext, image: image_id };
     state.ownership.into_iter().for_each(|ownership| session.put_ownership(ownership));
     Ok((session, asks))
+}
+
+/// What coroutines have used is what they can have used. A speculation may bring back some that are gone.
+fn examine_credits(
+    state: &SessionState,
+    images: &Images,
+    coroutines: usize,
+    speculates: bool,
+) -> Result<(), StateError> {
+    let ascend = state.credits.is_sorted_by(|a, b| a.0 < b.0);
+    ensure(ascend, StatePlace::Session, "what its coroutines have used stands out of order")?;
+    for (number, used) in &state.credits {
+        let place = StatePlace::Coroutine(*number);
+        let there = state.all().any(|(other, _, _)| other == *number);
+        let known = there || speculates && number.index() < coroutines;
+        ensure(known, place, "it has used credits, and is not there")?;
+        let ok = images.credits.allow(*used) || planted(Planted::RestoreTrustsCredits);
+        ensure(ok, place, "it has used credits that it cannot have used")?;
+    }
+    Ok(())
 }
 
 /// Holds a session against what verification knows of its image: the state of every role's type, the contents of

@@ -15,7 +15,8 @@ use crate::watched::watch;
 use motet_choreo::{EmitOptions, compile_with};
 use motet_machine::{
     BackpressurePolicy, BufferConfig, BufferMode, Cancellation, CodeImage, CorruptionType, EffectHandler, FlowPolicy,
-    FlowPredicate, GuardLayer, OpenError, ProtocolMachineConfig, SessionState, TopologyPerturbation, TraceReader,
+    FlowPredicate, GuardLayer, OBSERVABLE_OUTPUT, OpenError, OutputConditionPolicy, ProtocolMachineConfig,
+    SessionState, TopologyPerturbation, TraceReader,
 };
 use motet_runtime::{GuestRuntime, RuntimeError, Schedule, Turn};
 use motet_semantic::AuthorityArtifact;
@@ -119,6 +120,19 @@ fn flow_policy(dice: &mut Dice) -> FlowPolicy {
     }
 }
 
+/// What may become visible: mostly everything, and unasked.
+pub(super) fn output_policy(dice: &mut Dice) -> OutputConditionPolicy {
+    let list = |names: &[&str]| OutputConditionPolicy::AllowList(names.iter().map(|name| (*name).into()).collect());
+    match dice.below(12) {
+        0 => OutputConditionPolicy::DenyAll,
+        1 => OutputConditionPolicy::AllowAll,
+        2 => list(&[OBSERVABLE_OUTPUT, "shown.0", "shown.1"]),
+        3 => list(&["shown.0", "shown.1", "shown.2"]),
+        4 => list(&[OBSERVABLE_OUTPUT]),
+        _ => OutputConditionPolicy::Disabled,
+    }
+}
+
 fn config(dice: &mut Dice) -> ProtocolMachineConfig {
     let policies = [
         BackpressurePolicy::Block,
@@ -143,6 +157,9 @@ fn config(dice: &mut Dice) -> ProtocolMachineConfig {
         max_coroutines: if dice.one_in(8) { 4 } else { 64 },
         max_payload_bytes: if dice.one_in(8) { 8 } else { 65_536 },
         cancellation: if dice.one_in(4) { Cancellation::Coarse } else { Cancellation::Fine },
+        credits: if dice.one_in(4) { Some(dice.below(120) as u64) } else { None },
+        instruction_cost: if dice.one_in(4) { 3 } else { 1 },
+        output_condition_policy: output_policy(dice),
         ..ProtocolMachineConfig::default()
     }
 }
@@ -164,7 +181,7 @@ pub(super) fn perturbation(dice: &mut Dice, names: &[String]) -> TopologyPerturb
 pub(super) fn wants(dice: &mut Dice) -> EffectKinds {
     let must = [EffectKind::Choose, EffectKind::InvokeStep, EffectKind::Acquire];
     let wants = must.iter().fold(EffectKinds::NONE, |set, kind| set.with(*kind));
-    let may = [EffectKind::SendDecision, EffectKind::Receive, EffectKind::Release];
+    let may = [EffectKind::SendDecision, EffectKind::Receive, EffectKind::Release, EffectKind::OutputConditionHint];
     may.iter().fold(wants, |set, kind| if dice.one_in(2) { set.with(*kind) } else { set })
 }
 
@@ -307,7 +324,8 @@ impl Pair<'_> {
         let (bytes, mut texts) = (self.runtime.machine().trace_bytes(), Vec::new());
         let mut reader = TraceReader::new(&bytes);
         while let Some(event) = reader.next() {
-            if matches!(event.map_err(text)?.event.kind, EventKind::Tagged | EventKind::Checked) {
+            let spelt = [EventKind::Tagged, EventKind::Checked, EventKind::OutputConditionChecked];
+            if spelt.contains(&event.map_err(text)?.event.kind) {
                 texts.push(reader.text().to_owned());
             }
         }

@@ -1,7 +1,7 @@
 //! Runs to whose sites and links things happen are runs like any other: on every number of workers, in any order of completion,
 //! replayed, and recovered at any point, they come to the same.
 
-use super::model::{perturbation, program, wants};
+use super::model::{output_policy, perturbation, program, wants};
 use crate::dice::Dice;
 use crate::lane::Lane;
 use crate::model::hosts;
@@ -47,6 +47,8 @@ impl Case {
             digest_waves: 5,
             speculation_depth: 4,
             cancellation,
+            output_condition_policy: output_policy(&mut dice),
+            credits: if dice.one_in(3) { Some(5 + dice.below(100) as u64) } else { None },
             ..ProtocolMachineConfig::default()
         };
         let pick = |dice: &mut Dice| *dice.pick(&[1, 1, 2, 4]);

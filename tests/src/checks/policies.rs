@@ -212,9 +212,11 @@ pub fn policies_are_bytes() -> Result<(), String> {
     let policy_of = |bytes: &[u8]| {
         let mut whole = Vec::new();
         ProtocolMachineConfig::default().encode(&mut whole);
-        // A version and a kind stand last.
+        // Behind its version and its kind stand the rule of cancellation, credits, their price and the policy of outputs.
+        let behind = whole.split_off(whole.len() - (1 + 9 + 8 + 1));
         whole.truncate(whole.len() - 2);
         whole.extend_from_slice(bytes);
+        whole.extend_from_slice(&behind);
         let mut from = Reader::new(&whole);
         ProtocolMachineConfig::decode(&mut from).filter(|_| from.remaining() == 0).map(|config| config.flow_policy)
     };

@@ -214,7 +214,7 @@ pub fn damage_is_placed() -> Result<(), String> {
         RunRecord::from_bytes(&bytes).err()
     };
     ensure!(refused(&|bytes| bytes[0] = b'X') == Some(RecordError::Magic), "another magic number");
-    ensure!(refused(&|bytes| bytes[8] = 9) == Some(RecordError::Version { found: 9 }), "another version");
+    ensure!(refused(&|bytes| bytes[8] = 99) == Some(RecordError::Version { found: 99 }), "another version");
     let found = refused(&|bytes| bytes[24] ^= 1);
     ensure!(found == Some(RecordError::Damaged { offset: 16, frame: "header" }), "{found:?}");
     let found = refused(&|bytes| bytes.truncate(30));

@@ -3,7 +3,8 @@
 
 use crate::script::{decision, done};
 use motet_machine::{
-    EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, SendDecision,
+    EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse,
+    OutputConditionHint, SendDecision,
 };
 use motet_types::{EffectFailureKind, EffectKind, EffectKinds, Sort, SortId, SortTable, Value};
 use std::collections::BTreeMap;
@@ -84,6 +85,15 @@ impl Fate {
                 EffectOutcome::Success(EffectResponse::Choose((turn % (*count).max(1) as u64) as usize))
             }
             (EffectKind::InvokeStep, About::Value(sorts, sort)) => done(value(sorts, *sort, word)),
+            (EffectKind::OutputConditionHint, _) => {
+                let hint = |witness| OutputConditionHint { predicate: format!("shown.{}", turn % 16 / 6), witness };
+                EffectOutcome::Success(EffectResponse::OutputConditionHint(match turn % 16 {
+                    0..=3 => None,
+                    4..=9 => Some(hint(None)),
+                    10 if self.grim > 0 => Some(hint(Some(String::new()))),
+                    other => Some(hint(Some(format!("witness {other}")))),
+                }))
+            }
             (EffectKind::Acquire, _) => EffectOutcome::Success(EffectResponse::Acquire(Value::Nat(turn % 9))),
             _ => EffectOutcome::accept(kind),
         }
@@ -137,7 +147,9 @@ impl EffectHandler for Fate {
                 if part.may_block { self.asked(at, kind, &about) } else { self.answer(at, kind, &about) }
             }
             EffectRequestBody::Acquire { .. } => self.asked(at, kind, &About::Nothing),
-            EffectRequestBody::Release { .. } => self.answer(at, kind, &About::Nothing),
+            EffectRequestBody::Release { .. } | EffectRequestBody::OutputConditionHint { .. } => {
+                self.answer(at, kind, &About::Nothing)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::sites::Sites;
 use crate::conduct::{Cell, Wait};
 use motet_machine::{Ask, EffectCoordinate, EffectOutcome, ProtocolMachineConfig, ReceiptState};
 use motet_types::{
-    CoroutineId, EdgeId, EffectKinds, Event, EventKind, FaultClass, LabelId, RoleId, SessionId, Terminal, Value,
+    CoroutineId, Digest, EdgeId, EffectKinds, Event, EventKind, FaultClass, LabelId, RoleId, SessionId, Terminal, Value,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -107,6 +107,8 @@ pub(super) struct Island {
     pub(super) withheld: Vec<Event>,
     /// Messages that were received in them.
     pub(super) taken: BTreeSet<String>,
+    /// What each coroutine has used of its credits.
+    pub(super) used: BTreeMap<u16, u64>,
 }
 
 /// A guard's evidence.
@@ -122,6 +124,8 @@ pub(super) struct Evidence {
 pub(super) struct World {
     pub(super) config: ProtocolMachineConfig,
     pub(super) codes: Vec<Arc<Code>>,
+    /// Their images' digests.
+    pub(super) digests: Vec<Digest>,
     pub(super) wants: EffectKinds,
     pub(super) fate: Fate,
     pub(super) evidence: BTreeMap<String, Evidence>,
@@ -129,6 +133,8 @@ pub(super) struct World {
     pub(super) taken: BTreeSet<String>,
     pub(super) asks: Vec<Ask>,
     pub(super) told: Vec<Event>,
+    /// What the step that is being taken has told.
+    pub(super) of_step: Vec<Event>,
     pub(super) receipts: Vec<(SessionId, ReceiptState)>,
     pub(super) dropped: u64,
     pub(super) messages: u64,
@@ -220,6 +226,7 @@ impl Island {
             levels: Vec::new(),
             withheld: Vec::new(),
             taken: BTreeSet::new(),
+            used: BTreeMap::new(),
         }
     }
 
@@ -243,8 +250,10 @@ impl Island {
         let to = if self.levels.is_empty() { &mut world.told } else { &mut self.withheld };
         if talk > 0 {
             to.push(Event::guest(talk));
+            world.of_step.push(Event::guest(talk));
         }
         to.push(event);
+        world.of_step.push(event);
     }
 
     pub(super) fn message_event(
@@ -305,7 +314,7 @@ impl Island {
             }
             *left -= 1;
             let after = (usize::from(by) + 1) % (self.main().roles.len() + usize::from(self.spawned));
-            let step = self.watched(world, by);
+            let step = self.held(world, by);
             match step {
                 Ok(Verdict::Ran) => {}
                 Ok(Verdict::Blocked(waits)) => {
@@ -338,10 +347,15 @@ impl Island {
     }
 
     /// One step, of which it is written down what the instruction did.
-    fn watched(&mut self, world: &mut World, by: u16) -> Step {
+    pub(super) fn watched(&mut self, world: &mut World, by: u16) -> Step {
         let instr = self.code(world).instrs.get(self.crew[&by].pc as usize).copied();
+        self.pay(world, by)?;
         world.now = instr.map(|instr| instr.row().name);
         let step = self.step(world, by);
+        if let (Ok(Verdict::Blocked(_)), Some(_)) = (&step, world.config.credits) {
+            // It is paid for when it is done.
+            *self.used.entry(by).or_default() -= world.config.instruction_cost;
+        }
         world.saw(match &step {
             Ok(Verdict::Blocked(Waits::Message | Waits::Guest(true))) => Cell::Waits(Wait::Message),
             Ok(Verdict::Blocked(Waits::Room | Waits::Guest(false))) => Cell::Waits(Wait::Room),
@@ -353,6 +367,20 @@ impl Island {
         });
         world.now = None;
         step
+    }
+
+    /// The next instruction is paid for, where that is asked.
+    fn pay(&mut self, world: &World, by: u16) -> Result<(), FaultClass> {
+        let Some(budget) = world.config.credits else { return Ok(()) };
+        if self.levels.is_empty() {
+            self.used.retain(|at, _| self.crew.contains_key(at));
+        }
+        let used = self.used.entry(by).or_default();
+        *used = match used.checked_add(world.config.instruction_cost) {
+            Some(more) if more <= budget => more,
+            _ => return Err(FaultClass::Credits),
+        };
+        Ok(())
     }
 
     /// What a speculation withheld never happened: its sessions were never told of.

@@ -46,6 +46,7 @@ impl Island {
     fn tell_of(&mut self, world: &mut World, (talk, text): (u32, &str), event: Event) {
         let to = if self.levels.is_empty() { &mut world.told } else { &mut self.withheld };
         to.extend(Event::text(text));
+        world.of_step.extend(Event::text(text));
         self.tell(world, talk, event);
     }
 

@@ -8,6 +8,7 @@ mod code;
 mod fate;
 mod island;
 mod knowledge;
+mod outputs;
 mod owning;
 mod replay;
 mod sessions;
@@ -41,7 +42,6 @@ pub type Faulted = (SessionId, FaultClass, u16, u32);
 #[derive(Debug)]
 pub struct Model {
     world: World,
-    digests: Vec<Digest>,
     islands: BTreeMap<SessionId, Island>,
     opened: u64,
     /// Islands that are ready, first come first.
@@ -78,12 +78,14 @@ impl Model {
             sites: Sites::new(config.cancellation),
             config,
             codes: Vec::new(),
+            digests: Vec::new(),
             wants: host.0.wants,
             fate: host.0,
             evidence: BTreeMap::new(),
             taken: BTreeSet::new(),
             asks: Vec::new(),
             told: Vec::new(),
+            of_step: Vec::new(),
             receipts: Vec::new(),
             dropped: 0,
             messages: 0,
@@ -94,7 +96,6 @@ impl Model {
         };
         Self {
             world,
-            digests: Vec::new(),
             islands: BTreeMap::new(),
             opened: 0,
             queue: VecDeque::new(),
@@ -114,9 +115,9 @@ impl Model {
 
     /// Loads a program; its number.
     pub fn load(&mut self, parts: &ImageParts, digest: Digest) -> Result<usize, String> {
-        self.world.codes.push(Arc::new(Code::read(parts, &self.digests)?));
-        self.digests.push(digest);
-        Ok(self.digests.len() - 1)
+        self.world.codes.push(Arc::new(Code::read(parts, &self.world.digests)?));
+        self.world.digests.push(digest);
+        Ok(self.world.digests.len() - 1)
     }
 
     /// Opens a session of a program.
@@ -257,7 +258,8 @@ impl Model {
                 EventKind::Guest => about = of.guest(event.ghost()),
                 EventKind::Text => self.spelt.extend(event.spelt().into_iter().flatten()),
                 _ => {
-                    if matches!(event.kind, EventKind::Tagged | EventKind::Checked) {
+                    let spelt = [EventKind::Tagged, EventKind::Checked, EventKind::OutputConditionChecked];
+                    if spelt.contains(&event.kind) {
                         self.texts.push(String::from_utf8(std::mem::take(&mut self.spelt)).unwrap_or_default());
                     }
                     self.events.push((about, event));

@@ -47,6 +47,13 @@ impl Island {
         }
     }
 
+    /// What was used of credits, without the coroutines that are gone: of those, only a speculation still knows.
+    fn credits(&self) -> Vec<(CoroutineId, u64)> {
+        let kept = |at: &u16| self.crew.contains_key(at) || !self.levels.is_empty();
+        let used = self.used.iter().filter(|(at, used)| **used > 0 && kept(at));
+        used.map(|(at, used)| (CoroutineId(*at), *used)).collect()
+    }
+
     /// The session with all that its island has.
     pub(super) fn state(&self) -> SessionState {
         let main = self.main();
@@ -98,6 +105,7 @@ impl Island {
             edges: edges(&main.edges),
             growth: self.grown.then_some(growth),
             ledger: None,
+            credits: self.credits(),
             speculation: (!self.levels.is_empty()).then_some(speculation),
             ownership: None,
         }

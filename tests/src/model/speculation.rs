@@ -15,6 +15,7 @@ impl Island {
         let step = self.go(world, by, pc + 1);
         let mut before = self.clone();
         (before.levels, before.answers, before.withheld) = (Vec::new(), Vec::new(), Vec::new());
+        before.used.clear();
         let level = Level { ghost, events: self.withheld.len(), spent: Vec::new(), before: Box::new(before) };
         self.speculating = by;
         self.levels.push(level);
@@ -49,6 +50,7 @@ impl Island {
         (self.levels, self.withheld, self.speculating) = (now.levels, now.withheld, now.speculating);
         (self.opened, self.spawned, self.delegated) = (now.opened, now.spawned, now.delegated);
         self.grown |= now.grown;
+        self.used = now.used;
         for (at, one) in &mut self.crew {
             if let Some(counted) = now.crew.get(at) {
                 one.counter = counted.counter;

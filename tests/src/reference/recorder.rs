@@ -64,6 +64,10 @@ fn body_json(request: &EffectRequest<'_>) -> Json {
             put("layer", layer.0.into());
             put("evidence", value_json(image, evidence.get()));
         }
+        EffectRequestBody::OutputConditionHint { output } => {
+            put("kind", "output_condition_hint".into());
+            put("output_digest", output.to_string().into());
+        }
     }
     body
 }
@@ -92,6 +96,11 @@ fn outcome_json(request: &EffectRequest<'_>, outcome: &EffectOutcome) -> Json {
             EffectResponse::InvokeStep(with) => json!({"kind": "invoke_step", "answer": value(with.into())}),
             EffectResponse::Acquire(with) => json!({"kind": "acquire", "evidence": value(with.into())}),
             EffectResponse::Release => json!({"kind": "release"}),
+            EffectResponse::OutputConditionHint(hint) => {
+                let hint =
+                    hint.as_ref().map(|hint| json!({"predicate_ref": hint.predicate, "witness_ref": hint.witness}));
+                json!({"kind": "output_condition_hint", "hint": hint})
+            }
         },
     };
     json!({"status": "success", "response": response})
