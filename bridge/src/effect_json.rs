@@ -353,7 +353,7 @@ fn response_from(request: &EffectRequest<'_>, line: ResponseLine) -> Result<Effe
         EffectRequestBody::Release { .. } => EffectResponse::Release,
         EffectRequestBody::OutputConditionHint { .. } => {
             EffectResponse::OutputConditionHint(line.hint.map(|Object(HintLine { predicate_ref, witness_ref })| {
-                OutputConditionHint { predicate: predicate_ref, witness: witness_ref }
+                Box::new(OutputConditionHint { predicate: predicate_ref, witness: witness_ref })
             }))
         }
     })

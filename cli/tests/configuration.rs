@@ -51,8 +51,8 @@ fn the_handbooks_document() {
         max_consumptions = 0
         max_summaries = 0
         cancellation = "fine"
+        credits = 10000
         instruction_cost = 1
-        output_condition_policy = "disabled"
         max_output_checks = 4096
 
         [machine.buffer]
@@ -68,6 +68,9 @@ fn the_handbooks_document() {
 
         [machine.flow_policy]
         deny_roles = ["Auditor"]
+
+        [machine.output_condition_policy]
+        allow_list = ["audited"]
     "#]]
     .assert_eq(&said.out);
     assert_eq!(said.status, 0, "{}", said.err);

@@ -242,8 +242,8 @@ impl Frame<'_> {
         let (kind, role, mut aside) = (EffectKind::OutputConditionHint, self.role(), Aside::default());
         match self.ask(host, role, Question::Output { output }, &mut aside).outcome(&mut aside) {
             EffectOutcome::Success(EffectResponse::OutputConditionHint(hint)) => {
-                if hint.as_ref().is_none_or(OutputConditionHint::is_sound) {
-                    return Ok(hint);
+                if hint.as_deref().is_none_or(OutputConditionHint::is_sound) {
+                    return Ok(hint.map(|hint| *hint));
                 }
                 let message = String::from("a predicate or a witness is empty, too long, or has control characters");
                 Err(Box::new(Fault::Invoke {

@@ -1,6 +1,7 @@
 //! Outcomes: what a host answers.
 
 use crate::condition::OutputConditionHint;
+use alloc::boxed::Box;
 use alloc::string::String;
 use motet_types::{EffectFailureKind, EffectKind, MAX_VALUE_DEPTH, Value};
 
@@ -34,7 +35,7 @@ pub enum EffectResponse {
     /// To `Release`: the guard is taken back.
     Release,
     /// To `OutputConditionHint`: what is to hold of the output; none leaves that to the machine.
-    OutputConditionHint(Option<OutputConditionHint>),
+    OutputConditionHint(Option<Box<OutputConditionHint>>),
 }
 
 /// A failure, as the host reports it.

@@ -125,7 +125,7 @@ pub(crate) fn decode_outcome(from: &mut Reader<'_>) -> Option<EffectOutcome> {
         with @ (15 | 16) => {
             let predicate = from.str()?.into();
             let witness = if with == 16 { Some(from.str()?.into()) } else { None };
-            EffectResponse::OutputConditionHint(Some(OutputConditionHint { predicate, witness }))
+            EffectResponse::OutputConditionHint(Some(Box::new(OutputConditionHint { predicate, witness })))
         }
         _ => return None,
     };

@@ -37,7 +37,7 @@ fn list(names: &[&str]) -> OutputConditionPolicy {
 
 fn hint(predicate: &str, witness: Option<&str>) -> EffectOutcome {
     let hint = OutputConditionHint { predicate: predicate.into(), witness: witness.map(Into::into) };
-    EffectOutcome::Success(EffectResponse::OutputConditionHint(Some(hint)))
+    EffectOutcome::Success(EffectResponse::OutputConditionHint(Some(Box::new(hint))))
 }
 
 const HINTS: [EffectKind; 3] = [EffectKind::OutputConditionHint, EffectKind::Acquire, EffectKind::Release];

@@ -86,7 +86,8 @@ impl Fate {
             }
             (EffectKind::InvokeStep, About::Value(sorts, sort)) => done(value(sorts, *sort, word)),
             (EffectKind::OutputConditionHint, _) => {
-                let hint = |witness| OutputConditionHint { predicate: format!("shown.{}", turn % 16 / 6), witness };
+                let predicate = format!("shown.{}", turn % 16 / 6);
+                let hint = |witness| Box::new(OutputConditionHint { predicate, witness });
                 EffectOutcome::Success(EffectResponse::OutputConditionHint(match turn % 16 {
                     0..=3 => None,
                     4..=9 => Some(hint(None)),
