@@ -120,7 +120,7 @@ impl Island {
             let words: Vec<Event> = Event::text(&text).chain([event]).collect();
             // The check of what began a speculation stands before it.
             let began = self.levels.len() > before.levels.len();
-            let inside = !self.levels.is_empty() && !(began && self.levels.len() == 1);
+            let inside = !(self.levels.is_empty() || began && self.levels.len() == 1);
             if inside {
                 self.withheld.extend(words)
             } else {
