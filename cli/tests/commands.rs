@@ -316,6 +316,7 @@ fn print_config() {
             command = "true"
             deadline_ms = 30000
             kind = "exec"
+            outputs = false
             receives = false
 
             [schedule]

@@ -383,10 +383,10 @@ impl Island {
         Ok(())
     }
 
-    /// What a speculation withheld never happened: its sessions were never told of.
+    /// What a speculation withheld never happened: its sessions were never told of, nor who was given their endpoints.
     pub(super) fn forget_speculation(&mut self) {
         if let Some(outermost) = self.levels.drain(..).next() {
-            self.talks = outermost.before.talks;
+            (self.talks, self.receipts) = (outermost.before.talks, outermost.before.receipts);
         }
         self.withheld.clear();
     }
