@@ -57,7 +57,7 @@ const LANES: &[Lane] = &[
         name: "model",
         test: "model",
         only: "the_machine_is_its_model",
-        cases: 1_600_000,
+        cases: 2_000_000,
         what: "the machine beside a literal interpreter of the specification: states and events of 10^8 steps",
         ..TESTS
     },

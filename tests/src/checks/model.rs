@@ -441,7 +441,7 @@ fn lane(cases: &Lane) -> Result<(), String> {
 
 /// Step by step as the model, in the share of continuous integration or the full lane.
 pub fn the_machine_is_its_model() -> Result<(), String> {
-    lane(&Lane::new("model", 16_000))
+    lane(&Lane::new("model", 20_000))
 }
 
 /// The same in small, for planted faults.
