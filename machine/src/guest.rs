@@ -280,8 +280,11 @@ impl Frame<'_> {
 #[cold]
 #[inline(never)]
 pub(crate) fn end_guests(ext: Option<&Ext>, terminal: Terminal, out: &mut Outbox) {
-    for guest in ext.and_then(|ext| ext.growth.as_deref()).into_iter().flat_map(|growth| &growth.guests) {
-        out.event(Event::guest(guest.number));
-        out.event(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
-    }
+    ends(ext.and_then(|ext| ext.growth.as_deref()), terminal).for_each(|event| out.event(event));
+}
+
+/// The events that the sessions which an island's instructions opened have ended.
+pub(crate) fn ends(growth: Option<&Growth>, terminal: Terminal) -> impl Iterator<Item = Event> {
+    let end = Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8);
+    growth.into_iter().flat_map(|growth| &growth.guests).flat_map(move |guest| [Event::guest(guest.number), end])
 }

@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod acquire;
 mod answer;
+mod artifacts;
 mod auth;
 mod burst;
 mod certify;

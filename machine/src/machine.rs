@@ -4,8 +4,8 @@
 //! long as something is ready: plan (elsewhere), [`ProtocolMachine::certify`], run, [`ProtocolMachine::commit`], and
 //! [`ProtocolMachine::answer`] what the commit reported as asked.
 
+use crate::artifacts::Artifacts;
 use crate::auth::identity::ConsumptionArtifact;
-use crate::auth::ledger::Artifacts;
 use crate::certify::Spare;
 use crate::condition::OutputCheck;
 use crate::config::{ConfigError, ProtocolMachineConfig};
@@ -19,7 +19,7 @@ use crate::root::Digests;
 use crate::session::{Gate, Session};
 use crate::snapshot::Copying;
 use crate::state::sparse::Sparse;
-use crate::summary::Summaries;
+use crate::summary::ClosedSessionSummary;
 use crate::topology::Topology;
 use crate::trace::{BurstEnd, Trace, TraceEvent};
 use crate::wave::{Boundary, IslandId, Pick};
@@ -189,7 +189,7 @@ pub struct ProtocolMachine {
     /// What was received, as far as that is kept, which nobody has taken yet.
     pub(crate) consumptions: Artifacts<ConsumptionArtifact>,
     /// What remains of sessions that have ended, which nobody has taken yet.
-    pub(crate) summaries: Summaries,
+    pub(crate) summaries: Artifacts<ClosedSessionSummary>,
     /// Checks of outputs, as far as they are kept, which nobody has taken yet.
     pub(crate) checks: Artifacts<OutputCheck>,
     /// What has happened to sites and links.
@@ -228,7 +228,7 @@ impl ProtocolMachine {
             audit: Vec::new(),
             delegations: Vec::new(),
             consumptions: Artifacts::default(),
-            summaries: Summaries::default(),
+            summaries: Artifacts::default(),
             checks: Artifacts::default(),
             topology: Topology::default(),
         })

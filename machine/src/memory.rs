@@ -2,7 +2,7 @@
 
 use crate::condition::OutputCheck;
 use crate::machine::{ProtocolMachine, Slot};
-use crate::outbox::{Ask, Wanted};
+use crate::outbox::Ask;
 use crate::park::Parked;
 use alloc::string::String;
 use motet_semantic::{AuthorityAuditRecord, DelegationReceipt};
@@ -87,10 +87,6 @@ impl ProtocolMachine {
             + self.checks.bytes()
             + self.checks.iter().map(OutputCheck::text_bytes).sum::<usize>()
             + self.summaries.bytes();
-        let asked = |ask: &Ask| match &ask.wanted {
-            Wanted::Answer { argument, .. } => argument.retained_bytes(),
-            Wanted::Guard(_) => 0,
-        };
         let asks = in_btree(self.pending.len(), size_of::<crate::EffectCoordinate>() + size_of::<Ask>());
         ProtocolMachineMemoryUsage {
             images: self.images.len(),
@@ -108,7 +104,7 @@ impl ProtocolMachine {
                 images: self.images.iter().map(|image| image.bytes()).sum(),
                 sessions: slots + live,
                 parked: in_btree(self.parked.len(), 8 + size_of::<Parked>()),
-                effects: asks + self.pending.values().map(asked).sum::<usize>(),
+                effects: asks + self.pending.values().map(Ask::retained_bytes).sum::<usize>(),
                 heap: self.heap.retained_bytes(),
                 state_tree: self.digests.bytes(),
                 trace: self.trace.retained(),

@@ -20,6 +20,16 @@ pub struct Ask {
     pub wanted: Wanted,
 }
 
+impl Ask {
+    /// Bytes of memory that it holds outside of itself.
+    pub fn retained_bytes(&self) -> usize {
+        match &self.wanted {
+            Wanted::Answer { argument, .. } => argument.retained_bytes(),
+            Wanted::Guard(_) => 0,
+        }
+    }
+}
+
 /// What an effect that may block asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {

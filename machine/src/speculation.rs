@@ -13,6 +13,7 @@ use crate::auth::Ledger;
 use crate::ext::{Ext, Owned};
 use crate::frame::{Frame, Outcome, Step};
 use crate::growth::{Growth, Overflow};
+use crate::guest::ends;
 use crate::layout::{CORO_GATE, CORO_PC, HEAD_ID, HEAD_READY, HEAD_STATUS};
 use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Session, Status};
@@ -76,12 +77,9 @@ impl Session {
     /// happened, nor is it told how that ended.
     pub(crate) fn tell_ends(&mut self, terminal: Terminal, events: &mut Vec<Event>) {
         self.drop_speculation();
-        let end = Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8);
         let growth = self.growth().filter(|_| !planted(Planted::EndsForgetGuests));
-        for guest in growth.into_iter().flat_map(|growth| &growth.guests) {
-            events.extend([Event::guest(guest.number), end]);
-        }
-        events.push(end);
+        events.extend(ends(growth, terminal));
+        events.push(Event::plain(EventKind::SessionTerminal, CoroutineId(0), terminal as u8));
     }
 
     /// The session ends: what was withheld never happened.

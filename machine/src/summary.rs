@@ -2,7 +2,6 @@
 
 use crate::machine::{ImageId, ProtocolMachine};
 use crate::session::Session;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use motet_types::{Planted, SessionId, Terminal, Tick, planted};
 
@@ -23,39 +22,14 @@ pub struct ClosedSessionSummary {
     pub opened: u32,
 }
 
-/// Summaries that nobody has taken yet: the last ones, and how many went before them.
-#[derive(Debug, Default)]
-pub(crate) struct Summaries {
-    kept: VecDeque<ClosedSessionSummary>,
-    lost: u64,
-}
-
-impl Summaries {
-    pub(crate) fn len(&self) -> usize {
-        self.kept.len()
-    }
-
-    /// Bytes that they hold.
-    pub(crate) fn bytes(&self) -> usize {
-        self.kept.capacity() * size_of::<ClosedSessionSummary>()
-    }
-
-    fn keep(&mut self, summary: ClosedSessionSummary, limit: usize) {
-        if self.kept.len() >= limit && !planted(Planted::SummariesUnbounded) {
-            self.kept.pop_front();
-            self.lost += 1;
-        }
-        self.kept.push_back(summary);
-    }
-}
-
 impl ProtocolMachine {
     /// Keeps what the configuration says should remain of a session.
     pub(crate) fn summarise(&mut self, session: &Session, terminal: Terminal) {
-        let limit = self.config.max_summaries as usize;
+        let limit = self.config.max_summaries;
         if limit == 0 {
             return;
         }
+        let limit = if planted(Planted::SummariesUnbounded) { u32::MAX } else { limit };
         let layout = &self.images[session.image as usize].layout;
         let summary = ClosedSessionSummary {
             session: session.id(),
@@ -72,6 +46,6 @@ impl ProtocolMachine {
     /// many more there were than [`max_summaries`](crate::ProtocolMachineConfig::max_summaries) allows: of those, the oldest
     /// are gone. A machine that was recovered has those of the sessions that ended since its checkpoint.
     pub fn drain_summaries(&mut self) -> (Vec<ClosedSessionSummary>, u64) {
-        (core::mem::take(&mut self.summaries.kept).into(), core::mem::take(&mut self.summaries.lost))
+        self.summaries.take()
     }
 }

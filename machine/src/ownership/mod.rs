@@ -15,5 +15,6 @@ mod tape;
 pub use audit::AuditTrail;
 pub(crate) use bytes::{decode_ownership, encode_ownership};
 pub use operation::{OwnershipOperation, OwnershipOutcome, SessionHostMutation};
+pub(crate) use own::numbered;
 pub use own::{MAX_OPERATION_BYTES, OwnershipRefusal};
 pub use state::{HostBindings, OwnershipMoment, SessionOwnership};

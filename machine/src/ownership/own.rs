@@ -234,7 +234,7 @@ impl ProtocolMachine {
 }
 
 /// An event about a witness: its id, as far as 32 bits go, in `edge` (low) and `label` (high).
-fn numbered(kind: EventKind, witness: u64) -> Event {
+pub(crate) fn numbered(kind: EventKind, witness: u64) -> Event {
     let plain = Event::plain(kind, CoroutineId(0), 0);
     Event { edge: EdgeId(witness as u16), label: LabelId((witness >> 16) as u16), ..plain }
 }

@@ -17,10 +17,11 @@ use crate::image::CodeImage;
 use crate::images::Images;
 use crate::layout::{CORO_GATE, CORO_PC, EDGE_HEADER, EDGE_WORDS, HEAD_STATUS};
 use crate::outbox::FaultReport;
+use crate::ownership::numbered;
 use crate::session::{Gate, Session, Status, is_ready};
 use alloc::string::String;
 use alloc::vec::Vec;
-use motet_types::{CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Pc, Planted, RoleId, Terminal, planted};
+use motet_types::{CoroutineId, EdgeId, Event, EventKind, Fault, Pc, Planted, RoleId, Terminal, planted};
 
 /// What became of an island.
 #[derive(Debug, Default)]
@@ -340,12 +341,7 @@ pub(super) fn roles_named<'a>(
 
 /// The event that a role's site has timed out, behind the word that says whose it is.
 pub(super) fn timed_out(number: u32, role: RoleId, witness: u64) -> impl Iterator<Item = Event> {
-    let event = Event::message(
-        EventKind::TimeoutIssued,
-        CoroutineId(role.0),
-        EdgeId(witness as u16),
-        LabelId((witness >> 16) as u16),
-    );
+    let event = Event { coroutine: CoroutineId(role.0), ..numbered(EventKind::TimeoutIssued, witness) };
     (number > 0).then(|| Event::guest(number)).into_iter().chain([event])
 }
 
