@@ -81,7 +81,7 @@ impl ExecHost {
     fn ask(&self, process: &mut HostProcess, request: &EffectRequest<'_>) -> Result<EffectOutcome, HostErrorKind> {
         let mut line = request_json(request).to_string().into_bytes();
         line.push(b'\n');
-        let answer = process.ask(line, self.options.deadline)?;
+        let answer = process.ask(&line, self.options.deadline)?;
         outcome_from_json(request, &answer)
             .map_err(|error| HostErrorKind::Garbage { line: shortened(answer.trim_end()), error: Box::new(error) })
     }

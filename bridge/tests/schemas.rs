@@ -19,7 +19,7 @@ fn schema<T: schemars::JsonSchema>(version: Option<&str>) -> Value {
 }
 
 fn published() -> Vec<(&'static str, Value)> {
-    vec![
+    let mut all = vec![
         (
             "protocol_machine.semantic_objects.v1.json",
             schema::<semantic::ProtocolMachineSemanticObjects>(Some(semantic::SEMANTIC_OBJECTS_SCHEMA_VERSION)),
@@ -34,7 +34,9 @@ fn published() -> Vec<(&'static str, Value)> {
         ("durable_property_report.json", schema::<semantic::DurablePropertyReport>(None)),
         ("authority_audit_record.json", schema::<semantic::AuthorityAuditRecord>(None)),
         ("delegation_receipt.json", schema::<semantic::DelegationReceipt>(None)),
-    ]
+    ];
+    all.extend(documents::all().into_iter().map(|document| (document.file, document.schema)));
+    all
 }
 
 /// `UPDATE_EXPECT=1` writes them anew.
@@ -57,6 +59,69 @@ fn validator(name: &str) -> jsonschema::Validator {
 
 #[path = "../../semantic/tests/common/example.rs"]
 mod example;
+
+mod documents;
+
+/// Every way to spoil one node: a key too many, a key less, something strange in its place.
+fn spoilt(node: &Value, out: &mut dyn FnMut(Value)) {
+    let strange =
+        [json!(null), json!("strange"), json!(-1), json!(1.5), json!([]), json!(["x"]), json!({}), json!(true)];
+    strange.into_iter().for_each(&mut *out);
+    match node {
+        Value::Object(fields) => {
+            let mut surplus = node.clone();
+            surplus["surplus"] = json!(1);
+            out(surplus);
+            out(fields.values().cloned().collect());
+            for (key, part) in fields {
+                let mut less = node.clone();
+                less.as_object_mut().unwrap().remove(key);
+                out(less);
+                spoilt(part, &mut |changed| {
+                    let mut other = node.clone();
+                    other[key] = changed;
+                    out(other);
+                });
+            }
+        }
+        Value::Array(items) => {
+            for (at, part) in items.iter().enumerate() {
+                spoilt(part, &mut |changed| {
+                    let mut other = node.clone();
+                    other[at] = changed;
+                    out(other);
+                });
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What runners exchange: every document goes there and back, and the schema and the reader agree on it and on every way
+/// to spoil it.
+#[test]
+fn the_documents_of_runners_are_strict() {
+    let (mut looked, mut refused) = (0, 0);
+    for document in documents::all() {
+        let validator = validator(document.file);
+        let good = &document.example;
+        let errors: Vec<String> = validator.iter_errors(good).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", document.file);
+        assert_eq!((document.read)(&good.to_string()).as_ref(), Ok(good), "{}", document.file);
+        spoilt(good, &mut |other| {
+            let read = (document.read)(&other.to_string());
+            assert_eq!(validator.is_valid(&other), read.is_ok(), "{}: {other}\n{read:?}", document.file);
+            // Nothing is lost that was taken.
+            if let Ok(again) = read {
+                assert_eq!((document.read)(&again.to_string()).as_ref(), Ok(&again), "{}", document.file);
+            }
+            looked += 1;
+            refused += u32::from(!validator.is_valid(&other));
+        });
+    }
+    println!("{looked} documents, {refused} refused by both");
+    assert!(refused > 1000);
+}
 
 /// The schema and the reader agree: on a bundle with every kind of object, and on every way to spoil its shape.
 #[test]
