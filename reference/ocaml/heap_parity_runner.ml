@@ -94,7 +94,7 @@ let () =
         let answer =
           try account (parse line) with
           | Malformed message ->
-              Object [ ("error", Object [ ("code", String "malformed"); ("path", String ""); ("message", String message) ]) ]
+              Object [ Wire.version; ("error", Object [ ("code", String "malformed"); ("path", String ""); ("message", String message) ]) ]
         in
         print_string (to_string answer);
         print_newline ())

@@ -1,18 +1,23 @@
 //! One case: a protocol with everything that decides its run, run here and in the reference.
 
-use super::encode::{config_json, programs_json, roles_json, wants_json};
 use super::recorder::Recorder;
-use super::runner::Runner;
 use crate::dice::Dice;
 use crate::generate::{Size, protocol, wild};
 use crate::mutant::harmless;
 use crate::walk::Setup;
 use crate::witness::{Mood, Moody};
-use motet_bridge::event_json;
+use motet_bridge::runner::{ProtocolMachineRunner, RunnerError, RunnerErrorKind};
+use motet_bridge::{
+    ChoreographyInput, FinalState, HostInput, LeanStructuredError, ProjectPayload, ProtocolMachineRunInput,
+    ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, audit_of, image_programs, image_roles, machine_input,
+    wants_input,
+};
 use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
 use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, Gate};
 use motet_runtime::{Schedule, SeededHost};
-use motet_types::{CoroutineId, EffectKind, EffectKinds, GlobalType, ImageParts, Instr, SessionId, TableRow};
+use motet_types::{
+    CoroutineId, EffectKind, EffectKinds, EventKind, GlobalType, ImageParts, Instr, SessionId, TableRow,
+};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -154,18 +159,16 @@ impl Case {
     }
 
     /// Runs the case in both and compares.
-    pub fn run(&self, runner: &mut Runner) -> Result<Result<Outcome, Difference>, String> {
+    pub fn run(&self, runner: &mut ProtocolMachineRunner) -> Result<Result<Outcome, Difference>, String> {
         let global = self.protocol()?;
         if let Err(refusals) = check(&global) {
             return Err(format!("the case's protocol is ill-formed: {refusals:?}"));
         }
         let Ok(projection) = project(&global) else {
-            let payload = json!({"global_type": self.global, "roles": global.names.roles});
-            let reply = ask(runner, "project", &payload)?;
-            let refused = reply["error"]["code"] == "projection";
-            return Ok(match refused {
-                true => Ok(Outcome { refused, ..Outcome::default() }),
-                false => Err(one("projection", "refused", &reply.to_string())),
+            let payload = ProjectPayload { global_type: self.global.clone(), roles: global.names.roles.clone() };
+            return Ok(match answered(runner.project(&payload))? {
+                Err(error) if error.code == "projection" => Ok(Outcome { refused: true, ..Outcome::default() }),
+                other => Err(one("projection", "refused", &format!("{other:?}"))),
             });
         };
         let options = EmitOptions { step_hooks: self.hooks };
@@ -181,12 +184,15 @@ impl Case {
         &self,
         image: &Arc<CodeImage>,
         local: &Json,
-        runner: &mut Runner,
+        runner: &mut ProtocolMachineRunner,
     ) -> Result<Result<Outcome, Difference>, String> {
-        let payload = json!({"global_type": self.global, "roles": roles_json(image)});
-        let reply = ask(runner, "project", &payload)?;
-        if reply["local_types"] != *local {
-            return Ok(Err(one("projection", &local.to_string(), &reply.to_string())));
+        let payload = ProjectPayload { global_type: self.global.clone(), roles: image_roles(image) };
+        let theirs = match answered(runner.project(&payload))? {
+            Ok(reply) => serde_json::to_value(reply.local_types).map_err(|error| error.to_string())?,
+            Err(error) => error.to_string().into(),
+        };
+        if theirs != *local {
+            return Ok(Err(one("projection", &local.to_string(), &theirs.to_string())));
         }
         let host = Recorder::new(Moody { inner: SeededHost::new(self.seed), mood: self.mood }, self.wants);
         let mut setup = Setup::default().sessions(self.sessions).limit(self.limit);
@@ -195,33 +201,36 @@ impl Case {
         let mut runtime = setup.guest(image)?;
         let status = runtime.run(&host).map_err(|error| error.to_string())?;
         let exchanges = host.into_exchanges();
-        let script: Vec<Json> =
-            exchanges.iter().map(|x| json!({"operation_id": x["operation_id"], "outcome": x["outcome"]})).collect();
-        let payload = json!({
-            "schema_version": "lean_bridge.v1",
-            "choreographies": [{
-                "schema_version": "lean_bridge.v1",
-                "global_type": self.global,
-                "roles": roles_json(image),
-                "programs": programs_json(image)?,
-                "sessions": self.sessions,
-            }],
-            "concurrency": self.wave,
-            "max_steps": self.limit,
-            "config": config_json(&self.buffer, setup.config.max_payload_bytes),
-            "host": {"wants": wants_json(self.wants), "script": script},
-            "detail": true,
-        });
-        let reply = ask(runner, "runProtocol", &payload)?;
-        if reply.get("error").is_some() {
-            return Ok(Err(one("answer", "a run", &reply.to_string())));
-        }
-        let events: Vec<Json> =
-            runtime.machine().events().iter().map(|event| from_one(event_json(image, event, ""))).collect();
-        if let Some(difference) = differs("events", &events, &reply["trace"]) {
+        let answer = |x: &Json| ScriptedAnswer {
+            operation_id: x["operation_id"].as_str().unwrap_or_default().into(),
+            outcome: x["outcome"].clone(),
+        };
+        let script = exchanges.iter().map(answer).collect();
+        let choreography = ChoreographyInput {
+            programs: Some(image_programs(image).map_err(|error| error.to_string())?),
+            sessions: Some(self.sessions as u64),
+            ..ChoreographyInput::new(self.global.clone(), image_roles(image))
+        };
+        let input = ProtocolMachineRunInput {
+            config: Some(machine_input(&self.buffer, setup.config.max_payload_bytes)),
+            host: Some(HostInput { wants: Some(wants_input(self.wants)), script: Some(script) }),
+            detail: Some(true),
+            ..ProtocolMachineRunInput::new(vec![choreography], self.wave.into(), self.limit)
+        };
+        let reply = match answered(runner.run(&input))? {
+            Ok(reply) => reply,
+            Err(error) => return Ok(Err(one("answer", "a run", &error.to_string()))),
+        };
+        let events = runtime.machine().events();
+        let events: Result<Vec<_>, String> =
+            events.iter().map(|event| Ok(from_one(ProtocolMachineTraceEvent::of(image, event, "")?))).collect();
+        let events = audit_of(&events?);
+        if let Some(difference) = differs("events", &events, &audit_of(&reply.trace)) {
             return Ok(Err(difference));
         }
-        if let Some(difference) = differs("effect exchanges", &exchanges, &reply["effect_exchanges"]) {
+        let theirs: Result<Vec<Json>, _> = reply.effect_exchanges.iter().map(serde_json::to_value).collect();
+        let theirs = theirs.map_err(|error| error.to_string())?;
+        if let Some(difference) = differs("effect exchanges", &exchanges, &theirs) {
             return Ok(Err(difference));
         }
         let machine = runtime.machine();
@@ -244,18 +253,18 @@ impl Case {
                 false => json!("ended"),
             })
             .collect();
-        let stated = |state: &Json| match state["status"] == "active" {
-            true => state["coroutines"].as_array().into_iter().flatten().map(|k| k["status"].clone()).collect(),
+        let stated = |state: &FinalState| match state.status == "active" {
+            true => json!(state.coroutines.iter().map(|coroutine| coroutine.status.as_str()).collect::<Vec<_>>()),
             false => json!("ended"),
         };
-        let theirs: Json = reply["final_states"].as_array().into_iter().flatten().map(stated).collect();
+        let theirs: Vec<Json> = reply.final_states.iter().flatten().map(stated).collect();
         if let Some(difference) = differs("final states", &states, &theirs) {
             return Ok(Err(difference));
         }
-        let counted = json!([status.name(), machine.tally().steps]);
-        let theirs = json!([reply["status"], reply["steps_executed"]]);
+        let counted = (RunStatus::from(status), machine.tally().steps);
+        let theirs = (reply.status, reply.steps_executed);
         if counted != theirs {
-            return Ok(Err(one("status and steps", &counted.to_string(), &theirs.to_string())));
+            return Ok(Err(one("status and steps", &format!("{counted:?}"), &format!("{theirs:?}"))));
         }
         Ok(Ok(Outcome {
             refused: false,
@@ -268,12 +277,8 @@ impl Case {
 }
 
 /// Rounds are counted from 0 here and from 1 in the specification (deviation `tick-origin` of docs/parity.md).
-fn from_one(mut event: Json) -> Json {
-    if event["kind"] != "opened"
-        && let Some(tick) = event["tick"].as_u64()
-    {
-        event["tick"] = (tick + 1).into();
-    }
+fn from_one(mut event: ProtocolMachineTraceEvent) -> ProtocolMachineTraceEvent {
+    event.tick += u64::from(event.kind != EventKind::Opened);
     event
 }
 
@@ -302,9 +307,13 @@ pub(super) fn acts(global: &Json) -> bool {
     }
 }
 
-fn ask(runner: &mut Runner, operation: &str, payload: &Json) -> Result<Json, String> {
-    let request = json!({"schema_version": "lean_bridge.v1", "operation": operation, "payload": payload});
-    runner.ask(&request).map_err(|error| error.to_string())
+/// An answer or a refusal; whatever else is wrong is no difference.
+fn answered<T>(answer: Result<T, RunnerError>) -> Result<Result<T, LeanStructuredError>, String> {
+    match answer {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(RunnerError { kind: RunnerErrorKind::Refused(error), .. }) => Ok(Err(error)),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn one(what: &str, here: &str, reference: &str) -> Difference {
@@ -312,8 +321,7 @@ fn one(what: &str, here: &str, reference: &str) -> Difference {
 }
 
 /// The first place at which two lists differ.
-fn differs(what: &str, here: &[Json], reference: &Json) -> Option<Difference> {
-    let reference = reference.as_array().map(Vec::as_slice).unwrap_or_default();
+fn differs(what: &str, here: &[Json], reference: &[Json]) -> Option<Difference> {
     let at = (0..here.len().max(reference.len())).find(|at| here.get(*at) != reference.get(*at))?;
     let lines = |list: &[Json]| list.iter().map(Json::to_string).collect();
     Some(Difference { what: what.into(), at, here: lines(here), reference: lines(reference) })

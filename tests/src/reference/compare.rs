@@ -1,10 +1,10 @@
 //! The lane itself.
 
 use super::case::{Case, Outcome};
-use super::runner::Runner;
 use super::shrink::shrink;
 use super::tell::tell;
 use crate::lane::Lane;
+use motet_bridge::runner::ProtocolMachineRunner;
 use std::sync::{Mutex, PoisonError};
 
 /// The share of a plain run; the full lane takes 100,000.
@@ -22,11 +22,12 @@ struct Seen {
 /// Runs the lane. The first difference is shrunk and answered as a `.tell` file.
 pub fn differential() -> Result<(), String> {
     let lane = Lane::new("differential", SHARE);
-    let idle: Mutex<Vec<Runner>> = Mutex::new(Vec::new());
+    let idle: Mutex<Vec<ProtocolMachineRunner>> = Mutex::new(Vec::new());
     let seen = Mutex::new(Seen::default());
     lane.run(|seed| {
         let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut runner = waiting.map_or_else(Runner::start, Ok).map_err(|error| error.to_string())?;
+        let start = || ProtocolMachineRunner::find().map(ProtocolMachineRunner::kept);
+        let mut runner = waiting.map_or_else(start, Ok).map_err(|error| error.to_string())?;
         let case = Case::draw(seed);
         match case.run(&mut runner)? {
             Err(difference) => {

@@ -1,9 +1,9 @@
 //! The heap beside the reference heap: random operations, and what both say about where they lead.
 
-use super::runner::Runner;
 use crate::dice::Dice;
 use crate::lane::Lane;
-use motet_bridge::operations_from_json;
+use motet_bridge::runner::HeapParityRunner;
+use motet_bridge::{HeapQuestion, operations_from_json};
 use motet_heap::HeapError;
 use motet_heap::v1::{Direction, Heap, Operation, ResourceId};
 use serde_json::{Value as Json, json};
@@ -62,7 +62,7 @@ fn code(error: &HeapError<ResourceId>) -> &'static str {
     }
 }
 
-fn case(seed: u64, runner: &mut Runner) -> Result<(), String> {
+fn case(seed: u64, runner: &mut HeapParityRunner) -> Result<(), String> {
     let mut dice = Dice::new(seed);
     let (mut heap, mut known, mut operations) = (Heap::new(), Vec::new(), Vec::new());
     let mut refused = Json::Null;
@@ -99,7 +99,6 @@ fn case(seed: u64, runner: &mut Runner) -> Result<(), String> {
         "commitment_hash_hex": hex(&commitment.hash()),
         "refused": refused,
         "stable": true,
-        "proof_leaf_hex": null,
     });
     if let Some(proof) = heap.prove(index).map_err(|error| error.to_string())? {
         let side = |direction| if direction == Direction::Right { "right" } else { "left" };
@@ -112,15 +111,17 @@ fn case(seed: u64, runner: &mut Runner) -> Result<(), String> {
         here["proof_path"] = path.collect();
         here["proof_verifies"] = proof.verify().into();
     }
-    let request = json!({"operations": operations, "prove": index});
-    let reply = runner.ask(&request).map_err(|error| error.to_string())?;
-    ensure!(reply == here, "the heaps differ after {request}:\nhere      {here}\nreference {reply}");
+    let question = HeapQuestion { operations, prove: Some(index as u64) };
+    let reply = runner.replay(&question).map_err(|error| error.to_string())?;
+    let reply = serde_json::to_value(reply).map_err(|error| error.to_string())?;
+    let asked = || json!(question).to_string();
+    ensure!(reply == here, "the heaps differ after {}:\nhere      {here}\nreference {reply}", asked());
     Ok(())
 }
 
 /// The heap's share of the differential lane.
 pub fn heaps() -> Result<(), String> {
-    let runner = Mutex::new(Runner::start_heap().map_err(|error| error.to_string())?);
+    let runner = Mutex::new(HeapParityRunner::find().map_err(|error| error.to_string())?);
     Lane::new("heaps", 2_000).per(4).run(|seed| {
         let mut runner = runner.lock().map_err(|_| "a case has panicked")?;
         case(seed, &mut runner)

@@ -4,16 +4,16 @@
 mod case;
 mod compare;
 mod encode;
+mod golden;
 mod heap;
 mod recorder;
-mod runner;
 mod shrink;
 mod tell;
 
 pub use case::{Case, Difference};
 pub use compare::differential;
-pub use encode::{global_json, programs_json};
+pub use encode::global_json;
+pub use golden::golden;
 pub use heap::heaps;
 pub use recorder::Recorder;
-pub use runner::{Runner, RunnerError};
 pub use tell::tell;

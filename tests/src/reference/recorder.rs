@@ -1,6 +1,6 @@
 //! A recorder: a host that asks another host and writes down every exchange in the reference's form.
 
-use super::encode::{sort_json, value_json};
+use motet_bridge::{carried_value_json as value_json, sort_json};
 use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, SendDecision};
 use motet_types::{EffectKinds, Reg};
 use serde_json::{Value as Json, json};

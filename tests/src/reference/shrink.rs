@@ -1,8 +1,8 @@
 //! Shrinking: the smallest case that still differs, as far as simple cuts lead.
 
 use super::case::{Case, Difference, acts};
-use super::runner::Runner;
 use crate::witness::Mood;
+use motet_bridge::runner::ProtocolMachineRunner;
 use motet_choreo::check;
 use motet_machine::{BackpressurePolicy, BufferConfig};
 use motet_types::{EffectKind, EffectKinds};
@@ -80,7 +80,11 @@ fn simpler(case: &Case) -> Vec<Case> {
 }
 
 /// The smallest case found that still differs, and how.
-pub(super) fn shrink(mut case: Case, mut difference: Difference, runner: &mut Runner) -> (Case, Difference) {
+pub(super) fn shrink(
+    mut case: Case,
+    mut difference: Difference,
+    runner: &mut ProtocolMachineRunner,
+) -> (Case, Difference) {
     let mut left = ATTEMPTS;
     'again: loop {
         for other in simpler(&case) {
