@@ -2,7 +2,7 @@
 
 use crate::program_json::{ProgramError, image_programs, image_roles};
 use crate::run_document::{
-    ChoreographyInput, ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus,
+    ChoreographyInput, MachineInput, ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus,
     ProtocolMachineTraceEvent, RunStatus,
 };
 use crate::schema::BridgeVersion;
@@ -129,7 +129,8 @@ fn programs_of(at: usize, image: &CodeImage) -> Result<Vec<crate::ProgramInput>,
     image_programs(image).map_err(|error| HereError::Program { at, error })
 }
 
-/// The input with this machine's code and order of roles in each choreography, so that a runner executes what runs here.
+/// The input with this machine's code and order of roles in each choreography and with jumps folded, so that a runner
+/// executes what runs here, step by step.
 ///
 /// # Errors
 /// [`HereError`] where a choreography has no image.
@@ -140,6 +141,7 @@ pub fn with_programs(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineR
         choreography.programs = Some(programs_of(at, &image)?);
         choreography.roles = image_roles(&image);
     }
+    input.config = Some(MachineInput { fold_jumps: Some(true), ..input.config.unwrap_or_default() });
     Ok(input)
 }
 
@@ -151,8 +153,11 @@ pub fn with_programs(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineR
 pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOutput, HereError> {
     let field = |field, found: Json, instead| Err(HereError::Field { field, found: found.to_string(), instead });
     let none = "leave it out";
-    if let Some(config) = &input.config {
-        return field("config", serde_json::to_value(config).unwrap_or_default(), none);
+    // Jumps are always folded here; nothing else of a configuration can be asked for.
+    let folded = MachineInput { fold_jumps: Some(true), ..MachineInput::default() };
+    if let Some(config) = input.config.as_ref().filter(|config| **config != folded) {
+        let config = serde_json::to_value(config).unwrap_or_default();
+        return field("config", config, "leave it out, or fold jumps alone");
     }
     if let Some(host) = &input.host {
         return field("host", serde_json::to_value(host).unwrap_or_default(), none);
