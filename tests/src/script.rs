@@ -3,18 +3,19 @@
 use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, SendDecision};
 use motet_types::{EffectKind, EffectKinds, Value};
 
-/// A host that answers by a function.
-pub struct Script<F> {
+/// A host that answers by a function. The function is boxed: a machine is compiled for each type of host, and a type for
+/// each function would make a hundred.
+pub struct Script<'a> {
     name: &'static str,
     wants: EffectKinds,
-    answer: F,
+    answer: Box<dyn Fn(&EffectRequest<'_>) -> EffectOutcome + Send + Sync + 'a>,
 }
 
-impl<F: Fn(&EffectRequest<'_>) -> EffectOutcome + Send + Sync> Script<F> {
+impl<'a> Script<'a> {
     /// A host that is asked about these kinds.
-    pub fn new(kinds: &[EffectKind], answer: F) -> Self {
+    pub fn new(kinds: &[EffectKind], answer: impl Fn(&EffectRequest<'_>) -> EffectOutcome + Send + Sync + 'a) -> Self {
         let wants = kinds.iter().fold(EffectKinds::NONE, |set, kind| set.with(*kind));
-        Self { name: "script", wants, answer }
+        Self { name: "script", wants, answer: Box::new(answer) }
     }
 
     /// The same host under another name.
@@ -24,7 +25,7 @@ impl<F: Fn(&EffectRequest<'_>) -> EffectOutcome + Send + Sync> Script<F> {
     }
 }
 
-impl<F: Fn(&EffectRequest<'_>) -> EffectOutcome + Send + Sync> EffectHandler for Script<F> {
+impl EffectHandler for Script<'_> {
     fn identity(&self) -> &str {
         self.name
     }

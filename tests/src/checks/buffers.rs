@@ -33,6 +33,7 @@ fn received(setup: &Setup, image: &Arc<CodeImage>) -> Result<(Run, Vec<Value>), 
         accept(request)
     });
     let run = setup.run(image, &host)?;
+    drop(host);
     Ok((run, seen.into_inner().expect("one thread")))
 }
 

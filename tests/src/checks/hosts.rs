@@ -85,6 +85,7 @@ pub fn effect_ids_tell_effects_apart() -> Result<(), String> {
         setup.config.run_id = RunId([run; 16]);
         let ended = setup.run(&image, &host)?;
         ensure!(ended.status == RunStatus::Completed, "{:?}", ended.status);
+        drop(host);
         Ok(seen.into_inner().expect("one thread"))
     };
     let first = ids(1, 3)?;

@@ -9,9 +9,9 @@ use crate::draft::letters;
 use crate::script::{Script, accept};
 use crate::walk::{Run, Setup};
 use motet_machine::{
-    CodeImage, CommunicationReplayMode, ConfigError, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse,
-    NoHost, OBSERVABLE_OUTPUT, OutputCheck, OutputConditionHint, OutputConditionPolicy, ProtocolMachine,
-    ProtocolMachineConfig, RestoreError, TraceEvent, TraceMode, TraceReader, read_output_check,
+    CodeImage, CommunicationReplayMode, ConfigError, EffectOutcome, EffectRequestBody, EffectResponse, NoHost,
+    OBSERVABLE_OUTPUT, OutputCheck, OutputConditionHint, OutputConditionPolicy, ProtocolMachine, ProtocolMachineConfig,
+    RestoreError, TraceEvent, TraceMode, TraceReader, read_output_check,
 };
 use motet_runtime::{GuestRuntime, RunStatus};
 use motet_types::{
@@ -43,7 +43,7 @@ fn hint(predicate: &str, witness: Option<&str>) -> EffectOutcome {
 const HINTS: [EffectKind; 3] = [EffectKind::OutputConditionHint, EffectKind::Acquire, EffectKind::Release];
 
 /// A host that says `yes` of every output but one, of which it says `no`.
-fn refuses(at: usize) -> Script<impl Fn(&EffectRequest<'_>) -> EffectOutcome + Send + Sync> {
+fn refuses(at: usize) -> Script<'static> {
     let asked = Mutex::new(0);
     Script::new(&HINTS, move |request| match request.body {
         EffectRequestBody::OutputConditionHint { .. } => {

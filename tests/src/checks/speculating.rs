@@ -65,7 +65,7 @@ fn count(run: &Run, kind: EventKind) -> Result<usize, String> {
 }
 
 /// A host that is asked about everything and keeps what was received, and by whom it was asked.
-fn listening(heard: &Mutex<Vec<Value>>) -> Script<impl Fn(&motet_machine::EffectRequest<'_>) -> EffectOutcome> {
+fn listening(heard: &Mutex<Vec<Value>>) -> Script<'_> {
     Script::new(&[EffectKind::SendDecision, EffectKind::Receive], |request| {
         if let EffectRequestBody::Receive { payload, .. } = request.body {
             heard.lock().expect("one thread").push(payload.to_value());

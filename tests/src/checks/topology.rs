@@ -213,6 +213,7 @@ pub fn corruption_is_met() -> Result<(), String> {
             let list = how.split('&').map(|one| perturbation(one.trim())).collect::<Result<Vec<_>, _>>()?;
             drop(runtime.perturb(&list).map_err(text)?);
             runtime.run(&host).map_err(text)?;
+            drop(host);
             let (came, what) = (came.into_inner().expect("one thread"), format!("{sort} {sent:?} {how}"));
             ensure!(came == arrives, "{what}: {came:?} came");
             let found = runtime.machine().topology().corrupted_payloads();
