@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// Waves between the state digests that a log has.
 const DIGEST_WAVES: u32 = 1024;
-/// How long a host that blocks is left alone before it is asked again.
+/// How long a host that blocks is left alone before it is asked again; a tick, where effects have a budget.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Steps after which a run with a log goes on with its record.
@@ -133,6 +133,14 @@ impl<E> Carrier<E> {
             Carrier::Logged(durable) => durable.perturb(events).map_err(|error| wal::durable_failure(&error)),
         };
         outcome.map(drop)
+    }
+
+    fn advance(&mut self, ticks: u64) -> Outcome<()> {
+        let stands = match self {
+            Carrier::Plain(runtime) => runtime.advance(ticks).map_err(|error| runtime_failure(&error)),
+            Carrier::Logged(durable) => durable.advance(ticks).map_err(|error| wal::durable_failure(&error)),
+        };
+        stands.map(drop)
     }
 
     fn turn<H: Host>(&mut self, host: &Arc<H>) -> Outcome<Turn>
@@ -281,12 +289,17 @@ impl<E> Started<E> {
                     self.carrier.perturb(&events)?;
                     continue;
                 }
-                // A host that blocks is asked again, as long as it might take for an answer.
+                // A host that blocks is asked again, as long as it might take for an answer, or as its budget lasts.
                 let since = *idle_since.get_or_insert_with(Instant::now);
-                if self.carrier.runtime().status() != RunStatus::Waiting || since.elapsed() >= host.patience() {
+                let budgeted = self.carrier.runtime().machine().next_deadline().is_some();
+                let spent = since.elapsed() >= host.patience() && !budgeted;
+                if self.carrier.runtime().status() != RunStatus::Waiting || spent {
                     break;
                 }
                 thread::sleep(PAUSE);
+                if budgeted {
+                    self.carrier.advance(1)?;
+                }
                 continue;
             }
             idle_since = None;

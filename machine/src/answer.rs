@@ -70,6 +70,7 @@ impl ProtocolMachine {
             return Err(AnswerError::NotPending(at));
         }
         self.copy_first(slot);
+        self.deadlines.remove(&at);
         let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
         let slot_state = &mut self.slots[slot_at];
         if !planted(Planted::RootForgetsAnswer) {

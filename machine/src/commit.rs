@@ -137,6 +137,7 @@ impl ProtocolMachine {
         for ask in &report.asks {
             if self.slot_of(ask.coordinate.session).is_some() {
                 self.pending.insert(ask.coordinate, ask.clone());
+                self.needs_budget(ask.coordinate);
             }
         }
         if planted(Planted::CommitReversesReady) {
@@ -208,6 +209,7 @@ impl ProtocolMachine {
         {
             let at = *at;
             self.pending.remove(&at);
+            self.deadlines.remove(&at);
         }
     }
 }

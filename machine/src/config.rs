@@ -87,6 +87,9 @@ pub struct ProtocolMachineConfig {
     pub credits: Option<u64>,
     /// What each executed instruction costs its coroutine, where that is counted.
     pub instruction_cost: u64,
+    /// How many ticks the host has to answer an effect that may block, from the end of the turn in which it was asked for;
+    /// then it fails as timed out. None, and whoever asked waits for as long as it takes.
+    pub effect_budget: Option<u64>,
     /// Which steps may become visible.
     pub output_condition_policy: OutputConditionPolicy,
     /// The most checks of outputs that are kept until somebody takes them; the oldest go first, and are counted. 0 keeps
@@ -121,6 +124,7 @@ impl Default for ProtocolMachineConfig {
             cancellation: Cancellation::Fine,
             credits: None,
             instruction_cost: 1,
+            effect_budget: None,
             output_condition_policy: OutputConditionPolicy::Disabled,
             max_output_checks: 4096,
         }
@@ -204,6 +208,9 @@ impl ProtocolMachineConfig {
         into.u8(u8::from(credits.is_some()));
         into.u64(credits.unwrap_or_default());
         into.u64(self.instruction_cost);
+        let budget = self.effect_budget.filter(|_| !planted(Planted::ConfigForgetsBudget));
+        into.u8(u8::from(budget.is_some()));
+        into.u64(budget.unwrap_or_default());
         match planted(Planted::ConfigForgetsOutputs) {
             true => OutputConditionPolicy::Disabled.encode(into),
             false => self.output_condition_policy.encode(into),
@@ -284,6 +291,7 @@ impl ProtocolMachineConfig {
             cancellation: Cancellation::Fine,
             credits: None,
             instruction_cost: 1,
+            effect_budget: None,
             output_condition_policy: OutputConditionPolicy::Disabled,
             max_output_checks: 0,
         };
@@ -311,6 +319,11 @@ impl ProtocolMachineConfig {
             _ => return None,
         };
         config.instruction_cost = from.u64()?;
+        config.effect_budget = match (from.u8()?, from.u64()?) {
+            (0, 0) => None,
+            (1, ticks) => Some(ticks),
+            _ => return None,
+        };
         config.output_condition_policy = OutputConditionPolicy::decode(from)?;
         Some(config)
     }
@@ -340,6 +353,9 @@ impl ProtocolMachineConfig {
         }
         if self.instruction_cost == 0 {
             return Err(ConfigError::Zero("instruction_cost"));
+        }
+        if self.effect_budget == Some(0) {
+            return Err(ConfigError::Zero("effect_budget"));
         }
         Ok(())
     }

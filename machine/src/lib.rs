@@ -19,6 +19,7 @@ mod condition;
 mod config;
 mod control;
 mod credits;
+mod deadlines;
 mod dynamic;
 mod edge;
 mod effect;
@@ -78,6 +79,7 @@ pub use condition::{
     MAX_PREDICATE_BYTES, OBSERVABLE_OUTPUT, OutputCheck, OutputConditionHint, OutputConditionPolicy, read_output_check,
 };
 pub use config::{ConfigError, GuardLayer, ProtocolMachineConfig};
+pub use deadlines::AdvanceRefusal;
 pub use edge::{BackpressurePolicy, BufferConfig, BufferMode};
 pub use effect::{
     Asked, EffectCoordinate, EffectHandler, EffectId, EffectRequest, EffectRequestBody, Labels, NoHost, Registers,

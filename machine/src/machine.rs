@@ -9,6 +9,7 @@ use crate::auth::identity::ConsumptionArtifact;
 use crate::certify::Spare;
 use crate::condition::OutputCheck;
 use crate::config::{ConfigError, ProtocolMachineConfig};
+use crate::deadlines::Deadlines;
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
 use crate::images::Images;
@@ -181,6 +182,8 @@ pub struct ProtocolMachine {
     pub(crate) boundary: Boundary,
     pub(crate) trace: Trace,
     pub(crate) pending: BTreeMap<EffectCoordinate, Ask>,
+    /// By when those have to be answered.
+    pub(crate) deadlines: Deadlines,
     pub(crate) spare: Spare,
     /// Audit records that nobody has taken yet.
     pub(crate) audit: Vec<AuthorityAuditRecord>,
@@ -224,6 +227,7 @@ impl ProtocolMachine {
             out: 0,
             boundary: Boundary::default(),
             pending: BTreeMap::new(),
+            deadlines: Deadlines::default(),
             spare: Spare::default(),
             audit: Vec::new(),
             delegations: Vec::new(),
@@ -333,6 +337,11 @@ impl ProtocolMachine {
     }
 
     /// How many effects wait for an answer.
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The effects that wait for an answer.
     pub fn pending_effects(&self) -> impl Iterator<Item = &Ask> {
         self.pending.values()
     }
@@ -373,7 +382,7 @@ impl ProtocolMachine {
         &self.tally
     }
 
-    /// The tick.
+    /// The tick: one for every wave that was committed, and those that passed by the host's clock.
     pub const fn tick(&self) -> Tick {
         self.tick
     }

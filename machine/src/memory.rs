@@ -104,7 +104,7 @@ impl ProtocolMachine {
                 images: self.images.iter().map(|image| image.bytes()).sum(),
                 sessions: slots + live,
                 parked: in_btree(self.parked.len(), 8 + size_of::<Parked>()),
-                effects: asks + self.pending.values().map(Ask::retained_bytes).sum::<usize>(),
+                effects: asks + self.deadlines.bytes() + self.pending.values().map(Ask::retained_bytes).sum::<usize>(),
                 heap: self.heap.retained_bytes(),
                 state_tree: self.digests.bytes(),
                 trace: self.trace.retained(),

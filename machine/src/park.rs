@@ -49,7 +49,7 @@ pub enum ParkError {
     /// The bytes are no parked session.
     #[error("the bytes are no parked session: {0}")]
     Malformed(#[from] StateError),
-    /// The effects that the session waits for are not those that the machine kept.
+    /// The effects that the session waits for are not those that the machine kept, or have other deadlines.
     #[error("{0} waits for other effects than the machine knows of")]
     Effects(SessionId),
 }
@@ -77,7 +77,7 @@ impl ProtocolMachine {
         let slot = &mut self.slots[at as usize];
         let image = &self.images[slot.session.image as usize];
         let mut bytes = Vec::with_capacity(256);
-        encode_session(&mut bytes, &slot.session, image);
+        encode_session(&mut bytes, &slot.session, image, &self.deadlines);
         let parked = Parked { leaf: leaf(&image.digest(), &bytes), image: slot.session.image };
         (slot.session, slot.place) = (Default::default(), Place::Free);
         self.digests.known(session.0, parked.leaf);
@@ -99,8 +99,9 @@ impl ProtocolMachine {
         }
         let buffer = &self.config.buffer;
         let home = Home { image: &image, image_id: parked.image, images: &self.images, buffer };
+        let same_deadlines = state.deadlines.iter().copied().eq(self.deadlines.of(id));
         let (session, asks) = rebuild(state, &home)?;
-        if asks.iter().ne(self.asks_of(id)) {
+        if !same_deadlines || asks.iter().ne(self.asks_of(id)) {
             return Err(ParkError::Effects(id));
         }
         self.copy_first_parked(id);

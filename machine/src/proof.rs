@@ -133,7 +133,7 @@ impl ProtocolMachine {
         self.settle_root();
         let (state, image) = self.live(session).ok_or(ProveError::NotHere(session))?;
         let mut bytes = Vec::new();
-        encode_session(&mut bytes, state, image);
+        encode_session(&mut bytes, state, image, &self.deadlines);
         let (counters, image) = (self.counters(), image.digest());
         let path = self.digests.tree.as_ref().map(|tree| tree.path(session.0)).unwrap_or_default();
         let heap = Digest(self.heap.commitment().root());

@@ -20,7 +20,9 @@ use crate::wave::{Boundary, IslandId, Pick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::ArchiveError;
-use motet_types::{CoroutineId, Digest, EffectRow, LayerId, Reader, RoleId, SessionId, SortId};
+use motet_types::{CoroutineId, Digest, EffectRow, LayerId, Reader, RoleId, SessionId, SortId, Tick};
+
+const LATER_THAN_ALLOWED: &str = "an effect may be answered later than the configuration's budget allows";
 
 /// Why a snapshot is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +113,7 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("output condition policy", config.output_condition_policy == found.output_condition_policy),
         ("number of credits", config.credits == found.credits),
         ("cost of an instruction", config.instruction_cost == found.instruction_cost),
+        ("budget of effects", config.effect_budget == found.effect_budget),
         ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
     ];
@@ -276,22 +279,31 @@ impl<'b> Restore<'_, 'b> {
                 };
                 let buffer = self.machine.config.buffer;
                 let ready = state.all().any(|(_, _, coroutine)| coroutine.standing.is_ready());
+                let deadlines = state.deadlines.clone();
+                if !deadlines.iter().all(|(_, deadline)| self.machine.allows_deadline(*deadline)) {
+                    return Err(RestoreError::Content { offset, what: LATER_THAN_ALLOWED });
+                }
                 let home = Home { image: &image, image_id, images: &self.machine.images, buffer: &buffer };
                 examine(&state, &home, typing).map_err(refuse)?;
                 let (session, asks) = rebuild(state, &home).map_err(refuse)?;
                 let place = if ready { Place::Ready } else { Place::Waiting };
                 let at = self.machine.settle(session, place);
                 self.machine.index.set(id, at);
-                self.machine.pending.extend(asks.into_iter().map(|ask| (ask.coordinate, ask)));
+                for ask in asks {
+                    let deadline = deadlines.iter().find(|(coroutine, _)| *coroutine == ask.coordinate.coroutine);
+                    deadline.into_iter().for_each(|(_, at)| self.machine.deadlines.set(ask.coordinate, *at));
+                    self.machine.pending.insert(ask.coordinate, ask);
+                }
                 Ok(())
             }
             PARKED => {
                 let leaf = self.digest()?;
                 for _ in 0..self.need(Reader::u16)? {
-                    let ask = self.ask(SessionId(id), &image)?;
+                    let (ask, deadline) = self.ask(SessionId(id), &image)?;
                     if self.machine.pending.last_key_value().is_some_and(|(last, _)| *last >= ask.coordinate) {
                         return Err(self.content("an effect stands out of order"));
                     }
+                    deadline.into_iter().for_each(|at| self.machine.deadlines.set(ask.coordinate, at));
                     self.machine.pending.insert(ask.coordinate, ask);
                 }
                 self.machine.parked.insert(id, Parked { leaf, image: image_id });
@@ -314,9 +326,9 @@ impl<'b> Restore<'_, 'b> {
         Ok(())
     }
 
-    /// An effect that a parked session waits for. Whether it does is seen when the session is resumed.
-    fn ask(&mut self, session: SessionId, image: &CodeImage) -> Result<Ask, RestoreError> {
-        let ask = self.need(|from| {
+    /// An effect that a parked session waits for, and by when. Whether it does is seen when the session is resumed.
+    fn ask(&mut self, session: SessionId, image: &CodeImage) -> Result<(Ask, Option<Tick>), RestoreError> {
+        let (ask, deadline) = self.need(|from| {
             let (coroutine, role) = (CoroutineId(from.u16()?), RoleId(from.u16()?));
             let coordinate = EffectCoordinate { session, coroutine, counter: from.u32()? };
             let wanted = match from.u8()? {
@@ -324,7 +336,12 @@ impl<'b> Restore<'_, 'b> {
                 1 => Wanted::Guard(LayerId(from.u16()?)),
                 _ => return None,
             };
-            Some(Ask { coordinate, role, wanted })
+            let deadline = match from.u8()? {
+                0 => None,
+                1 => Some(Tick(from.u64()?)),
+                _ => return None,
+            };
+            Some((Ask { coordinate, role, wanted }, deadline))
         })?;
         let has = match &ask.wanted {
             Wanted::Answer { effect, argument } => {
@@ -336,6 +353,9 @@ impl<'b> Restore<'_, 'b> {
         if !has || ask.role.index() >= image.role_count() {
             return Err(self.content("a parked session waits for an effect that its image does not have"));
         }
-        Ok(ask)
+        if deadline.is_some_and(|deadline| !self.machine.allows_deadline(deadline)) {
+            return Err(self.content(LATER_THAN_ALLOWED));
+        }
+        Ok((ask, deadline))
     }
 }

@@ -157,7 +157,7 @@ impl ProtocolMachine {
             }
             let (session, image) = self.live(SessionId(id))?;
             bytes.clear();
-            encode_session(&mut bytes, session, image);
+            encode_session(&mut bytes, session, image, &self.deadlines);
             Some((id, leaf(&image.digest(), &bytes)))
         };
         self.sessions().map(|session| session.0).filter_map(leaf_of).collect()
@@ -197,6 +197,7 @@ impl ProtocolMachine {
                 let digests = &mut self.digests;
                 let mut changes: Vec<(u64, Digest)> = core::mem::take(&mut digests.known).into_iter().collect();
                 let (slots, images, scratch) = (&mut self.slots, &self.images, &mut digests.scratch);
+                let deadlines = &self.deadlines;
                 digests.changed.retain(|at| {
                     let slot = &mut slots[*at as usize];
                     match slot.place {
@@ -205,7 +206,7 @@ impl ProtocolMachine {
                         Place::Ready | Place::Waiting => {
                             let image = &images[slot.session.image as usize];
                             scratch.clear();
-                            encode_session(scratch, &slot.session, image);
+                            encode_session(scratch, &slot.session, image, deadlines);
                             changes.push((slot.session.id().0, leaf(&image.digest(), scratch)));
                         }
                     }

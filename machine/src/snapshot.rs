@@ -13,10 +13,11 @@
 //!           u64 sessions, in order of their ids, each: u64 id | u32 image | u8 kind
 //!             kind 0  u32 length, the session
 //!             kind 1  parked: leaf | u16 effects that it waits for, each: u16 coroutine | u16 role | u32 counter | u8 kind |
-//!                     0: u16 effect | value, 1: u16 guard layer
+//!                     0: u16 effect | value, 1: u16 guard layer | u8 has a deadline, and if so: u64 tick
 //!           the heap's archive
 //! ```
 
+use crate::deadlines::Deadlines;
 use crate::machine::{ProtocolMachine, Slot};
 use crate::outbox::{Ask, Wanted};
 use crate::park::Parked;
@@ -30,12 +31,12 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use motet_heap::Heap;
-use motet_types::{Digest, Digester, Planted, SessionId, planted};
+use motet_types::{Digest, Digester, Planted, SessionId, Tick, planted};
 
 /// The first bytes of a sealed snapshot.
 pub const SNAPSHOT_MAGIC: &[u8; 8] = b"MOTETSNP";
 /// The version that is written and read.
-pub const SNAPSHOT_VERSION: u32 = 8;
+pub const SNAPSHOT_VERSION: u32 = 9;
 
 /// Copies fill pieces of about this many bytes, so that no copy moves the ones before it.
 const PIECE: usize = 1 << 20;
@@ -61,7 +62,7 @@ pub enum SnapshotRefusal {
 #[derive(Debug)]
 enum Copied {
     Live { piece: u32, start: u32, len: u32, leaf: Option<Digest> },
-    Parked { leaf: Digest, asks: Vec<Ask> },
+    Parked { leaf: Digest, asks: Vec<(Ask, Option<Tick>)> },
 }
 
 #[derive(Debug)]
@@ -101,7 +102,14 @@ pub(crate) struct Copying {
 
 impl Copying {
     /// Copies the session of a slot, unless that has been done or it was opened later.
-    fn copy(&mut self, at: u32, slot: &Slot, images: &[alloc::sync::Arc<crate::CodeImage>], digests: &Digests) {
+    fn copy(
+        &mut self,
+        at: u32,
+        slot: &Slot,
+        images: &[alloc::sync::Arc<crate::CodeImage>],
+        digests: &Digests,
+        deadlines: &Deadlines,
+    ) {
         let Some(word) = self.slots.get_mut(at as usize / 64) else { return };
         let bit = 1 << (at % 64);
         if *word & bit == 0 {
@@ -119,14 +127,14 @@ impl Copying {
         let (piece, image) = (into.pieces.len() as u32 - 1, slot.session.image);
         let Some(bytes) = into.pieces.last_mut() else { return };
         let start = bytes.len();
-        encode_session(bytes, &slot.session, &images[image as usize]);
+        encode_session(bytes, &slot.session, &images[image as usize], deadlines);
         let (start, len) = (start as u32, (bytes.len() - start) as u32);
         let id = slot.session.id().0;
         let copied = Copied::Live { piece, start, len, leaf: digests.leaf(slot, id) };
         into.entries.push(Entry { id, image, copied });
     }
 
-    fn copy_parked(&mut self, id: u64, parked: Parked, asks: Vec<Ask>) {
+    fn copy_parked(&mut self, id: u64, parked: Parked, asks: Vec<(Ask, Option<Tick>)>) {
         if id < self.snapshot.counters.opened {
             let copied = Copied::Parked { leaf: parked.leaf, asks };
             self.snapshot.entries.push(Entry { id, image: parked.image, copied });
@@ -177,7 +185,7 @@ impl ProtocolMachine {
             }
             let at = (copying.next * 64) as u32 + word.trailing_zeros();
             match self.slots.get(at as usize) {
-                Some(slot) => copying.copy(at, slot, &self.images, &self.digests),
+                Some(slot) => copying.copy(at, slot, &self.images, &self.digests, &self.deadlines),
                 // Behind the last slot there was nothing when the snapshot began.
                 None => copying.slots[copying.next] = 0,
             }
@@ -186,7 +194,7 @@ impl ProtocolMachine {
         let ids: Vec<(u64, Parked)> =
             self.parked.range(copying.parked..).take(left).map(|(id, parked)| (*id, *parked)).collect();
         for (id, parked) in &ids {
-            copying.copy_parked(*id, *parked, self.asks_of(SessionId(*id)).cloned().collect());
+            copying.copy_parked(*id, *parked, self.asks_and_deadlines(SessionId(*id)));
             copying.parked = id + 1;
         }
         let done = copying.next == copying.slots.len() && ids.len() < left;
@@ -225,7 +233,7 @@ impl ProtocolMachine {
     #[inline(always)]
     pub(crate) fn copy_first(&mut self, at: u32) {
         if let Some(copying) = &mut self.copying {
-            copying.copy(at, &self.slots[at as usize], &self.images, &self.digests);
+            copying.copy(at, &self.slots[at as usize], &self.images, &self.digests, &self.deadlines);
         }
     }
 
@@ -239,7 +247,7 @@ impl ProtocolMachine {
 
     /// Copies what there is of a parked session before it comes back.
     pub(crate) fn copy_first_parked(&mut self, session: SessionId) {
-        let asks: Vec<Ask> = self.asks_of(session).cloned().collect();
+        let asks = self.asks_and_deadlines(session);
         if let (Some(copying), Some(parked)) = (&mut self.copying, self.parked.get(&session.0))
             && session.0 >= copying.parked
         {
@@ -331,7 +339,7 @@ impl Snapshot {
                     into.u8(PARKED);
                     into.bytes(&leaf.0);
                     into.u16(asks.len() as u16);
-                    for ask in asks {
+                    for (ask, deadline) in asks {
                         into.u16(ask.coordinate.coroutine.0);
                         into.u16(ask.role.0);
                         into.u32(ask.coordinate.counter);
@@ -346,6 +354,8 @@ impl Snapshot {
                                 into.u16(layer.0);
                             }
                         }
+                        into.u8(u8::from(deadline.is_some()));
+                        deadline.iter().for_each(|deadline| into.u64(deadline.0));
                     }
                 }
             }

@@ -128,7 +128,12 @@ fn answers(record: &RunRecord) -> Vec<(SessionId, &Input)> {
     let answer = |(_, input): &'_ (u64, Input)| match input {
         Input::Effect(effect) => Some(effect.coordinate.session),
         Input::Answer { at, .. } => Some(at.session),
-        Input::Open { .. } | Input::Limit { .. } | Input::Own { .. } | Input::Perturb { .. } | Input::Elapse => None,
+        Input::Open { .. }
+        | Input::Limit { .. }
+        | Input::Own { .. }
+        | Input::Perturb { .. }
+        | Input::Elapse
+        | Input::Advance { .. } => None,
     };
     record.inputs.iter().filter_map(|input| Some((answer(input)?, &input.1))).collect()
 }

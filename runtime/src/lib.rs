@@ -9,6 +9,7 @@ pub mod checked;
 mod compose;
 mod contained;
 mod contention;
+mod deadlines;
 mod diff;
 mod durable;
 mod envelope;

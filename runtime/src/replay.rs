@@ -265,6 +265,7 @@ pub(crate) fn give(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], input:
             runtime.elapse();
             Ok(())
         }
+        Input::Advance { ticks } => runtime.advance(ticks).map(drop),
         Input::Effect(_) => Ok(()),
     }
 }

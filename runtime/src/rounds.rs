@@ -219,8 +219,8 @@ impl<E> Runtime<E> {
         Ok(now.1)
     }
 
-    /// One turn: asks what may be asked; then plans, certifies, runs and commits waves, as many as the schedule has in
-    /// a turn. At its end every island is at home.
+    /// One turn: asks what may be asked, and lets time out what has not been answered in time; then plans, certifies, runs
+    /// and commits waves, as many as the schedule has in a turn. At its end every island is at home.
     ///
     /// As long as fewer waves are out than the schedule's window, the next one is planned; then the oldest is waited for
     /// and committed. So every plan depends on commits alone, and on nothing that an executor does or how fast it is.
@@ -242,7 +242,11 @@ impl<E> Runtime<E> {
     {
         self.sound()?;
         let wants = self.admit(host)?;
+        let overdue = self.has_overdue()?;
         self.ask(host)?;
+        if overdue {
+            self.time_out()?;
+        }
         self.pass_time();
         let (mut planned, mut steps) = (0, 0);
         loop {
@@ -261,6 +265,7 @@ impl<E> Runtime<E> {
             return Ok(Turn::Idle);
         }
         self.expire_timeouts();
+        self.begin_budgets();
         let digest_waves = u64::from(self.machine.config().digest_waves);
         if digest_waves > 0 && self.machine.tally().waves - self.machine.boundary().wave >= digest_waves {
             self.machine.take_boundary();
@@ -345,7 +350,8 @@ impl<E> Runtime<E> {
             if !self.machine.is_pending(&ask.coordinate) {
                 continue;
             }
-            if self.is_shut_out(&ask) {
+            let overdue = self.machine.is_overdue(&ask.coordinate) && !planted(Planted::DeadlineAsksOverdue);
+            if overdue || self.is_shut_out(&ask) {
                 self.to_ask.push(ask);
                 continue;
             }

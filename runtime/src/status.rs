@@ -2,7 +2,9 @@
 
 use crate::schedule::ScheduleError;
 use crate::threads::WorkersError;
-use motet_machine::{AnswerError, ConfigError, EffectId, LostChunk, OpenError, OwnershipRefusal, TopologyRefusal};
+use motet_machine::{
+    AdvanceRefusal, AnswerError, ConfigError, EffectId, LostChunk, OpenError, OwnershipRefusal, TopologyRefusal,
+};
 use motet_semantic::OwnershipError;
 use motet_types::{LayerId, SessionId};
 
@@ -27,6 +29,9 @@ pub enum RuntimeError {
     /// What happened to sites and links was not taken.
     #[error(transparent)]
     Topology(#[from] TopologyRefusal),
+    /// Time cannot pass.
+    #[error(transparent)]
+    Advance(#[from] AdvanceRefusal),
     /// A recorded operation on a session's ownership came out differently.
     #[error("{session}: {}, where the record has: {}", came_out(.found), came_out(.recorded))]
     OwnershipDiffers {

@@ -43,6 +43,11 @@ pub enum Input {
     },
     /// Time went by to the end of a timeout, where nothing else could happen.
     Elapse,
+    /// Time went by by the host's clock.
+    Advance {
+        /// So many ticks.
+        ticks: u64,
+    },
     /// An effect was answered inside a burst.
     Effect(RecordedEffect),
 }
@@ -54,6 +59,7 @@ const EFFECTS: u8 = 4;
 const OWN: u8 = 5;
 const PERTURB: u8 = 6;
 const ELAPSE: u8 = 7;
+const ADVANCE: u8 = 8;
 
 /// The code of a refusal that no row of the table makes.
 const EXHAUSTED: u8 = u8::MAX;
@@ -129,6 +135,12 @@ impl Tape {
                 into.u8(ELAPSE);
                 into.u64(step);
             }
+            Input::Advance { .. } if planted(Planted::TapeForgetsAdvance) => {}
+            Input::Advance { ticks } => {
+                into.u8(ADVANCE);
+                into.u64(step);
+                into.u64(*ticks);
+            }
             Input::Effect(effect) => {
                 let mut one = Vec::new();
                 effect.encode(&mut one);
@@ -203,6 +215,7 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
             inputs.push((step, Input::Perturb { perturbations }));
         }
         ELAPSE => inputs.push((step, Input::Elapse)),
+        ADVANCE => inputs.push((step, Input::Advance { ticks: reader.u64()? })),
         EFFECTS => {
             let len = usize::try_from(reader.u64()?).ok()?;
             let mut effects = Reader::new(reader.take(len)?);

@@ -9,7 +9,7 @@ use crate::record::RunRecord;
 use crate::tape::Input;
 use motet_machine::{BurstEnd, BurstReader, BurstRecord, TraceError};
 use motet_types::{Planted, SessionId, Tick, planted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What a recorded schedule amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -100,11 +100,18 @@ enum State {
 struct Check<'a> {
     record: &'a RunRecord,
     states: BTreeMap<SessionId, State>,
-    picked: BTreeMap<SessionId, Tick>,
+    /// In which wave a session was picked last.
+    picked: BTreeMap<SessionId, (u64, Tick)>,
+    /// Ticks that passed by the host's clock, with the planner steps at which they did.
+    advances: VecDeque<(u64, u64)>,
+    /// How many have passed so far.
+    passed: u64,
     /// Answers by session and the planner step at which they came, oldest first.
     answers: BTreeMap<SessionId, Vec<u64>>,
     summary: WaveSummary,
     wave: Option<Tick>,
+    /// Its number.
+    number: u64,
     /// The wave's planner step.
     step: u64,
     width: u64,
@@ -114,18 +121,24 @@ struct Check<'a> {
 /// Re-checks the schedule of a record.
 pub fn verify_waves(record: &RunRecord) -> Result<WaveSummary, WaveError> {
     let mut answers: BTreeMap<SessionId, Vec<u64>> = BTreeMap::new();
+    let mut advances = VecDeque::new();
     for (step, input) in &record.inputs {
-        if let Input::Answer { at, .. } = input {
-            answers.entry(at.session).or_default().push(*step);
+        match input {
+            Input::Answer { at, .. } => answers.entry(at.session).or_default().push(*step),
+            Input::Advance { ticks } => advances.push_back((*step, *ticks)),
+            _ => {}
         }
     }
     let mut check = Check {
         record,
         states: BTreeMap::new(),
         picked: BTreeMap::new(),
+        advances,
+        passed: 0,
         answers,
         summary: WaveSummary::default(),
         wave: None,
+        number: 0,
         step: 0,
         width: 0,
         chunk: 0,
@@ -154,9 +167,12 @@ pub fn verify_waves(record: &RunRecord) -> Result<WaveSummary, WaveError> {
 impl Check<'_> {
     /// A new wave: the next one, planned no earlier than the one before it.
     fn wave(&mut self, tick: Tick, lag: u64) -> Result<(), WaveError> {
-        // The first wave stands at tick 0, and every wave makes one tick.
-        let expected = self.wave.map_or(0, |before| before.0 + 1);
-        if tick.0 != expected {
+        // The first wave stands at tick 0, and every wave makes one tick; what passes between two waves is an input.
+        let number = self.wave.map_or(0, |_| self.number + 1);
+        while let Some((_, ticks)) = self.advances.pop_front_if(|(step, _)| *step <= number) {
+            self.passed = self.passed.saturating_add(ticks);
+        }
+        if tick.0 != number.saturating_add(self.passed) {
             return Err(WaveError::Order { before: self.wave.unwrap_or_default(), found: tick });
         }
         let allowed = u64::from(self.record.schedule.window) - 1;
@@ -164,11 +180,11 @@ impl Check<'_> {
             return Err(WaveError::TooLarge { tick, what: "waves out before it", found: lag, allowed });
         }
         // More waves cannot have been out than there were.
-        let step = tick.0.saturating_sub(lag);
+        let step = number.saturating_sub(lag);
         if step < self.step {
             return Err(WaveError::Step { tick, found: step, before: self.step });
         }
-        (self.wave, self.step, self.width) = (Some(tick), step, 0);
+        (self.wave, self.number, self.step, self.width) = (Some(tick), number, step, 0);
         self.summary.waves += 1;
         Ok(())
     }
@@ -177,8 +193,8 @@ impl Check<'_> {
         let (tick, session, schedule) = (burst.tick, burst.session, &self.record.schedule);
         if self.wave != Some(tick) {
             self.wave(tick, lag)?;
-        } else if self.step != tick.0.saturating_sub(lag) {
-            return Err(WaveError::Step { tick, found: tick.0.saturating_sub(lag), before: self.step });
+        } else if self.step != self.number.saturating_sub(lag) {
+            return Err(WaveError::Step { tick, found: self.number.saturating_sub(lag), before: self.step });
         }
         if burst.first {
             self.chunk = 0;
@@ -195,11 +211,11 @@ impl Check<'_> {
                 return Err(WaveError::TooLarge { tick, what, found, allowed });
             }
         }
-        match self.picked.insert(session, tick) {
-            Some(holder) if holder == tick && !planted(Planted::WavesTwice) => {
+        match self.picked.insert(session, (self.number, tick)) {
+            Some((_, holder)) if holder == tick && !planted(Planted::WavesTwice) => {
                 return Err(WaveError::Twice { tick, session });
             }
-            Some(holder) if holder != tick && holder.0 >= self.step && !planted(Planted::WavesOverlap) => {
+            Some((number, holder)) if holder != tick && number >= self.step && !planted(Planted::WavesOverlap) => {
                 return Err(WaveError::Overlap { tick, session, holder });
             }
             _ => {}

@@ -472,6 +472,24 @@ faults! {
     RestoreTrustsCredits = "restore.trusts_credits",
     /// The configuration's bytes leave the credits out.
     ConfigForgetsCredits = "config.forgets_credits",
+    /// The configuration's bytes leave the budget of effects out.
+    ConfigForgetsBudget = "config.forgets_budget",
+    /// A deadline is one tick later than its budget says.
+    DeadlineOneLater = "deadline.one_later",
+    /// Effects whose time is up time out in the opposite order.
+    DeadlineReverses = "deadline.reverses",
+    /// A session's bytes have no deadlines.
+    DeadlineUncounted = "deadline.uncounted",
+    /// A snapshot's deadlines may be as late as they like.
+    RestoreTrustsDeadlines = "restore.trusts_deadlines",
+    /// Time that passes by the host's clock is not on the tape.
+    TapeForgetsAdvance = "tape.forgets_advance",
+    /// A turn begins without looking at deadlines when nothing else is to do.
+    DeadlineIdleSleeps = "deadline.idle_sleeps",
+    /// What the host had taken on is remembered when it has timed out.
+    DeadlineKeepsAsked = "deadline.keeps_asked",
+    /// An effect that has timed out is asked all the same, and its answer is taken.
+    DeadlineAsksOverdue = "deadline.asks_overdue",
     /// A policy that admits nothing admits everything.
     OutputsDenyAllows = "outputs.deny_allows",
     /// No check is kept for the host.
@@ -558,35 +576,7 @@ faults! {
     SubtypeEndsEarly = "subtype.ends_early",
 }
 
-#[cfg(feature = "planted")]
-mod active {
-    use super::Planted;
-    use core::sync::atomic::{AtomicU32, Ordering};
-
-    static ACTIVE: AtomicU32 = AtomicU32::new(u32::MAX);
-
-    /// Makes `fault` the active one, or none.
-    pub fn plant(fault: Option<Planted>) {
-        ACTIVE.store(fault.map_or(u32::MAX, |f| f as u32), Ordering::SeqCst);
-    }
-
-    /// Whether `fault` is active.
-    #[inline(always)]
-    pub fn planted(fault: Planted) -> bool {
-        ACTIVE.load(Ordering::Relaxed) == fault as u32
-    }
-}
-
-#[cfg(not(feature = "planted"))]
-mod active {
-    use super::Planted;
-
-    /// Whether `fault` is active: never, in this build.
-    #[inline(always)]
-    pub const fn planted(_fault: Planted) -> bool {
-        false
-    }
-}
+mod active;
 
 #[cfg(feature = "planted")]
 pub use active::plant;

@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use motet_types::{CoroutineId, EdgeId, Event, LabelId, Pc, Reader, Reg, RoleId, SessionId, StateId, Value};
+use motet_types::{CoroutineId, EdgeId, Event, LabelId, Pc, Reader, Reg, RoleId, SessionId, StateId, Tick, Value};
 
 /// Where a coroutine stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +111,9 @@ pub struct SessionState {
     pub ledger: Option<Box<Ledger>>,
     /// What its coroutines have used of their credits, by their numbers; those that have used nothing are not there.
     pub credits: Vec<(CoroutineId, u64)>,
+    /// By which ticks the effects have to be answered that its coroutines wait for, by their numbers; none where the
+    /// configuration has no budget.
+    pub deadlines: Vec<(CoroutineId, Tick)>,
     /// What it may take back.
     pub speculation: Option<SpeculationState>,
     /// Who owns it; none when nobody ever has.
@@ -315,7 +318,7 @@ impl SessionState {
 }
 
 fn read(from: &mut Reader<'_>) -> Option<SessionState> {
-    let known = code::SPECULATES | code::OWNED | code::GROWN | code::WATCHED | code::CHARGED;
+    let known = code::SPECULATES | code::OWNED | code::GROWN | code::WATCHED | code::CHARGED | code::AWAITED;
     let more = from.u8()?.checked_sub(code::VERSION).filter(|more| more & !known == 0)?;
     let mut session = plain(from)?;
     if more & code::GROWN != 0 {
@@ -327,6 +330,12 @@ fn read(from: &mut Reader<'_>) -> Option<SessionState> {
     if more & code::CHARGED != 0 {
         session.credits = list(from, |from| Some((CoroutineId(from.u16()?), from.u64()?)))?;
         if session.credits.is_empty() {
+            return None;
+        }
+    }
+    if more & code::AWAITED != 0 {
+        session.deadlines = list(from, |from| Some((CoroutineId(from.u16()?), Tick(from.u64()?))))?;
+        if session.deadlines.is_empty() {
             return None;
         }
     }
@@ -377,6 +386,7 @@ fn plain(from: &mut Reader<'_>) -> Option<SessionState> {
         growth: None,
         ledger: None,
         credits: Vec::new(),
+        deadlines: Vec::new(),
         speculation: None,
         ownership: None,
     })

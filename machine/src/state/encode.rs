@@ -4,7 +4,7 @@
 //! never enter, so equal sessions have equal bytes. Integers are little-endian.
 //!
 //! ```text
-//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 8 if it has grown, plus 16 if it keeps a ledger, plus 32 if its coroutines have used credits | u64 id | u16 current coroutine | u8 host has deferred a send
+//! session    u8 version, 1, plus 1 if it speculates, plus 2 if it was ever owned, plus 8 if it has grown, plus 16 if it keeps a ledger, plus 32 if its coroutines have used credits, plus 64 if its effects have deadlines | u64 id | u16 current coroutine | u8 host has deferred a send
 //!            u16 coroutines, each: u32 pc | u32 effect counter | u32 type state | u8 standing | outcome if answered
 //!                                  u16 registers, each a value
 //!            u16 edges, each:      u64 messages ever sent | u16 in flight, each: u32 sequence | u16 label | value
@@ -12,6 +12,8 @@
 //!            of a session that keeps a ledger: its ledger, see `auth/bytes.rs`
 //!            of a session whose coroutines have used credits:
 //!            u16 coroutines, by their numbers, each: u16 number | u64 credits used, at least 1
+//!            of a session whose effects have deadlines:
+//!            u16 coroutines, by their numbers, each: u16 number | u64 tick by which its effect has to be answered
 //!            of a session that speculates:
 //!            u16 speculating coroutine | u32 withheld events, 8 bytes each
 //!            u16 speculations, outermost first, each: u32 number | u32 events withheld before it
@@ -25,6 +27,7 @@
 //! register say what was asked, and they cannot change before the answer.
 
 use crate::auth::bytes::encode_ledger;
+use crate::deadlines::Deadlines;
 use crate::edge::{Header, Message, slot};
 use crate::ext::{Ext, FIRST_OWNED_TAG, TAG_UNIT, view};
 use crate::image::CodeImage;
@@ -37,6 +40,7 @@ use crate::speculation::Speculation;
 use crate::state::growth::encode_growth;
 use crate::tape::encode_outcome;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use motet_types::{CoroutineId, Digest, Digester, EdgeId, Planted, SessionId, planted};
 
 /// The version of the encoding, its first byte.
@@ -50,6 +54,8 @@ pub(crate) const GROWN: u8 = 8;
 pub(crate) const WATCHED: u8 = 16;
 /// Of one whose coroutines have used credits.
 pub(crate) const CHARGED: u8 = 32;
+/// Of one whose effects have deadlines.
+pub(crate) const AWAITED: u8 = 64;
 
 /// Codes of a coroutine's standing; see [`Standing`](crate::Standing).
 pub(crate) const RUNS: u8 = 0;
@@ -73,8 +79,8 @@ fn value(into: &mut impl Digester, ext: Option<&Ext>, id: SessionId, tag: u8, wo
     }
 }
 
-/// Appends the session.
-pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image: &CodeImage) {
+/// Appends the session. Of the deadlines it has its own.
+pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image: &CodeImage, deadlines: &Deadlines) {
     let ext = session.ext.as_deref();
     let speculation = ext.and_then(|ext| ext.speculation.as_deref());
     let ownership = ext.and_then(|ext| ext.ownership.as_deref());
@@ -84,6 +90,12 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
     let used = ext.map_or(&[][..], Ext::used);
     let used: &[(CoroutineId, u64)] = if planted(Planted::CreditsUncounted) { &[] } else { used };
     let more = more + if used.is_empty() { 0 } else { CHARGED };
+    let awaited = if deadlines.is_empty() || planted(Planted::DeadlineUncounted) {
+        Vec::new()
+    } else {
+        deadlines.of(session.id()).collect()
+    };
+    let more = more + if awaited.is_empty() { 0 } else { AWAITED };
     into.u8(VERSION + more + grown(growth.is_some(), ledger.is_some()));
     encode_words(into, &session.words, ext, image);
     if let Some(growth) = growth {
@@ -97,6 +109,13 @@ pub(crate) fn encode_session(into: &mut impl Digester, session: &Session, image:
         for (coroutine, used) in used {
             into.u16(coroutine.0);
             into.u64(*used);
+        }
+    }
+    if !awaited.is_empty() {
+        into.u16(awaited.len() as u16);
+        for (coroutine, deadline) in awaited {
+            into.u16(coroutine.0);
+            into.u64(deadline.0);
         }
     }
     if let Some(speculation) = speculation {

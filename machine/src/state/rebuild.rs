@@ -308,6 +308,7 @@ fn rebuild_plain(
     let owned = state.ownership.as_ref().is_none_or(|ownership| ownership.fits(id, image));
     ensure(owned, session, "its ownership names roles or edges that its image does not have, or another session")?;
     examine_credits(&state, images, roles + spawned, speculates)?;
+    examine_deadlines(&state)?;
     let holds = usize::from(buffer.holds());
     for (at, edge) in state.edges.iter().enumerate() {
         let place = StatePlace::Edge(EdgeId(at as u16));
@@ -443,6 +444,18 @@ fn examine_credits(
         ensure(known, place, "it has used credits, and is not there")?;
         let ok = images.credits.allow(*used) || planted(Planted::RestoreTrustsCredits);
         ensure(ok, place, "it has used credits that it cannot have used")?;
+    }
+    Ok(())
+}
+
+/// Who has a deadline waits for an answer.
+fn examine_deadlines(state: &SessionState) -> Result<(), StateError> {
+    let ascend = state.deadlines.is_sorted_by(|a, b| a.0 < b.0);
+    ensure(ascend, StatePlace::Session, "the deadlines of its effects stand out of order")?;
+    for (number, _) in &state.deadlines {
+        let mut all = state.all();
+        let waits = all.any(|(other, _, one)| other == *number && one.standing == Standing::AwaitsAnswer);
+        ensure(waits, StatePlace::Coroutine(*number), "its effect has a deadline, and it waits for no answer")?;
     }
     Ok(())
 }

@@ -223,6 +223,7 @@ impl ProtocolMachine {
         for at in asked.collect::<Vec<_>>() {
             if !planted(Planted::TopologyKeepsAsks) {
                 self.pending.remove(&at);
+                self.deadlines.remove(&at);
             }
         }
     }

@@ -9,7 +9,7 @@
 //!       6 asked     u64 how many, each an effect that the host is about to be asked: coordinate | its id
 //!       7 digest    u64 waves committed | the state root there
 //!       8 agreement an entry of the agreement vocabulary, as JSON
-//!       9 abandoned as 6: effects whose session has ended, so that nobody waits for their answer
+//!       9 abandoned as 6: effects whose session has ended, or which have timed out, so that nobody waits for their answer
 //!      10 note      bytes of the embedder's own
 //!      11 outcome   what an effect that gave evidence came to, as JSON
 //! ```
@@ -23,7 +23,7 @@ use motet_semantic::{AgreementWalEntry, EvidenceOutcomeCacheEntry};
 use motet_types::{CoroutineId, Digest, Digester, EffectKind, EffectKinds, Reader, SessionId};
 
 /// The version of these records.
-pub const JOURNAL_VERSION: u32 = 7;
+pub const JOURNAL_VERSION: u32 = 8;
 
 pub(crate) const RUN: u16 = 1;
 pub(crate) const IMAGE: u16 = 2;

@@ -44,7 +44,7 @@ use motet_machine::{
     TopologyPerturbation,
 };
 use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, DelegationReceipt, WalError};
-use motet_types::{Digester, Planted, SessionId, planted};
+use motet_types::{Digester, Planted, SessionId, Tick, planted};
 use spans::Spans;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -248,6 +248,16 @@ impl<E> Durable<E> {
         Ok(self.runtime.perturb(perturbations)?)
     }
 
+    /// Lets time pass by the host's clock, as [`Runtime::advance`]. It is acknowledged by the next [`Durable::sync`].
+    pub fn advance(&mut self, ticks: u64) -> Result<Tick, DurableError> {
+        Ok(self.runtime.advance(ticks)?)
+    }
+
+    /// Lets time pass to the earliest deadline, as [`Runtime::advance_to_deadline`].
+    pub fn advance_to_deadline(&mut self) -> Result<bool, DurableError> {
+        Ok(self.runtime.advance_to_deadline()?)
+    }
+
     /// Takes the audit of ownership so far out. What it tells is durable first.
     pub fn drain_audit(&mut self) -> Result<Vec<AuthorityAuditRecord>, DurableError> {
         self.sync()?;
@@ -302,7 +312,10 @@ impl<E> Durable<E> {
         }
         self.write()?;
         let fresh = self.runtime.to_ask().iter().map(|ask| ask.coordinate);
-        let fresh = fresh.filter(|at| self.runtime.machine().is_pending(at) && !self.intended.contains(at));
+        let machine = self.runtime.machine();
+        // What is overdue is not asked any more.
+        let asked = |at: &EffectCoordinate| machine.is_pending(at) && !machine.is_overdue(at);
+        let fresh = fresh.filter(|at| asked(at) && !self.intended.contains(at));
         let intents: Vec<Intent> = fresh.map(|at| self.intent(at)).collect();
         if intents.is_empty() {
             return Ok(());
@@ -389,7 +402,7 @@ impl<E> Durable<E> {
         edges
     }
 
-    /// Effects that nobody waits for any more, because their session has ended, end here.
+    /// Effects that nobody waits for any more, because their session has ended or they have timed out, end here.
     fn write_abandoned(&mut self) -> Result<(), DurableError> {
         if self.intended.is_empty() {
             return Ok(());

@@ -7,6 +7,7 @@ pub mod compiling;
 pub mod composing;
 pub mod credits;
 pub mod cut_runs;
+pub mod deadlines;
 pub mod durable;
 pub mod ended;
 pub mod forgeries;

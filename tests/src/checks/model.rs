@@ -34,6 +34,9 @@ struct Seen {
     steps: AtomicU64,
     sessions: AtomicU64,
     operations: AtomicU64,
+    /// Ticks by the host's clock, and effects that timed out.
+    ticks: AtomicU64,
+    timed_out: AtomicU64,
     events: [AtomicU64; 32],
     faults: [AtomicU64; 20],
     cells: Mutex<BTreeSet<(&'static str, Cell)>>,
@@ -159,6 +162,7 @@ fn config(dice: &mut Dice) -> ProtocolMachineConfig {
         cancellation: if dice.one_in(4) { Cancellation::Coarse } else { Cancellation::Fine },
         credits: if dice.one_in(4) { Some(dice.below(120) as u64) } else { None },
         instruction_cost: if dice.one_in(4) { 3 } else { 1 },
+        effect_budget: if dice.one_in(3) { Some(1 + dice.below(20) as u64) } else { None },
         output_condition_policy: output_policy(dice),
         ..ProtocolMachineConfig::default()
     }
@@ -266,6 +270,11 @@ impl Pair<'_> {
         Ok(())
     }
 
+    /// Whether somebody waits for the host.
+    fn waits(&self) -> bool {
+        self.runtime.machine().pending_count() > 0
+    }
+
     /// Something happens to sites and links.
     fn perturb(&mut self, dice: &mut Dice, names: &[String]) -> Result<(), String> {
         let list: Vec<_> = (0..1 + dice.below(3)).map(|_| perturbation(dice, names)).collect();
@@ -278,6 +287,14 @@ impl Pair<'_> {
         let sessions = self.runtime.machine().live_sessions();
         ensure!(sessions == self.model.sessions().count(), "after {list:?} {sessions} sessions are alive");
         Ok(())
+    }
+
+    /// Time passes by the host's clock.
+    fn advance(&mut self, ticks: u64) -> Result<(), String> {
+        self.runtime.advance(ticks).map_err(text)?;
+        self.model.advance(ticks);
+        add(&self.seen.ticks, ticks);
+        self.model.sessions().collect::<Vec<_>>().into_iter().try_for_each(|session| self.same_state(session))
     }
 
     /// The state of a session, proved against the root.
@@ -343,6 +360,8 @@ impl Pair<'_> {
         let faults: Vec<_> = faults.map(|one| (one.session, one.fault.class(), one.coroutine.0, one.pc.0)).collect();
         ensure!(faults == self.model.faults(), "faults {faults:?}, in the model {:?}", self.model.faults());
         faults.iter().for_each(|(_, class, ..)| add(&self.seen.faults[*class as usize], 1));
+        let timed_out = self.runtime.faults().iter().filter(|one| one.fault.to_string().contains("within its budget"));
+        add(&self.seen.timed_out, timed_out.count() as u64);
         let given = self.runtime.drain_delegations().into_iter();
         let given = given.map(|one| {
             let numbers = [one.session, one.receipt_id, one.from_coro, one.to_coro, one.progress_tokens];
@@ -372,6 +391,7 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let (plans, image) = program(&mut dice)?;
     let config = config(&mut dice);
     let (config, wants) = (watch(&mut dice, config), wants(&mut dice));
+    let budgeted = config.effect_budget.is_some();
     let grim = *dice.pick(&[0, 0, 0, 40, 8]);
     let (host, model_host) = hosts(dice.word(), wants, grim);
     let schedule = Schedule { wave: 1, fuel: 1, chunk: 1, window: 1, turn: 1, ..Schedule::default() };
@@ -405,11 +425,19 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
         if dice.one_in(100) {
             pair.open(id, code)?;
         }
+        if budgeted && dice.one_in(40) {
+            pair.advance(dice.below(8) as u64).map_err(told)?;
+        }
         // Now and then an answer comes while others run.
         if dice.one_in(20) {
             pair.complete(&mut dice).map_err(told)?;
         }
         let ran = pair.turn(&host).map_err(told)?;
+        if !ran && budgeted && pair.waits() && dice.one_in(3) {
+            // The host says nothing for a while.
+            pair.advance(1 + dice.below(25) as u64).map_err(told)?;
+            continue;
+        }
         if !ran && !pair.model.may_ask() && !pair.complete(&mut dice).map_err(told)? {
             break;
         }
@@ -435,6 +463,8 @@ fn lane(cases: &Lane) -> Result<(), String> {
     let missing: Vec<_> = table.clone().filter(|cell| !cells.contains(cell)).collect();
     println!("{} of {} cells of conduct seen, not {missing:?}", cells.len(), table.count());
     let (steps, sessions, operations) = (count(&seen.steps), count(&seen.sessions), count(&seen.operations));
+    let (ticks, timed_out) = (count(&seen.ticks), count(&seen.timed_out));
+    println!("{ticks} ticks by the host's clock, {timed_out} effects timed out");
     println!("{steps} steps of {sessions} sessions, {operations} operations of owners: {}", told.join(", "));
     Ok(())
 }

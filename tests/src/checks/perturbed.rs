@@ -49,6 +49,7 @@ impl Case {
             cancellation,
             output_condition_policy: output_policy(&mut dice),
             credits: if dice.one_in(3) { Some(5 + dice.below(100) as u64) } else { None },
+            effect_budget: if dice.one_in(2) { Some(1 + dice.below(30) as u64) } else { None },
             ..ProtocolMachineConfig::default()
         };
         let pick = |dice: &mut Dice| *dice.pick(&[1, 1, 2, 4]);
@@ -61,6 +62,13 @@ impl Case {
 
     fn host(&self) -> Host {
         Arc::new(hosts(self.seed, wants(&mut Dice::new(self.seed)), 0).0)
+    }
+
+    /// How much time the host says has passed at a moment, where the machine's effects have a budget.
+    fn passes(&self, moment: usize) -> u64 {
+        let mut dice = Dice::new(self.seed << 8 ^ 0x71c ^ moment as u64);
+        let passes = self.config.effect_budget.is_some() && dice.one_in(4);
+        if passes { 1 + dice.below(12) as u64 } else { 0 }
     }
 
     /// What happens at a moment.
@@ -78,6 +86,7 @@ trait Rig {
     fn load(&mut self, image: &Arc<CodeImage>) -> Result<ImageId, String>;
     fn open(&mut self, image: ImageId) -> Result<(), String>;
     fn perturb(&mut self, list: &[TopologyPerturbation]) -> Result<TopologyOutcome, String>;
+    fn advance(&mut self, ticks: u64) -> Result<(), String>;
     fn turn(&mut self, host: &Host) -> Result<Turn, String>;
     fn complete_first(&mut self) -> Result<(), String>;
     fn stand(&self) -> Stand;
@@ -115,6 +124,9 @@ impl<E: Executor<Host>> Rig for Runtime<E> {
     fn perturb(&mut self, list: &[TopologyPerturbation]) -> Result<TopologyOutcome, String> {
         Runtime::perturb(self, list).map_err(text)
     }
+    fn advance(&mut self, ticks: u64) -> Result<(), String> {
+        Runtime::advance(self, ticks).map(drop).map_err(text)
+    }
     fn turn(&mut self, host: &Host) -> Result<Turn, String> {
         Runtime::turn(self, host).map_err(text)
     }
@@ -135,6 +147,9 @@ impl<E: Executor<Host>> Rig for Durable<E> {
     }
     fn perturb(&mut self, list: &[TopologyPerturbation]) -> Result<TopologyOutcome, String> {
         Durable::perturb(self, list).map_err(text)
+    }
+    fn advance(&mut self, ticks: u64) -> Result<(), String> {
+        Durable::advance(self, ticks).map(drop).map_err(text)
     }
     fn turn(&mut self, host: &Host) -> Result<Turn, String> {
         Durable::turn(self, host).map_err(text)
@@ -160,7 +175,12 @@ fn moment(case: &Case, at: usize, rig: &mut impl Rig, host: &Host) -> Result<(),
     if !list.is_empty() {
         drop(rig.perturb(&list)?);
     }
-    if rig.turn(host)? == Turn::Idle {
+    let passes = case.passes(at);
+    if passes > 0 {
+        rig.advance(passes)?;
+    }
+    // Where time is short, nobody answers at times.
+    if rig.turn(host)? == Turn::Idle && (passes == 0 || at.is_multiple_of(2)) {
         rig.complete_first()?;
     }
     Ok(())
@@ -176,8 +196,9 @@ fn with<E>(case: &Case, executor: E) -> Result<Runtime<E>, String> {
     Runtime::with_executor(case.config.clone(), case.schedule.clone(), executor).map_err(text)
 }
 
-/// How much of each the lane has seen: perturbations, times that time had to pass, and sessions by how they ended.
-type Seen = [AtomicU64; 5];
+/// How much of each the lane has seen: perturbations, times that time had to pass, sessions by how they ended, times that time
+/// passed by the host's clock, and effects that timed out.
+type Seen = [AtomicU64; 7];
 
 fn one_case(seed: u64, seen: &Seen) -> Result<(), String> {
     let case = Case::of(seed)?;
@@ -199,6 +220,7 @@ fn one_case(seed: u64, seen: &Seen) -> Result<(), String> {
         match input {
             Input::Perturb { .. } => seen[0].fetch_add(1, Ordering::Relaxed),
             Input::Elapse => seen[1].fetch_add(1, Ordering::Relaxed),
+            Input::Advance { .. } => seen[5].fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
     }
@@ -206,6 +228,8 @@ fn one_case(seed: u64, seen: &Seen) -> Result<(), String> {
     {
         seen[2 + at].fetch_add(count, Ordering::Relaxed);
     }
+    let timed_out = run.faults.iter().filter(|one| one.fault.to_string().contains("within its budget")).count();
+    seen[6].fetch_add(timed_out as u64, Ordering::Relaxed);
     recovered(&case, &expected)
 }
 
@@ -249,9 +273,9 @@ fn lane(cases: &Lane) -> Result<Seen, String> {
 /// Random runs with random failures: workers, orders of completion, replays and recoveries all come to the same.
 pub fn runs_with_failures_are_runs() -> Result<(), String> {
     let seen = lane(&Lane::new("topology", 40))?.map(AtomicU64::into_inner);
-    let [perturbed, elapsed, closed, cancelled, faulted] = seen;
+    let [perturbed, elapsed, closed, cancelled, faulted, advanced, timed_out] = seen;
     println!(
-        "{perturbed} perturbations, {elapsed} times nothing else could happen; {closed} sessions closed, {cancelled} cancelled, {faulted} faulted"
+        "{perturbed} perturbations, {elapsed} times nothing else could happen; {closed} sessions closed, {cancelled} cancelled, {faulted} faulted; {timed_out} effects timed out, {advanced} times the host's time passed"
     );
     Ok(())
 }
@@ -259,6 +283,9 @@ pub fn runs_with_failures_are_runs() -> Result<(), String> {
 /// The same in small.
 pub fn runs_with_failures_are_runs_in_small() -> Result<(), String> {
     let seen = lane(&Lane::fixed("topology", 20))?.map(AtomicU64::into_inner);
-    ensure!(seen.iter().all(|count| *count > 0), "perturbations, elapsed, closed, cancelled, faulted: {seen:?}");
+    ensure!(
+        seen.iter().all(|count| *count > 0),
+        "perturbations, elapsed, closed, cancelled, faulted, advanced, timed out: {seen:?}"
+    );
     Ok(())
 }

@@ -108,22 +108,29 @@ fn inner() -> impl EffectHandler {
     })
 }
 
-/// So many sessions ask at once a pool that holds so many effects.
-fn once(sessions: usize, held: usize) -> Result<(), String> {
+/// So many sessions ask at once a pool that holds so many effects, in a machine that may have a budget for them.
+fn once(sessions: usize, held: usize, budget: Option<u64>) -> Result<(), String> {
     let image = asking()?;
-    let setup = Setup { limit: u64::MAX, ..Setup::default() }.sessions(sessions);
+    let mut setup = Setup { limit: u64::MAX, ..Setup::default() }.sessions(sessions);
+    setup.config.effect_budget = budget;
     let mut runtime = setup.guest(&image)?;
     let (outside, elsewhere) = Outside::new();
     let outsider = Arc::clone(&outside);
     let pool = HostPool::new(inner(), PoolLimits { threads: 3, held }, move |task| outsider.perform(task));
     let pool = pool.map_err(text)?;
     let (mut total, mut foreign, mut refused) = (Delivered::default(), 0, 0);
+    // Where time is short, some of those who answer from elsewhere do so when it is over.
+    let mut tardy = Vec::new();
     // Nothing waits when all has been answered or is never going to be.
     let mut quiet = 0;
     while quiet < 20 {
         while runtime.turn(&pool).map_err(text)? != Turn::Idle {}
         // Whoever answers from elsewhere says everything twice.
         for id in elsewhere.try_iter().flat_map(|id| [id, id]) {
+            if budget.is_some() && id.0.0[31].is_multiple_of(4) {
+                tardy.push(id);
+                continue;
+            }
             match runtime.complete(id, done(Value::Nat(2))) {
                 Ok(()) => foreign += 1,
                 Err(RuntimeError::UnknownEffect(_) | RuntimeError::Answer(_)) => refused += 1,
@@ -157,9 +164,15 @@ fn once(sessions: usize, held: usize) -> Result<(), String> {
         performed.len()
     );
     // Whoever never hears waits; everybody else has ended, whichever way.
+    if budget.is_some() {
+        let late = over(&mut runtime, &pool, &tardy)?;
+        ensure!(late == Delivered::default(), "{late:?}, and nothing was being done");
+        refused += tardy.len();
+    }
     let waiting = runtime.outstanding().map(|(_, at)| at.session).collect::<BTreeSet<_>>().len();
     ensure!(waiting == runtime.machine().live_sessions(), "{waiting} wait of {}", runtime.machine().live_sessions());
-    ensure!(waiting <= count(Fate::Never) && (sessions < 1_000 || waiting > 0), "{waiting} wait, {fates:?}");
+    let for_ever = sessions >= 1_000 && budget.is_none();
+    ensure!(waiting <= count(Fate::Never) && (waiting > 0) == for_ever, "{waiting} wait, {fates:?}");
     ensure!(runtime.outstanding().all(|(id, _)| fate(id) == Fate::Never), "somebody waits for what was answered");
     let tally = runtime.machine().tally();
     ensure!(tally.closed + tally.faulted == (sessions - waiting) as u64, "{tally:?}");
@@ -174,16 +187,42 @@ fn once(sessions: usize, held: usize) -> Result<(), String> {
     Run::of(runtime, &pool)?.replayed().map(drop)
 }
 
+/// All that was not answered times out; answers that come behind that are refused, and nothing is kept of any of it.
+fn over(
+    runtime: &mut GuestRuntime,
+    pool: &HostPool<impl EffectHandler>,
+    tardy: &[EffectId],
+) -> Result<Delivered, String> {
+    while runtime.advance_to_deadline().map_err(text)? {
+        turn_until_idle(runtime, pool)?;
+    }
+    for id in tardy {
+        let came = runtime.complete(*id, done(Value::Nat(2)));
+        ensure!(matches!(came, Err(RuntimeError::UnknownEffect(_) | RuntimeError::Answer(_))), "too late: {came:?}");
+    }
+    let late = pool.deliver(runtime).map_err(text)?;
+    let timed_out = runtime.faults().iter().filter(|one| one.fault.to_string().contains("within its budget")).count();
+    let usage = runtime.machine().memory_usage();
+    ensure!(timed_out > 0, "nothing has timed out");
+    ensure!((usage.effects, usage.retained.effects, usage.sessions) == (0, 0, 0), "{usage:?}");
+    println!("{timed_out} sessions ended by a timeout, {} answers came behind that", tardy.len());
+    Ok(late)
+}
+
 /// A hundred thousand effects at once, a host that is slow, fails, panics, answers twice, late, from elsewhere or never:
 /// everything is performed once under its id, nothing is lost, and the pool holds no more than it may.
 pub fn effects_are_performed_once() -> Result<(), String> {
-    once(35_000, 4_096)?;
-    once(35_000, 200_000)
+    once(35_000, 4_096, None)?;
+    once(35_000, 200_000, None)?;
+    // With time for all that is going to come, and with too little of it.
+    once(35_000, 200_000, Some(1_000_000))?;
+    once(35_000, 4_096, Some(1_500))
 }
 
 /// The same in small.
 pub fn effects_are_performed_once_in_small() -> Result<(), String> {
-    once(2_000, 64)
+    once(2_000, 64, None)?;
+    once(2_000, 64, Some(200))
 }
 
 /// A pool that does nothing before it is told to, and the way to tell it.

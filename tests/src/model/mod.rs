@@ -30,7 +30,8 @@ use motet_machine::{
 };
 use motet_runtime::RunStatus;
 use motet_types::{
-    CoroutineId, Digest, EffectKind, EffectKinds, Event, EventKind, FaultClass, ImageParts, SessionId, SortId, Terminal,
+    CoroutineId, Digest, EffectFailureKind, EffectKind, EffectKinds, Event, EventKind, FaultClass, ImageParts,
+    SessionId, SortId, Terminal, Tick,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -48,6 +49,10 @@ pub struct Model {
     queue: VecDeque<SessionId>,
     to_ask: Vec<Ask>,
     pending: BTreeMap<EffectCoordinate, Ask>,
+    /// Ticks that passed by the host's clock.
+    passed: u64,
+    /// When each effect that has a budget was there to be asked.
+    since: BTreeMap<EffectCoordinate, u64>,
     asked: BTreeSet<EffectCoordinate>,
     events: Vec<(SessionId, Event)>,
     /// What the events are about that are about a text, in order; and the text that is being spelt.
@@ -101,6 +106,8 @@ impl Model {
             queue: VecDeque::new(),
             to_ask: Vec::new(),
             pending: BTreeMap::new(),
+            passed: 0,
+            since: BTreeMap::new(),
             asked: BTreeSet::new(),
             events: Vec::new(),
             texts: Vec::new(),
@@ -130,10 +137,12 @@ impl Model {
         id
     }
 
-    /// One turn: what may be asked is asked, and one island takes one step. Answers which, if any could.
+    /// One turn: what may be asked is asked, what was not answered in time is not waited for, and one island takes one step.
+    /// Answers which, if any could.
     pub fn turn(&mut self) -> Option<SessionId> {
+        let late = self.late();
         for ask in std::mem::take(&mut self.to_ask) {
-            if !self.pending.contains_key(&ask.coordinate) {
+            if !self.pending.contains_key(&ask.coordinate) || late.contains(&ask.coordinate) {
                 continue;
             }
             match self.outcome(&ask, false) {
@@ -146,6 +155,12 @@ impl Model {
                 }
                 answer => self.answer(ask.coordinate, answer),
             }
+        }
+        for at in late {
+            self.asked.remove(&at);
+            let budget = self.world.config.effect_budget.unwrap_or_default();
+            let why = format!("no answer within its budget of {budget} ticks");
+            self.answer(at, EffectOutcome::failure(EffectFailureKind::Timeout, why));
         }
         self.pass_time();
         let id = self.queue.pop_front()?;
@@ -166,8 +181,35 @@ impl Model {
         }
         self.waves += 1;
         self.forget_gone();
-        self.expire(self.waves);
+        self.expire(self.tick());
+        let now = self.tick();
+        if self.world.config.effect_budget.is_some() {
+            for at in self.pending.keys() {
+                self.since.entry(*at).or_insert(now);
+            }
+        }
+        self.since.retain(|at, _| self.pending.contains_key(at));
         Some(id)
+    }
+
+    /// Waves, and what has passed by the host's clock.
+    const fn tick(&self) -> u64 {
+        self.waves + self.passed
+    }
+
+    /// So many ticks pass by the host's clock.
+    pub fn advance(&mut self, ticks: u64) {
+        self.passed += ticks;
+        self.expire(self.tick());
+    }
+
+    /// Effects that have waited for as long as they may, the longest first.
+    fn late(&self) -> Vec<EffectCoordinate> {
+        let Some(budget) = self.world.config.effect_budget else { return Vec::new() };
+        let mut late: Vec<_> = self.since.iter().filter(|(at, _)| self.pending.contains_key(at)).collect();
+        late.retain(|(_, since)| self.tick() - **since >= budget);
+        late.sort_by_key(|(at, since)| (**since, **at));
+        late.into_iter().map(|(at, _)| *at).collect()
     }
 
     fn ended(&mut self, id: SessionId, last: Last) {
@@ -291,7 +333,11 @@ impl Model {
 
     /// A session as the machine's state says it; none when it has ended.
     pub fn session(&self, id: SessionId) -> Option<SessionState> {
-        self.islands.get(&id).map(Island::state)
+        let mut state = self.islands.get(&id).map(Island::state)?;
+        let budget = self.world.config.effect_budget.unwrap_or_default();
+        let waits = self.since.iter().filter(|(at, _)| at.session == id && self.pending.contains_key(at));
+        state.deadlines = waits.map(|(at, since)| (at.coroutine, Tick(since + budget))).collect();
+        Some(state)
     }
 
     /// The faults so far.

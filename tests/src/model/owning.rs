@@ -58,8 +58,9 @@ impl super::Model {
             Op::IssueTimeout { site: name, .. } => site(name),
             _ => 0,
         };
+        let tick = self.tick();
         let rules = self.owning.rules.entry(session).or_insert_with(|| Rules::of(session.0));
-        let Said { result, mut audit } = rules.take(self.waves, &reach, operation);
+        let Said { result, mut audit } = rules.take(tick, &reach, operation);
         self.owning.audit.append(&mut audit);
         let (issued, ended) = result?;
         if let Some(Artifact::Timeout(witness)) = &issued {

@@ -106,6 +106,8 @@ impl Island {
             growth: self.grown.then_some(growth),
             ledger: None,
             credits: self.credits(),
+            // The model knows when each began to wait.
+            deadlines: Vec::new(),
             speculation: (!self.levels.is_empty()).then_some(speculation),
             ownership: None,
         }

@@ -284,10 +284,10 @@ impl super::Model {
         list.dedup();
         let crashed = &self.world.sites.crashed;
         list.retain(|one| !matches!(one, TopologyPerturbation::Crash { site } if crashed.contains(site)));
-        self.expire(self.waves);
+        self.expire(self.tick());
         let first = self.world.sites.issued + 1;
         for one in &list {
-            self.world.sites.take(one, self.waves);
+            self.world.sites.take(one, self.tick());
         }
         let issued: Vec<(u64, String)> = (first..)
             .zip(self.world.sites.timeouts.range(first..))
@@ -364,7 +364,7 @@ impl super::Model {
     pub(super) fn pass_time(&mut self) {
         while self.queue.is_empty() && self.to_ask.is_empty() && self.pending.is_empty() {
             let Some(earliest) = self.world.sites.timeouts.values().map(|(_, until)| *until).min() else { return };
-            self.expire(earliest.max(self.waves));
+            self.expire(earliest.max(self.tick()));
         }
     }
 
