@@ -288,6 +288,18 @@ fn a_host_may_take_its_time() {
         let summary: serde_json::Value = serde_json::from_str(&said.out).unwrap();
         assert_eq!(summary["status"], "waiting");
     }
+    // Where effects have a budget, the run waits for that and no longer, and a replay needs no clock.
+    let config = scratch.file("budget.toml", "config_schema_version = 1\n[machine]\neffect_budget = 3\n");
+    for answer in [blocks, r#"echo '{"status":"pending"}'"#] {
+        let host = format!("exec:sh {}", scratch.file("never.sh", script(answer)));
+        let trace = scratch.path("over.trc");
+        let said = motet(&["run", &image, "--config", &config, "--host", &host, "--trace", &trace, "--json"]);
+        let (code, told) = error_of(&said);
+        assert_eq!((said.status, code.as_str()), (3, "faulted"), "{told}");
+        let told = told["message"].as_str().unwrap_or_default();
+        assert!(told.contains("no answer within its budget of 3 ticks"), "{told}");
+        assert_eq!(json(&["replay", &trace])["equal"], true);
+    }
 }
 
 #[test]

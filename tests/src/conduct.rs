@@ -158,7 +158,10 @@ conduct! {
     Invoke {
         DOES => [invoking::immediate_answers_are_used],
         ANSWER => [invoking::pending_answers_come_later, invoking::blocked_questions_are_asked_again],
-        fault(FaultClass::Invoke) => [invoking::failures_are_faults],
+        fault(FaultClass::Invoke) => [
+            invoking::failures_are_faults,
+            deadlines::what_is_not_answered_in_time_has_timed_out
+        ],
         fault(FaultClass::Speculation) => [speculating::nobody_outside_is_asked],
         tells(EventKind::Invoked) => [invoking::immediate_answers_are_used],
     }

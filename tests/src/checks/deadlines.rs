@@ -167,7 +167,7 @@ pub fn what_is_not_answered_in_time_has_timed_out() -> Result<(), String> {
          advance 2 | tick 3
          turn      | tick 3
          advance 1 | tick 4
-         turn      | tick 5, 0.0 timed out
+         turn      | tick 5, 0.1 timed out
          answer 0.1 | nobody asks for it
          answer 0.0 | nobody asks for it",
     )?;
@@ -216,7 +216,7 @@ pub fn blocked_effects_are_asked_until_they_time_out() -> Result<(), String> {
          advance 2 | tick 3
          turn      | tick 3, asked 0.0 0.1
          advance 1 | tick 4
-         turn      | tick 5, 0.0 timed out",
+         turn      | tick 5, 0.1 timed out",
     )?;
     check(
         Some(1),
@@ -239,7 +239,7 @@ pub fn timeouts_have_an_order() -> Result<(), String> {
          turn      | tick 2, asked 1.0 1.1
          deadline  | tick 4
          advance 1 | tick 5
-         turn      | tick 6, 0.0 timed out, 1.0 timed out",
+         turn      | tick 6, 0.1 timed out, 1.1 timed out",
     )?;
     check(
         Some(3),
@@ -271,7 +271,7 @@ pub fn deadlines_go_with_their_sessions() -> Result<(), String> {
          turn      | tick 3
          advance 1 | tick 4
          restore
-         turn      | tick 5, 0.0 timed out",
+         turn      | tick 5, 0.1 timed out",
     )?;
     check(
         Some(3),
@@ -285,7 +285,7 @@ pub fn deadlines_go_with_their_sessions() -> Result<(), String> {
          turn      | 0.0 is parked
          turn      | 0.0 is parked
          resume
-         turn      | tick 5, 0.0 timed out",
+         turn      | tick 5, 0.1 timed out",
     )?;
     // Nothing else knows of the deadline of a parked session than the machine.
     check(
@@ -298,7 +298,7 @@ pub fn deadlines_go_with_their_sessions() -> Result<(), String> {
          advance 3 | tick 4
          turn      | 0.0 is parked
          resume
-         turn      | tick 5, 0.0 timed out",
+         turn      | tick 5, 0.1 timed out",
     )
 }
 

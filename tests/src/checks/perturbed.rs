@@ -49,7 +49,7 @@ impl Case {
             cancellation,
             output_condition_policy: output_policy(&mut dice),
             credits: if dice.one_in(3) { Some(5 + dice.below(100) as u64) } else { None },
-            effect_budget: if dice.one_in(2) { Some(1 + dice.below(30) as u64) } else { None },
+            effect_budget: if dice.one_in(4) { None } else { Some(1 + dice.below(6) as u64) },
             ..ProtocolMachineConfig::default()
         };
         let pick = |dice: &mut Dice| *dice.pick(&[1, 1, 2, 4]);
@@ -67,7 +67,7 @@ impl Case {
     /// How much time the host says has passed at a moment, where the machine's effects have a budget.
     fn passes(&self, moment: usize) -> u64 {
         let mut dice = Dice::new(self.seed << 8 ^ 0x71c ^ moment as u64);
-        let passes = self.config.effect_budget.is_some() && dice.one_in(4);
+        let passes = self.config.effect_budget.is_some() && dice.one_in(2);
         if passes { 1 + dice.below(12) as u64 } else { 0 }
     }
 

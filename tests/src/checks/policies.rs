@@ -212,8 +212,9 @@ pub fn policies_are_bytes() -> Result<(), String> {
     let policy_of = |bytes: &[u8]| {
         let mut whole = Vec::new();
         ProtocolMachineConfig::default().encode(&mut whole);
-        // Behind its version and its kind stand the rule of cancellation, credits, their price and the policy of outputs.
-        let behind = whole.split_off(whole.len() - (1 + 9 + 8 + 1));
+        // Behind its version and its kind stand the rule of cancellation, credits, their price, the budget of effects and the
+        // policy of outputs.
+        let behind = whole.split_off(whole.len() - (1 + 9 + 8 + 9 + 1));
         whole.truncate(whole.len() - 2);
         whole.extend_from_slice(bytes);
         whole.extend_from_slice(&behind);

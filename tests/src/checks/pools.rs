@@ -216,7 +216,7 @@ pub fn effects_are_performed_once() -> Result<(), String> {
     once(35_000, 200_000, None)?;
     // With time for all that is going to come, and with too little of it.
     once(35_000, 200_000, Some(1_000_000))?;
-    once(35_000, 4_096, Some(1_500))
+    once(4_000, 256, Some(150))
 }
 
 /// The same in small.
