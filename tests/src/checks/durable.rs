@@ -60,6 +60,8 @@ fn config() -> ProtocolMachineConfig {
         trace: TraceMode::Capped(0),
         run_id: RunId([3; 16]),
         digest_waves: 5,
+        // Nothing takes so long; but the deadlines are in every state.
+        effect_budget: Some(10_000),
         ..ProtocolMachineConfig::default()
     }
 }
