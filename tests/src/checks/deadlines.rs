@@ -5,7 +5,7 @@ use crate::draft::{Draft, NAT, UNIT};
 use crate::script::{Script, done};
 use crate::walk::{Run, Setup};
 use motet_machine::{
-    AdvanceRefusal, AnswerError, CodeImage, ConfigError, EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest,
+    AdvanceRefusal, AnswerError, CodeImage, ConfigError, EffectCoordinate, EffectOutcome, EffectRequest,
     ProtocolMachine, RestoreError, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SessionState, seal, unseal,
 };
 use motet_runtime::{GuestRuntime, Inline, Runtime, RuntimeError, verify_waves};
@@ -41,7 +41,7 @@ struct Told {
     image: Arc<CodeImage>,
     runtime: GuestRuntime,
     asked: Arc<Mutex<Vec<EffectCoordinate>>>,
-    host: Box<dyn EffectHandler>,
+    host: Script<'static>,
     parked: Option<Vec<u8>>,
     whole: bool,
 }
@@ -54,10 +54,10 @@ impl Told {
     fn begin(budget: Option<u64>, says: EffectOutcome) -> Result<Self, String> {
         let (setup, image, asked) = (with(budget), asking()?, Arc::new(Mutex::new(Vec::new())));
         let into = Arc::clone(&asked);
-        let host = Box::new(Script::new(&[EffectKind::InvokeStep], move |request: &EffectRequest<'_>| {
+        let host = Script::new(&[EffectKind::InvokeStep], move |request: &EffectRequest<'_>| {
             into.lock().unwrap_or_else(PoisonError::into_inner).push(request.coordinate);
             says.clone()
-        }));
+        });
         let runtime = setup.guest(&image)?;
         Ok(Self { setup, image, runtime, asked, host, parked: None, whole: true })
     }
@@ -88,7 +88,7 @@ impl Told {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let mut out = String::new();
         match verb {
-            "turn" => match self.runtime.turn(&*self.host) {
+            "turn" => match self.runtime.turn(&self.host) {
                 Ok(_) => self.stands(&mut out),
                 Err(RuntimeError::Answer(AnswerError::Parked(at))) => {
                     write!(out, "{} is parked", short(&at)).unwrap_or_default();
@@ -150,7 +150,7 @@ fn check(budget: Option<u64>, says: &EffectOutcome, script: &str) -> Result<(), 
     if !run.whole {
         return Ok(());
     }
-    let run = Run::of(run.runtime, &*run.host)?;
+    let run = Run::of(run.runtime, &run.host)?;
     run.replayed()?;
     verify_waves(&run.read_record()?).map(drop).map_err(text)
 }
