@@ -4,7 +4,6 @@
 use crate::ext::store;
 use crate::frame::{Frame, Outcome, Step};
 use crate::host::Question;
-use crate::op::Op;
 use crate::outbox::Wanted;
 use crate::outcome::{EffectOutcome, EffectResponse};
 use crate::reply::{Aside, Respondent};
@@ -76,19 +75,8 @@ fn unwilling<T>(layer: LayerId, outcome: EffectOutcome) -> Result<T, Box<Fault>>
     }
 }
 
-/// `Acquire` and `Release`, apart from the step, so that what never meets a guard does not pay for them.
-#[cold]
-#[inline(never)]
-pub(crate) fn guard<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: &Op) -> Step {
-    match *op {
-        Op::Acquire { dst, layer, pc } => acquire(frame, dst, layer, pc),
-        Op::Release { evidence, layer, pc } => release(frame, host, evidence, layer, pc),
-        _ => Err(Box::new(Fault::Action)),
-    }
-}
-
 /// Asks for a guard outside the wave; when it is granted, makes its evidence a resource and writes its id.
-fn acquire(frame: &mut Frame<'_>, dst: u16, layer: LayerId, pc: u32) -> Step {
+pub(crate) fn acquire(frame: &mut Frame<'_>, dst: u16, layer: LayerId, pc: u32) -> Step {
     frame.outside_speculation()?;
     let Some(outcome) = frame.late_answer() else {
         return match frame.defer(Wanted::Guard(layer), Gate::Guard(layer)) {
@@ -123,7 +111,7 @@ fn acquire(frame: &mut Frame<'_>, dst: u16, layer: LayerId, pc: u32) -> Step {
 }
 
 /// Gives a guard back: the evidence is checked, then the host is asked, and only then is the evidence consumed.
-fn release<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, register: u16, layer: LayerId, pc: u32) -> Step {
+pub(crate) fn release(frame: &mut Frame<'_>, host: &dyn Respondent, register: u16, layer: LayerId, pc: u32) -> Step {
     frame.outside_speculation()?;
     let session = frame.session;
     let (id, granted) = evidence(frame, register, layer).map_err(|why| Box::new(Fault::Evidence { layer, why }))?;

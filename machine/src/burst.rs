@@ -272,14 +272,14 @@ pub(crate) fn burst<H: Respondent + ?Sized, const CLOSELY: bool>(
 /// A burst in a machine where more is looked at in a turn than usual.
 #[cold]
 #[inline(never)]
-pub(crate) fn burst_closely<H: Respondent + ?Sized>(
+pub(crate) fn burst_closely(
     session: &mut Session,
     images: &Images,
     context: &BurstContext,
-    host: &H,
+    host: &dyn Respondent,
     out: &mut Outbox,
 ) -> BurstReport {
-    burst::<H, true>(session, images, context, host, out)
+    burst::<dyn Respondent, true>(session, images, context, host, out)
 }
 
 /// Cancels who waits on what has failed, and says how the burst ends then.

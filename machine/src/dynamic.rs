@@ -4,6 +4,7 @@
 //! endpoint's session: who owns the role, what its type allows, which label is meant, and whether the payload is of its
 //! sort. From there on it is the same code: a guest's roles and edges stand in the frame where the main session's do.
 
+use crate::acquire::{acquire, release};
 use crate::comm::{accept_message, choose_among, send_as, val_type};
 use crate::edge::Header;
 use crate::ext::view;
@@ -22,10 +23,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use motet_types::{Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, RoleId, SortId, planted};
 
-/// The operations that are rare: sessions, endpoints, knowledge, and what is found out about values at the step.
+/// The operations that are rare: sessions, endpoints, knowledge, guards, and what is found out about values at the step.
 #[cold]
 #[inline(never)]
-pub(crate) fn rare<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: &Op) -> Step {
+pub(crate) fn rare(frame: &mut Frame<'_>, host: &dyn Respondent, op: &Op) -> Step {
     match *op {
         Op::Open { dst, plan, pc } => open(frame, dst, plan, pc),
         Op::Close { session, pc } => close(frame, session, pc),
@@ -39,6 +40,8 @@ pub(crate) fn rare<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: 
         | Op::ReceiveThrough { chan, owns, .. }
         | Op::ChooseThrough { chan, owns, .. }
         | Op::DecideThrough { chan, owns, .. } => through(frame, host, chan, owns, op),
+        Op::Acquire { dst, layer, pc } => acquire(frame, dst, layer, pc),
+        Op::Release { evidence, layer, pc } => release(frame, host, evidence, layer, pc),
         _ => Err(Box::new(Fault::Action)),
     }
 }

@@ -106,6 +106,24 @@ impl<H: EffectHandler + ?Sized> Respondent for H {
     }
 }
 
+/// A respondent of whom only the trait is known. What is rare or looked at closely goes through one, so that it is compiled
+/// once and not again for each type of host; a call through a table is nothing beside what such steps cost.
+pub(crate) struct Erased<'a, H: ?Sized>(pub(crate) &'a H);
+
+impl<H: Respondent + ?Sized> Respondent for Erased<'_, H> {
+    fn wants(&self) -> EffectKinds {
+        self.0.wants()
+    }
+
+    fn respond(&self, request: EffectRequest<'_>, aside: &mut Aside) -> Reply {
+        self.0.respond(request, aside)
+    }
+
+    fn judge(&self, condition: &dyn Fn() -> bool) -> Option<bool> {
+        self.0.judge(condition)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,13 +5,12 @@
 //! before it asks, so that nobody is asked twice about one message. Control instructions neither ask nor fail, and run
 //! in a loop of their own, see [`control`](crate::control).
 
-use crate::acquire::guard;
 use crate::comm::{choose, receive, send};
 use crate::dynamic::rare;
 use crate::frame::{Frame, Outcome, Step};
 use crate::host::{decide, invoke};
 use crate::op::Op;
-use crate::reply::Respondent;
+use crate::reply::{Erased, Respondent};
 use crate::speculation::{abort, fork, join};
 use alloc::boxed::Box;
 use motet_types::{CoroutineId, Event, EventKind, Fault, Pc};
@@ -29,7 +28,6 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
         Op::Choose { arms, state, edge } => choose(frame, host, *arms, *state, *edge),
         Op::Decide { arms, state, edge } => decide(frame, host, *arms, *state, *edge),
         Op::Invoke { arg, dst, effect, pc } => invoke(frame, host, *arg, *dst, *effect, *pc),
-        Op::Acquire { .. } | Op::Release { .. } => guard(frame, host, op),
         Op::Set { .. } | Op::SetOwned { .. } | Op::Move { .. } | Op::Jump { .. } | Op::Branch { .. } => {
             Ok(Outcome::Control)
         }
@@ -52,10 +50,18 @@ pub(crate) fn step<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H) -> S
         | Op::Tag { .. }
         | Op::Check { .. }
         | Op::HaltApart
-        | Op::Cast { .. } => rare(frame, host, op),
+        | Op::Cast { .. }
+        | Op::Acquire { .. }
+        | Op::Release { .. } => rare_of(frame, host, op),
         // No path leads here.
         Op::Unreachable => Err(Box::new(Fault::Action)),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn rare_of<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, op: &Op) -> Step {
+    rare(frame, &Erased(host), op)
 }
 
 /// Ends the coroutine; its own type is at its end, as it was verified to be, and so are those of all endpoints that it

@@ -13,7 +13,7 @@ use crate::burst::{BurstReport, burst, burst_closely};
 use crate::frame::BurstContext;
 use crate::images::Images;
 use crate::outbox::Outbox;
-use crate::reply::Respondent;
+use crate::reply::{Erased, Respondent};
 use crate::session::Session;
 use crate::trace::{ARENA_BYTES, arena_digest};
 use alloc::boxed::Box;
@@ -266,7 +266,7 @@ impl Chunk {
                 context.fuel = *steps as u32;
             }
             let report = if closely {
-                burst_closely(&mut island.session, &self.images, &context, host, &mut self.outbox)
+                burst_closely(&mut island.session, &self.images, &context, &Erased(host), &mut self.outbox)
             } else {
                 burst::<H, false>(&mut island.session, &self.images, &context, host, &mut self.outbox)
             };
