@@ -147,6 +147,7 @@ pub(crate) fn run<H: Respondent + ?Sized, const CLOSELY: bool>(
 fn goes_on(frame: &mut Frame<'_>, stop: Stop, current: &mut u16) -> Result<(), BurstEnd> {
     match stop {
         Stop::Waits => {}
+        Stop::After if planted(Planted::BurstKeepsTurn) => {}
         Stop::After => *current = after(frame, *current),
         Stop::Fuel => return Err(BurstEnd::Ready),
         Stop::Faulted => return Err(BurstEnd::Ended(Terminal::Faulted)),
@@ -327,7 +328,9 @@ pub(crate) fn fail(frame: &mut Frame<'_>, fault: Fault) {
     let (coroutine, role, pc) = (CoroutineId(frame.coroutine), frame.role(), Pc(frame.pc));
     if frame.context.trace {
         let class = fault.class() as u8;
-        frame.out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));
+        if !planted(Planted::BurstFailureUntold) {
+            frame.out.event(Event::plain(EventKind::FailureBranchEntered, coroutine, class));
+        }
         frame.out.event(Event::plain(EventKind::Faulted, coroutine, class));
     }
     let line = frame.image.line(pc);

@@ -82,6 +82,7 @@ impl Frame<'_> {
     fn no_room(&mut self, comm: &Comm) -> Step {
         let edge = comm.edge;
         match self.context.policy {
+            _ if planted(Planted::StepFullFaults) => Err(Box::new(Fault::BufferFull { edge, reason: "it was full" })),
             BackpressurePolicy::Block => {
                 Edge::of(self.edges, edge).wait_to_send(self.coroutine);
                 self.block(Gate::Room(edge))
@@ -122,7 +123,8 @@ pub(crate) fn send_as<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, r
     }
     let header = Edge::of(frame.edges, edge).header();
     let overwrites = frame.context.latest && comm.elastic();
-    let room = header.len() < usize::from(frame.context.capacity);
+    let one_more = usize::from(planted(Planted::StepOneTooMany));
+    let room = header.len() < usize::from(frame.context.capacity) + one_more;
     if !(room || overwrites && Edge::of(frame.edges, edge).last_is(label, frame.ext)) {
         return look_or_wait(frame, host, role, comm);
     }
@@ -165,11 +167,16 @@ fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
         let reply = frame.ask(host, role, Question::Send { partner, label, tag, word }, &mut aside);
         match reply.says {
             Says::Deliver => {}
+            Says::Drop if planted(Planted::StepDropIgnored) => {}
             Says::Drop => return frame.drop_send(comm, "the host dropped the message"),
+            Says::Defer if planted(Planted::StepDeferIgnored) => {}
             Says::Defer => return frame.block(Gate::NextBurst),
             _ => {
-                (tag, word) = frame.replace_sent(label, reply.outcome(&mut aside))?;
-                replaced = true;
+                let other = frame.replace_sent(label, reply.outcome(&mut aside))?;
+                replaced = !planted(Planted::StepReplacementUnused);
+                if replaced {
+                    (tag, word) = other;
+                }
             }
         }
     }
@@ -197,11 +204,11 @@ fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
     }
     frame.pc = comm.pc;
     frame.event(EventKind::Sent, edge, label);
-    if comm.offered() {
+    if comm.offered() && !planted(Planted::StepOfferUntold) {
         frame.event(EventKind::Offered, edge, label);
     }
     // As with a message that is dropped, the receiver must have its turn.
-    Ok(if overwrote { Outcome::Yielded } else { Outcome::Ran })
+    Ok(if overwrote && !planted(Planted::StepOverwritesOn) { Outcome::Yielded } else { Outcome::Ran })
 }
 
 /// `Receive`: the one label that may come.
@@ -313,7 +320,10 @@ fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, c
             let question = Question::Receive { partner, label: message.label, tag, word };
             let reply = frame.ask(host, role, question, &mut aside);
             if reply.says != Says::Keep {
-                (tag, word) = frame.replace_received(message, reply.outcome(&mut aside))?;
+                let kept = frame.replace_received(message, reply.outcome(&mut aside))?;
+                if !planted(Planted::StepKeptUnused) {
+                    (tag, word) = kept;
+                }
             }
         }
         if watched {
@@ -321,13 +331,19 @@ fn take<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, c
         }
     }
     let woken = Edge::of(frame.edges, comm.edge).pop(frame.ext);
-    frame.wake(woken);
-    frame.write(comm.reg, tag, word);
-    frame.advance(role, comm.next);
+    if !planted(Planted::StepRoomWakesNobody) {
+        frame.wake(woken);
+    }
+    if !planted(Planted::StepPayloadUnwritten) {
+        frame.write(comm.reg, tag, word);
+    }
+    if !planted(Planted::StepReceiveKeepsState) {
+        frame.advance(role, comm.next);
+    }
     frame.pc = comm.pc;
     frame.received += 1;
     frame.event(EventKind::Received, comm.edge, message.label);
-    if comm.offered() {
+    if comm.offered() && !planted(Planted::StepChoiceUntold) {
         frame.event(EventKind::Chose, comm.edge, message.label);
     }
     Ok(Outcome::Ran)

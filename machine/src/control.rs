@@ -6,6 +6,7 @@
 use crate::ext::{FIRST_OWNED_TAG, store};
 use crate::frame::Frame;
 use crate::op::Op;
+use motet_types::{Planted, planted};
 
 /// Executes control instructions up to the first that is none, or until the fuel is gone. The caller has paid for the
 /// first, and gets back what is left.
@@ -17,7 +18,8 @@ pub(crate) fn control(frame: &mut Frame<'_>, mut fuel: u32) -> u32 {
     loop {
         match ops.get(pc as usize).unwrap_or(&Op::Unreachable) {
             Op::Set { dst, tag, far, low, high, pc: next } => {
-                let word = u64::from(*low) | u64::from(*high) << 32;
+                let high = if planted(Planted::ControlHalfConstant) { 0 } else { *high };
+                let word = u64::from(*low) | u64::from(high) << 32;
                 frame.write_plain(*dst, *tag, word);
                 pc = if *far { jump(*next) } else { pc + 1 };
             }
@@ -39,7 +41,8 @@ pub(crate) fn control(frame: &mut Frame<'_>, mut fuel: u32) -> u32 {
             Op::Jump { pc: next } => pc = *next,
             Op::Branch { on, first, count, pc: next } => {
                 let at = frame.word(*on);
-                let led = if at < u64::from(*count) { targets.get(*first as usize + at as usize) } else { None };
+                let within = at < u64::from(*count) && !planted(Planted::ControlFallsThrough);
+                let led = if within { targets.get(*first as usize + at as usize) } else { None };
                 pc = *led.unwrap_or(next);
             }
             // The burst pays for it again when it executes it.

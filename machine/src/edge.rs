@@ -61,7 +61,7 @@ impl BufferConfig {
     /// How many messages an edge holds before its policy applies. A growing edge's memory grows by itself.
     pub(crate) fn holds(&self) -> u16 {
         match self.policy {
-            BackpressurePolicy::Resize { max } => max.max(self.capacity),
+            BackpressurePolicy::Resize { max } if !planted(Planted::EdgeNeverGrows) => max.max(self.capacity),
             _ => self.capacity,
         }
     }
@@ -215,7 +215,7 @@ impl<'a> Edge<'a> {
         } else {
             self.words[slot(header.head(), header.in_place() - 1)]
         };
-        Message::from_slot(meta, 0).label == label
+        Message::from_slot(meta, 0).label == label || planted(Planted::EdgeOverwritesAny)
     }
 
     /// Overwrites the last message when it has the same label; answers the old message.

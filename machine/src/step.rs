@@ -13,7 +13,7 @@ use crate::op::Op;
 use crate::reply::{Erased, Respondent};
 use crate::speculation::{abort, fork, join};
 use alloc::boxed::Box;
-use motet_types::{CoroutineId, Event, EventKind, Fault, Pc};
+use motet_types::{CoroutineId, Event, EventKind, Fault, Pc, Planted, planted};
 
 /// Executes one instruction.
 #[inline(always)]
@@ -71,7 +71,7 @@ fn halt(frame: &mut Frame<'_>, state: u32) -> Step {
     if frame.ext.as_ref().is_some_and(|ext| ext.growth.is_some()) {
         frame.leave()?;
     }
-    if frame.tracing {
+    if frame.tracing && !planted(Planted::StepHaltUntold) {
         frame.out.event(Event::plain(EventKind::Halted, CoroutineId(frame.coroutine), 0));
     }
     Ok(Outcome::Done)

@@ -4,12 +4,12 @@
 //! fault is active, chosen by [`plant`]. The table is the list of all of them; the mutation test walks it.
 
 macro_rules! faults {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+    ($($name:ident = $text:literal, $what:literal;)*) => {
         /// The faults that can be planted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u32)]
         pub enum Planted {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $what] $name,)*
         }
 
         impl Planted {
@@ -26,554 +26,302 @@ macro_rules! faults {
 
 // FAULTS-TABLE
 faults! {
-    /// The image digest leaves out the code.
-    ImageDigestSkipsCode = "image.digest_skips_code",
-    /// The verifier lets one register too many pass.
-    VerifyRegisterBound = "verify.register_bound",
-    /// The verifier lets a jump leave the role's code.
-    VerifyJumpRange = "verify.jump_range",
-    /// The verifier lets an operand name a row that does not exist.
-    VerifyOperandRange = "verify.operand_range",
-    /// The verifier lets a receiver's automaton differ from the global type.
-    VerifyFitReceiver = "verify.fit_receiver",
-    /// The verifier follows only the first branch of a choice that the role takes no part in.
-    VerifyFitFirstBranchOnly = "verify.fit_first_branch_only",
-    /// The verifier lets a role act that others, who go on for ever, leave no turn.
-    VerifyFitTurns = "verify.fit_turns",
-    /// Paths may meet that are in different speculations.
-    VerifyJoinForks = "verify.join_forks",
-    /// The verifier takes the type behind an `Abort` to be the one before it.
-    VerifyAbortKeeps = "verify.abort_keeps",
-    /// A coroutine may end in a speculation.
-    VerifyHaltForked = "verify.halt_forked",
-    /// `Tag` and `Check` take anything for a fact.
-    VerifyFact = "verify.fact",
-    /// Roles that nothing may flow to are those that everything may flow to.
-    FlowDenyAllows = "flow.deny_allows",
-    /// Any of several conditions is all of them.
-    FlowAnyIsAll = "flow.any_is_all",
-    /// `Check` does not ask the flow policy.
-    CheckAnyFlow = "knowledge.checks_any_flow",
-    /// `Check` does not ask whether the fact is known.
-    CheckUnknown = "knowledge.checks_unknown",
-    /// `Tag` knows no limit.
-    TagWithoutLimit = "tag.without_limit",
-    /// `Tagged` and `Checked` do not say what they are about.
-    TaggedWithoutFact = "tagged.without_fact",
-    /// `Transfer` leaves what it takes along with the giver as well.
-    TransferCopiesKnowledge = "transfer.copies_knowledge",
-    /// `Transfer` takes no knowledge along, and leaves none.
-    TransferLosesKnowledge = "transfer.loses_knowledge",
-    /// `Transfer` does not ask the flow policy.
-    TransferAnyFlow = "transfer.any_flow",
-    /// Knowledge of a session outlives it.
-    KnowledgeOutlives = "knowledge.outlives",
-    /// Knowledge is no part of a session's bytes.
-    KnowledgeUncounted = "knowledge.uncounted",
-    /// `Abort` leaves what was learnt since.
-    SpeculationKeepsKnowledge = "speculation.keeps_knowledge",
-    /// Restoring believes whatever is known of whatever.
-    RestoreTrustsKnowledge = "restore.trusts_knowledge",
-    /// A configuration's bytes leave out the flow policy.
-    ConfigForgetsFlow = "config.forgets_flow",
-    /// A signature says nothing of the run.
-    SignatureOfAnyRun = "signature.of_any_run",
-    /// A signature says nothing of the session.
-    SignatureOfAnySession = "signature.of_any_session",
-    /// A signature says nothing of the edge.
-    SignatureOfAnyEdge = "signature.of_any_edge",
-    /// A signature says nothing of the label.
-    SignatureOfAnyLabel = "signature.of_any_label",
-    /// A signature says nothing of the message's number.
-    SignatureOfAnyPlace = "signature.of_any_place",
-    /// A signature says nothing of the payload.
-    SignatureOfAnyPayload = "signature.of_any_payload",
-    /// Signatures are not checked.
-    SignatureUnchecked = "signature.unchecked",
-    /// Signed messages are taken in any order.
-    SignatureAnywhere = "signature.anywhere",
-    /// What overwrites a message leaves the old one's signature.
-    OverwriteKeepsSignature = "signature.overwrite_keeps",
-    /// Any keys will do for a run that has its own.
-    KeysAny = "keys.any",
-    /// Numbers are not checked.
-    SequenceUnchecked = "replay.sequence_unchecked",
-    /// The number of the next message stays.
-    SequenceStays = "replay.sequence_stays",
-    /// Nullifiers are not looked for.
-    NullifierUnchecked = "replay.nullifier_unchecked",
-    /// Nullifiers are not consumed.
-    NullifierForgotten = "replay.nullifier_forgotten",
-    /// A speculation consumes messages at once.
-    SpeculationConsumes = "replay.speculation_consumes",
-    /// `Abort` leaves the ledger as it is.
-    SpeculationKeepsLedger = "replay.speculation_keeps_ledger",
-    /// A consumption's root does not depend on the one before it.
-    ConsumptionUnchained = "replay.consumption_unchained",
-    /// More artifacts are kept than the configuration allows.
-    ArtifactsUnbounded = "replay.artifacts_unbounded",
-    /// The history of a session outlives it.
-    LedgerOutlives = "history.outlives",
-    /// A history's root does not say how many messages it has.
-    HistoryForgetsCount = "history.forgets_count",
-    /// A lone node is paired with itself.
-    HistoryDoublesLone = "history.doubles_lone",
-    /// Leaves and nodes are hashed alike.
-    HistoryOneDomain = "history.one_domain",
-    /// A message that overwrites another is not in the history.
-    HistoryMissesOverwrites = "history.misses_overwrites",
-    /// Signatures are no part of a session's bytes.
-    LedgerSignaturesUncounted = "ledger.signatures_uncounted",
-    /// Restoring believes whatever a ledger says.
-    RestoreTrustsLedger = "restore.trusts_ledger",
-    /// `Abort` leaves the types as they are.
-    SpeculationKeepsType = "speculation.keeps_type",
-    /// `Abort` leaves the messages where they are.
-    SpeculationKeepsMessages = "speculation.keeps_messages",
-    /// Events of an undone speculation reach the trace.
-    SpeculationKeepsEvents = "speculation.keeps_events",
-    /// `Abort` takes effect counters back, so ids repeat.
-    SpeculationRollsCounters = "speculation.rolls_counters",
-    /// An answer that an undone speculation has used is gone.
-    SpeculationLosesAnswer = "speculation.loses_answer",
-    /// Speculations nest without a limit.
-    SpeculationTooDeep = "speculation.too_deep",
-    /// An effect that may block is asked for inside a speculation.
-    SpeculationAsks = "speculation.asks",
-    /// A speculation does not keep the values that do not fit a word.
-    SpeculationForgetsOwned = "speculation.forgets_owned",
-    /// An endpoint of an opened session is good for whoever holds it.
-    GuestAnyOwner = "guest.any_owner",
-    /// Closing wakes nobody.
-    CloseWakesNobody = "close.wakes_nobody",
-    /// Closing discards what is in flight for others.
-    CloseNeverDrains = "close.never_drains",
-    /// A session that is closing still takes messages.
-    DrainingSends = "draining.sends",
-    /// A spawned coroutine owns what it was given copies of.
-    VerifySpawnOwns = "verify.spawn_owns",
-    /// A coroutine may use its endpoint as its own after giving it away.
-    VerifyTransferKeeps = "verify.transfer_keeps",
-    /// Coroutines are started without a limit.
-    SpawnWithoutLimit = "spawn.without_limit",
-    /// Texts that a started coroutine is given are not counted.
-    SpawnForgetsOwned = "spawn.forgets_owned",
-    /// Coroutines beyond the first 64 are not woken.
-    SpawnForgetsFar = "spawn.forgets_far",
-    /// An endpoint is given to a coroutine that has ended.
-    TransferToTheDead = "transfer.to_the_dead",
-    /// An endpoint that changes hands stays with who gave it.
-    TransferMovesNothing = "transfer.moves_nothing",
-    /// No receipt is made out.
-    TransferWithoutReceipt = "transfer.without_receipt",
-    /// `Abort` leaves coroutines that were started.
-    SpeculationKeepsSpawned = "speculation.keeps_spawned",
-    /// Started coroutines are not part of the state.
-    SpawnedUncounted = "spawned.uncounted",
-    /// What happens in an opened session is told of the main one.
-    GuestEventsOfMain = "guest.events_of_main",
-    /// An opened session's states, owners and messages are not part of the state.
-    GuestUncounted = "guest.uncounted",
-    /// Sessions are opened without a limit.
-    OpenWithoutLimit = "open.without_limit",
-    /// Closing closes the coroutine's main session, whichever the endpoint is of.
-    CloseTheMain = "close.the_main",
-    /// A coroutine may end and own endpoints that are not at their end.
-    HaltOwnsUnfinished = "halt.owns_unfinished",
-    /// Sending through an endpoint takes the first of several labels.
-    ThroughAnyBranch = "through.any_branch",
-    /// Sending through an endpoint does not look at the payload.
-    ThroughAnySort = "through.any_sort",
-    /// Casting does not look at the value.
-    CastAnything = "cast.anything",
-    /// `Abort` leaves opened sessions as they are.
-    SpeculationKeepsGuests = "speculation.keeps_guests",
-    /// `Abort` takes numbers of opened sessions back, so ids repeat.
-    SpeculationReusesNumbers = "speculation.reuses_numbers",
-    /// The verifier takes any endpoint for the own one.
-    VerifyAnyEndpointOwn = "verify.any_endpoint_own",
-    /// A restored session may have opened sessions in states of other roles.
-    RestoreTrustsGuests = "restore.trusts_guests",
-    /// The verifier lets two paths meet in different states.
-    VerifyJoinState = "verify.join_state",
-    /// The verifier keeps the first path's registers where paths meet.
-    VerifyJoinRegisters = "verify.join_registers",
-    /// The verifier lets `Receive` stand where several labels may come.
-    VerifyReceiveManyBranches = "verify.receive_many_branches",
-    /// The verifier lets a jump table leave out a branch.
-    VerifyTableComplete = "verify.table_complete",
-    /// The verifier lets `Halt` stand before the type's end.
-    VerifyHaltEarly = "verify.halt_early",
-    /// The verifier lets a jump table write to a register that does not exist.
-    VerifyTableRegister = "verify.table_register",
-    /// The verifier lets the code send another label than the host decided on.
-    VerifyDecision = "verify.decision",
-    /// The verifier takes any register for the endpoint.
-    VerifyEndpoint = "verify.endpoint",
-    /// The verifier lets a payload of another sort pass.
-    VerifyPayloadSort = "verify.payload_sort",
-    /// A spilled message goes before the others.
-    StepOverflowFront = "step.overflow_front",
-    /// A send wakes nobody.
-    StepNoWake = "step.no_wake",
-    /// A dropped message advances the program.
-    StepDropAdvances = "step.drop_advances",
-    /// A send leaves the type where it was.
-    StepSendKeepsState = "step.send_keeps_state",
-    /// A receiver follows the last arm, whatever label came.
-    StepWrongArm = "step.wrong_arm",
-    /// The effect counter stands still.
-    StepCounterStays = "step.counter_stays",
-    /// The host's value may have any sort.
-    StepHostSort = "step.host_sort",
-    /// A burst forgets which coroutine ran.
-    BurstForgetsCurrent = "burst.forgets_current",
-    /// The trace's chain leaves the arena out.
-    TraceChainSkipsArena = "trace.chain_skips_arena",
-    /// A fault is counted as an end.
-    CommitFaultUncounted = "commit.fault_uncounted",
-    /// The state root leaves payloads in flight out.
-    RootSkipsPayloads = "root.skips_payloads",
-    /// A session that a wave has changed keeps its leaf in the state tree.
-    RootForgetsWave = "root.forgets_wave",
-    /// A session that an answer has changed keeps its leaf in the state tree.
-    RootForgetsAnswer = "root.forgets_answer",
-    /// A session that has ended keeps its leaf in the state tree.
-    RootKeepsEnded = "root.keeps_ended",
-    /// A state tree that grows leaves out what it was.
-    TreeKeepsTop = "tree.keeps_top",
-    /// A proof of a session's state is not held against the session's place in the tree.
-    ProofAnyPlace = "proof.any_place",
-    /// A snapshot copies a session after the wave that changed it.
-    SnapshotCopiesLate = "snapshot.copies_late",
-    /// A snapshot leaves out the events that are not yet hashed.
-    SnapshotSkipsEvents = "snapshot.skips_events",
-    /// A snapshot keeps the ready islands in the order of their sessions.
-    SnapshotSortsQueue = "snapshot.sorts_queue",
-    /// A snapshot forgets which effects the host has taken on.
-    SnapshotForgetsAsked = "snapshot.forgets_asked",
-    /// A sealed file's blocks are not held against their digests.
-    SealUnchecked = "seal.unchecked",
-    /// A session is restored with registers that its code was not verified with.
-    RestoreTrustsRegisters = "restore.trusts_registers",
-    /// A session is restored with coroutines that wait for nothing.
-    RestoreTrustsStanding = "restore.trusts_standing",
-    /// A parked session's bytes are not held against its leaf.
-    ParkTrustsBytes = "park.trusts_bytes",
-    /// The verifier takes anything for a guard's evidence.
-    VerifyEvidence = "verify.evidence",
-    /// The verifier lets a guard layer have more than 16 bits.
-    VerifyLayerRange = "verify.layer_range",
-    /// A release leaves the evidence where it was.
-    GuardReleaseKeeps = "guard.release_keeps",
-    /// Evidence of another session releases a guard.
-    GuardAnySession = "guard.any_session",
-    /// Evidence of another layer releases a guard.
-    GuardAnyLayer = "guard.any_layer",
-    /// A guard of a layer that the configuration does not have is asked for.
-    GuardAnyConfig = "guard.any_config",
-    /// Ids of evidence do not count what was asked before.
-    GuardCounterStays = "guard.counter_stays",
-    /// The commit forgets what the last session of a wave did to the heap.
-    CommitForgetsOverlay = "commit.forgets_overlay",
-    /// The state root leaves the heap out.
-    RootSkipsHeap = "root.skips_heap",
-    /// A proof of resources is not held against the state root.
-    ProofAnyState = "proof.any_state",
-    /// A snapshot has the heap as it is when it is taken, not when it was begun.
-    SnapshotHeapLate = "snapshot.heap_late",
-    /// The planner picks an island twice.
-    PlannerTwice = "planner.twice",
-    /// The planner leaves an island out that nobody will plan again.
-    PlannerForgets = "planner.forgets",
-    /// The planner ignores the step limit.
-    PlannerIgnoresLimit = "planner.ignores_limit",
-    /// An effect goes out beside one of the same fragment, whose policy forbids it.
-    AskReenters = "ask.reenters",
-    /// A composition of hosts counts different answers as one.
-    ComposeCountsAny = "compose.counts_any",
-    /// Answers that differ between runs do not count against a host's tier.
-    TierExcusesAnswers = "tier.excuses_answers",
-    /// Questions that differ between runs do not count against it.
-    TierExcusesQuestions = "tier.excuses_questions",
-    /// The certifier takes any wave number.
-    CertifierTrustsWave = "certifier.trusts_wave",
-    /// The certifier takes plans made for another step.
-    CertifierTrustsStep = "certifier.trusts_step",
-    /// The certifier takes plans that start from another state.
-    CertifierTrustsBoundary = "certifier.trusts_boundary",
-    /// The certifier takes any footprint.
-    CertifierTrustsFootprint = "certifier.trusts_footprint",
-    /// The certifier lets an island be picked that is not ready.
-    CertifierTrustsReadiness = "certifier.trusts_readiness",
-    /// The certifier keeps the islands of a plan that it refuses.
-    CertifierKeepsRefused = "certifier.keeps_refused",
-    /// Chunks are joined in the order in which they were finished.
-    JoinUnsorted = "join.unsorted",
-    /// A wave with a chunk too few is taken as whole.
-    JoinTrustsCount = "join.trusts_count",
-    /// The executor finishes the newest wave first.
-    ExecutorNewestFirst = "executor.newest_first",
-    /// The executor loses a chunk.
-    ExecutorLosesChunk = "executor.loses_chunk",
-    /// The commit hands the ready islands back in another order.
-    CommitReversesReady = "commit.reverses_ready",
-    /// The commit takes the trace of one chunk before that of the chunk before it.
-    CommitReversesTrace = "commit.reverses_trace",
-    /// The commit forgets that an island is ready.
-    CommitForgetsReady = "commit.forgets_ready",
-    /// The commit leaves the tick where it was.
-    CommitTickStays = "commit.tick_stays",
-    /// Answers of a session that has ended stay pending.
-    CommitKeepsPending = "commit.keeps_pending",
-    /// The offline check of waves lets a session be picked while an earlier wave has it.
-    WavesOverlap = "waves.overlap",
-    /// The tape forgets an open.
-    TapeForgetsOpen = "tape.forgets_open",
-    /// Replay does not compare questions.
-    ReplayTrustsQuestions = "replay.trusts_questions",
-    /// Replay does not compare events.
-    ReplayTrustsEvents = "replay.trusts_events",
-    /// Replay does not compare the state root.
-    ReplayTrustsRoot = "replay.trusts_root",
-    /// The offline check of waves lets a session be picked twice.
-    WavesTwice = "waves.twice",
-    /// The offline check of waves lets a waiting session be picked.
-    WavesWaiting = "waves.waiting",
-    /// The tape forgets a late answer.
-    TapeForgetsAnswer = "tape.forgets_answer",
-    /// The pool takes an effect on that it holds already.
-    PoolPerformsTwice = "pool.performs_twice",
-    /// The pool takes on whatever it is asked.
-    PoolWithoutLimit = "pool.without_limit",
-    /// The pool loses every sixteenth answer.
-    PoolLosesAnswers = "pool.loses_answers",
-    /// The pool begins what nobody waits for any more.
-    PoolNeverCancels = "pool.never_cancels",
-    /// The host is asked before the log is synced past what led to it.
-    DurableAsksEarly = "durable.asks_early",
-    /// What the host is asked is not written down.
-    DurableForgetsAsked = "durable.forgets_asked",
-    /// A sync returns before the log has synced.
-    DurableSyncLies = "durable.sync_lies",
-    /// A checkpoint covers inputs that it was made before.
-    DurableCheckpointAhead = "durable.checkpoint_ahead",
-    /// A checkpoint leaves what was handed in and not written out of the log for good.
-    DurableCheckpointForgets = "durable.checkpoint_forgets",
-    /// Recovery does not ask again what has no answer.
-    DurableAsksNothingAgain = "durable.asks_nothing_again",
-    /// Recovery gives effects other ids.
-    DurableNewIds = "durable.new_ids",
-    /// Recovery does not compare states.
-    DurableTrustsState = "durable.trusts_state",
-    /// Recovery stops one wave short of where the log ends.
-    DurableStopsShort = "durable.stops_short",
-    /// Recovery carries what had ended before the cut.
-    DurableCarriesEnded = "durable.carries_ended",
-    /// Agreement records are written whatever the rules say.
-    DurableAgreesToAnything = "durable.agrees_to_anything",
-    /// Checkpoints do not keep agreement records.
-    DurableForgetsAgreements = "durable.forgets_agreements",
-    /// A refused artifact is not on record.
-    OwnershipHidesRejected = "ownership.hides_rejected",
-    /// Any owner passes for the one in force.
-    OwnershipAnyOwner = "ownership.any_owner",
-    /// A capability of an earlier generation passes for the one in force.
-    OwnershipAnyGeneration = "ownership.any_generation",
-    /// A capability of another session passes for one of this.
-    OwnershipAnySession = "ownership.any_session",
-    /// A capability of a scope that was never given passes.
-    OwnershipAnyScope = "ownership.any_scope",
-    /// A narrow capability releases and transfers the whole.
-    OwnershipNarrowMoves = "ownership.narrow_moves",
-    /// A capability is attenuated to something wider.
-    OwnershipWidens = "ownership.widens",
-    /// A mutation reaches further than its capability.
-    OwnershipReachesFurther = "ownership.reaches_further",
-    /// A receipt is known by its number alone.
-    OwnershipAnyReceipt = "ownership.any_receipt",
-    /// A witness is known by its number alone.
-    OwnershipAnyWitness = "ownership.any_witness",
-    /// A readiness witness stays in force when it is used.
-    OwnershipWitnessTwice = "ownership.witness_twice",
-    /// Capabilities stay in force when their owner goes.
-    OwnershipKeepsCapabilities = "ownership.keeps_capabilities",
-    /// Witnesses stay in force when their owner goes.
-    OwnershipKeepsWitnesses = "ownership.keeps_witnesses",
-    /// A capability that is in force is issued again.
-    OwnershipIssuesTwice = "ownership.issues_twice",
-    /// Timeouts never expire.
-    OwnershipTimeoutsStay = "ownership.timeouts_stay",
-    /// Ownership goes on when it has ended.
-    OwnershipOutlivesItsEnd = "ownership.outlives_its_end",
-    /// A session goes on when its ownership has ended.
-    OwnershipEndsNothing = "ownership.ends_nothing",
-    /// A session that ends takes its owner's capabilities with it and says nothing.
-    OwnershipEndsSilently = "ownership.ends_silently",
-    /// A cancellation is requested after it was done.
-    OwnershipCancelsBackwards = "ownership.cancels_backwards",
-    /// A session whose ownership has changed keeps its leaf in the state tree.
-    OwnershipRootForgets = "ownership.root_forgets",
-    /// A snapshot copies a session after its ownership has changed.
-    OwnershipCopiesLate = "ownership.copies_late",
-    /// A session is restored with ownership that is none of its own.
-    OwnershipRestoresAnything = "ownership.restores_anything",
-    /// The planner keeps a session whose ownership has ended.
-    OwnershipStaysPlanned = "ownership.stays_planned",
-    /// The tape forgets what became of a session's ownership.
-    TapeForgetsOwnership = "tape.forgets_ownership",
-    /// The tape forgets what was refused.
-    TapeForgetsRefusals = "tape.forgets_refusals",
-    /// Replay does not compare refusals.
-    ReplayTrustsRefusals = "replay.trusts_refusals",
-    /// Perturbations that come in together are taken in the order in which they stand.
-    TopologyAsItComes = "topology.as_it_comes",
-    /// Timeouts of sites never expire.
-    TopologyTimeoutsStay = "topology.timeouts_stay",
-    /// The state root does not cover what has happened to sites and links.
-    TopologyUncounted = "topology.uncounted",
-    /// A site that has timed out may send.
-    TopologyTimedOutSends = "topology.timed_out_sends",
-    /// A partition cuts both ways.
-    TopologyCutsBothWays = "topology.cuts_both_ways",
-    /// Payloads that were changed on their way are not counted.
-    TopologyCorruptsUncounted = "topology.corrupts_uncounted",
-    /// A payload that has arrived as another sort is taken.
-    TopologyTrustsPayloads = "topology.trusts_payloads",
-    /// A session whose last coroutine crashed ends well.
-    TopologyCrashCloses = "topology.crash_closes",
-    /// A cancellation is told before it was asked for.
-    TopologyCancelsBackwards = "topology.cancels_backwards",
-    /// A crash spares those who own the site's endpoint and run another role's code.
-    TopologyCrashSparesOwners = "topology.crash_spares_owners",
-    /// Whoever waits on a coroutine that was cancelled goes on waiting.
-    TopologyNoCascade = "topology.no_cascade",
-    /// Healing a link leaves it corrupted.
-    TopologyHealKeepsCorrupt = "topology.heal_keeps_corrupt",
-    /// What a coroutine that has failed had asked may still be answered.
-    TopologyKeepsAsks = "topology.keeps_asks",
-    /// Whoever waits for a link is not woken when it is whole.
-    TopologyHealWakesNobody = "topology.heal_wakes_nobody",
-    /// Sessions with a crashed role are opened.
-    TopologyOpensCrashed = "topology.opens_crashed",
-    /// A restored machine believes which coroutines wait for links, crashed or were cancelled.
-    RestoreTrustsFailures = "restore.trusts_failures",
-    /// The tape forgets what happens to sites and links.
-    TapeForgetsTopology = "tape.forgets_topology",
-    /// One instruction more than a coroutine can pay for is executed.
-    CreditsOneMore = "credits.one_more",
-    /// Attempts that block are paid for.
-    CreditsForWaiting = "credits.for_waiting",
-    /// Coroutines that instructions started pay for nothing.
-    CreditsStartedFree = "credits.started_free",
-    /// What was used is not in a session's bytes.
-    CreditsUncounted = "credits.uncounted",
-    /// A restored machine believes what coroutines have used.
-    RestoreTrustsCredits = "restore.trusts_credits",
-    /// The configuration's bytes leave the credits out.
-    ConfigForgetsCredits = "config.forgets_credits",
-    /// The configuration's bytes leave the budget of effects out.
-    ConfigForgetsBudget = "config.forgets_budget",
-    /// A deadline is one tick later than its budget says.
-    DeadlineOneLater = "deadline.one_later",
-    /// Effects whose time is up time out in the opposite order.
-    DeadlineReverses = "deadline.reverses",
-    /// A session's bytes have no deadlines.
-    DeadlineUncounted = "deadline.uncounted",
-    /// A snapshot's deadlines may be as late as they like.
-    RestoreTrustsDeadlines = "restore.trusts_deadlines",
-    /// Time that passes by the host's clock is not on the tape.
-    TapeForgetsAdvance = "tape.forgets_advance",
-    /// A turn begins without looking at deadlines when nothing else is to do.
-    DeadlineIdleSleeps = "deadline.idle_sleeps",
-    /// What the host had taken on is remembered when it has timed out.
-    DeadlineKeepsAsked = "deadline.keeps_asked",
-    /// An effect that has timed out is asked all the same, and its answer is taken.
-    DeadlineAsksOverdue = "deadline.asks_overdue",
-    /// A policy that admits nothing admits everything.
-    OutputsDenyAllows = "outputs.deny_allows",
-    /// No check is kept for the host.
-    OutputsForgotten = "outputs.forgotten",
-    /// What is received is not checked.
-    OutputsUncheckedReceives = "outputs.unchecked_receives",
-    /// An output's digest leaves its events out.
-    OutputsDigestSkipsEvents = "outputs.digest_skips_events",
-    /// An output's digest leaves the payload out.
-    OutputsDigestSkipsPayload = "outputs.digest_skips_payload",
-    /// A refused step's events are told.
-    OutputsRefusedTold = "outputs.refused_told",
-    /// A message whose receiving was refused is counted.
-    OutputsRefusedCount = "outputs.refused_count",
-    /// What a refused step made or consumed stays so.
-    OutputsRefusedResources = "outputs.refused_resources",
-    /// Sessions that a refused step opened or ended stay so.
-    OutputsRefusedGuests = "outputs.refused_guests",
-    /// The check of a `Fork` is taken back with its speculation.
-    OutputsForkInside = "outputs.fork_inside",
-    /// The configuration's bytes leave the policy of outputs out.
-    ConfigForgetsOutputs = "config.forgets_outputs",
-    /// The tape forgets that time went by where nothing happened.
-    TapeForgetsTime = "tape.forgets_time",
-    /// Where an island ends between turns, nothing is told of the sessions that its instructions opened.
-    EndsForgetGuests = "ends.forget_guests",
-    /// More summaries of ended sessions are kept than may be.
-    SummariesUnbounded = "summaries.unbounded",
-    /// A summary does not say what was discarded.
-    SummariesDiscardNothing = "summaries.discard_nothing",
-    /// The record's reader does not check frames.
-    RecordUnchecked = "record.unchecked",
-    /// A label may stand twice in one communication.
-    CheckAllowsLabelTwice = "check.allows_label_twice",
-    /// A role may stand in two parallel parts.
-    CheckAllowsSharedRole = "check.allows_shared_role",
-    /// Merging two receives keeps the labels of the first only.
-    MergeUnionDropsBranch = "merge.union_drops_branch",
-    /// Merging two sends keeps the labels of the first, whatever the second offers.
-    MergeSendIgnoresLabels = "merge.send_ignores_labels",
-    /// The end merges with everything.
-    MergeEndAbsorbed = "merge.end_absorbed",
-    /// A shared label need not carry the same sort.
-    MergeIgnoresSort = "merge.ignores_sort",
-    /// Messages of different partners merge.
-    MergeIgnoresPartner = "merge.ignores_partner",
-    /// The receiver of a communication is projected as if it took no part.
-    ProjectReceiverAsOther = "project.receiver_as_other",
-    /// A role that takes no part in a choice follows its first branch, unasked.
-    ProjectFirstBranchOnly = "project.first_branch_only",
-    /// A role's part of a parallel composition is not followed by what comes after.
-    ProjectParDropsNext = "project.par_drops_next",
-    /// A loop's body is kept without its binder.
-    ProjectRecDropsBinder = "project.rec_drops_binder",
-    /// Every arm of a decision offers the label of the first.
-    EmitWrongLabel = "emit.wrong_label",
-    /// The rows of a receiver's jump table stand in reverse order.
-    EmitSwapsRows = "emit.swaps_rows",
-    /// Every row of a receiver's jump table names the register of the first.
-    EmitWrongRegister = "emit.wrong_register",
-    /// Registers are not initialised.
-    EmitSkipsPrologue = "emit.skips_prologue",
-    /// A jump back goes to where the role is entered.
-    EmitJumpsToEntry = "emit.jumps_to_entry",
-    /// Subtyping follows only one branch of each choice.
-    SubtypeFirstBranch = "subtype.first_branch",
-    /// Labels of one name are one, whatever they carry.
-    SubtypeAnySort = "subtype.any_sort",
-    /// The conservative mode takes trees of other labels.
-    SubtypeConservativeAnyLabels = "subtype.conservative_any_labels",
-    /// What is expected may be left undone for ever.
-    SubtypeForgets = "subtype.forgets",
-    /// A receive may go ahead of sends.
-    SubtypeWaitsEarly = "subtype.waits_early",
-    /// What is sent early need be expected for one choice of others only.
-    SubtypeSomePath = "subtype.some_path",
-    /// Messages may come that are not received.
-    SubtypeMisses = "subtype.misses",
-    /// A send may go ahead of another to the same partner.
-    SubtypeOvertakes = "subtype.overtakes",
-    /// What was not decided is a yes.
-    SubtypeGuesses = "subtype.guesses",
-    /// The end may stand where more is expected.
-    SubtypeEndsEarly = "subtype.ends_early",
+    ImageDigestSkipsCode = "image.digest_skips_code", "The image digest leaves out the code.";
+    VerifyRegisterBound = "verify.register_bound", "The verifier lets one register too many pass.";
+    VerifyJumpRange = "verify.jump_range", "The verifier lets a jump leave the role's code.";
+    VerifyOperandRange = "verify.operand_range", "The verifier lets an operand name a row that does not exist.";
+    VerifyFitReceiver = "verify.fit_receiver", "The verifier lets a receiver's automaton differ from the global type.";
+    VerifyFitFirstBranchOnly = "verify.fit_first_branch_only", "The verifier follows only the first branch of a choice that the role takes no part in.";
+    VerifyFitTurns = "verify.fit_turns", "The verifier lets a role act that others, who go on for ever, leave no turn.";
+    VerifyJoinForks = "verify.join_forks", "Paths may meet that are in different speculations.";
+    VerifyAbortKeeps = "verify.abort_keeps", "The verifier takes the type behind an `Abort` to be the one before it.";
+    VerifyHaltForked = "verify.halt_forked", "A coroutine may end in a speculation.";
+    VerifyFact = "verify.fact", "`Tag` and `Check` take anything for a fact.";
+    FlowDenyAllows = "flow.deny_allows", "Roles that nothing may flow to are those that everything may flow to.";
+    FlowAnyIsAll = "flow.any_is_all", "Any of several conditions is all of them.";
+    CheckAnyFlow = "knowledge.checks_any_flow", "`Check` does not ask the flow policy.";
+    CheckUnknown = "knowledge.checks_unknown", "`Check` does not ask whether the fact is known.";
+    TagWithoutLimit = "tag.without_limit", "`Tag` knows no limit.";
+    TaggedWithoutFact = "tagged.without_fact", "`Tagged` and `Checked` do not say what they are about.";
+    TransferCopiesKnowledge = "transfer.copies_knowledge", "`Transfer` leaves what it takes along with the giver as well.";
+    TransferLosesKnowledge = "transfer.loses_knowledge", "`Transfer` takes no knowledge along, and leaves none.";
+    TransferAnyFlow = "transfer.any_flow", "`Transfer` does not ask the flow policy.";
+    KnowledgeOutlives = "knowledge.outlives", "Knowledge of a session outlives it.";
+    KnowledgeUncounted = "knowledge.uncounted", "Knowledge is no part of a session's bytes.";
+    SpeculationKeepsKnowledge = "speculation.keeps_knowledge", "`Abort` leaves what was learnt since.";
+    RestoreTrustsKnowledge = "restore.trusts_knowledge", "Restoring believes whatever is known of whatever.";
+    ConfigForgetsFlow = "config.forgets_flow", "A configuration's bytes leave out the flow policy.";
+    SignatureOfAnyRun = "signature.of_any_run", "A signature says nothing of the run.";
+    SignatureOfAnySession = "signature.of_any_session", "A signature says nothing of the session.";
+    SignatureOfAnyEdge = "signature.of_any_edge", "A signature says nothing of the edge.";
+    SignatureOfAnyLabel = "signature.of_any_label", "A signature says nothing of the label.";
+    SignatureOfAnyPlace = "signature.of_any_place", "A signature says nothing of the message's number.";
+    SignatureOfAnyPayload = "signature.of_any_payload", "A signature says nothing of the payload.";
+    SignatureUnchecked = "signature.unchecked", "Signatures are not checked.";
+    SignatureAnywhere = "signature.anywhere", "Signed messages are taken in any order.";
+    OverwriteKeepsSignature = "signature.overwrite_keeps", "What overwrites a message leaves the old one's signature.";
+    KeysAny = "keys.any", "Any keys will do for a run that has its own.";
+    SequenceUnchecked = "replay.sequence_unchecked", "Numbers are not checked.";
+    SequenceStays = "replay.sequence_stays", "The number of the next message stays.";
+    NullifierUnchecked = "replay.nullifier_unchecked", "Nullifiers are not looked for.";
+    NullifierForgotten = "replay.nullifier_forgotten", "Nullifiers are not consumed.";
+    SpeculationConsumes = "replay.speculation_consumes", "A speculation consumes messages at once.";
+    SpeculationKeepsLedger = "replay.speculation_keeps_ledger", "`Abort` leaves the ledger as it is.";
+    ConsumptionUnchained = "replay.consumption_unchained", "A consumption's root does not depend on the one before it.";
+    ArtifactsUnbounded = "replay.artifacts_unbounded", "More artifacts are kept than the configuration allows.";
+    LedgerOutlives = "history.outlives", "The history of a session outlives it.";
+    HistoryForgetsCount = "history.forgets_count", "A history's root does not say how many messages it has.";
+    HistoryDoublesLone = "history.doubles_lone", "A lone node is paired with itself.";
+    HistoryOneDomain = "history.one_domain", "Leaves and nodes are hashed alike.";
+    HistoryMissesOverwrites = "history.misses_overwrites", "A message that overwrites another is not in the history.";
+    LedgerSignaturesUncounted = "ledger.signatures_uncounted", "Signatures are no part of a session's bytes.";
+    RestoreTrustsLedger = "restore.trusts_ledger", "Restoring believes whatever a ledger says.";
+    SpeculationKeepsType = "speculation.keeps_type", "`Abort` leaves the types as they are.";
+    SpeculationKeepsMessages = "speculation.keeps_messages", "`Abort` leaves the messages where they are.";
+    SpeculationKeepsEvents = "speculation.keeps_events", "Events of an undone speculation reach the trace.";
+    SpeculationRollsCounters = "speculation.rolls_counters", "`Abort` takes effect counters back, so ids repeat.";
+    SpeculationLosesAnswer = "speculation.loses_answer", "An answer that an undone speculation has used is gone.";
+    SpeculationTooDeep = "speculation.too_deep", "Speculations nest without a limit.";
+    SpeculationAsks = "speculation.asks", "An effect that may block is asked for inside a speculation.";
+    SpeculationForgetsOwned = "speculation.forgets_owned", "A speculation does not keep the values that do not fit a word.";
+    GuestAnyOwner = "guest.any_owner", "An endpoint of an opened session is good for whoever holds it.";
+    CloseWakesNobody = "close.wakes_nobody", "Closing wakes nobody.";
+    CloseNeverDrains = "close.never_drains", "Closing discards what is in flight for others.";
+    DrainingSends = "draining.sends", "A session that is closing still takes messages.";
+    VerifySpawnOwns = "verify.spawn_owns", "A spawned coroutine owns what it was given copies of.";
+    VerifyTransferKeeps = "verify.transfer_keeps", "A coroutine may use its endpoint as its own after giving it away.";
+    SpawnWithoutLimit = "spawn.without_limit", "Coroutines are started without a limit.";
+    SpawnForgetsOwned = "spawn.forgets_owned", "Texts that a started coroutine is given are not counted.";
+    SpawnForgetsFar = "spawn.forgets_far", "Coroutines beyond the first 64 are not woken.";
+    TransferToTheDead = "transfer.to_the_dead", "An endpoint is given to a coroutine that has ended.";
+    TransferMovesNothing = "transfer.moves_nothing", "An endpoint that changes hands stays with who gave it.";
+    TransferWithoutReceipt = "transfer.without_receipt", "No receipt is made out.";
+    SpeculationKeepsSpawned = "speculation.keeps_spawned", "`Abort` leaves coroutines that were started.";
+    SpawnedUncounted = "spawned.uncounted", "Started coroutines are not part of the state.";
+    GuestEventsOfMain = "guest.events_of_main", "What happens in an opened session is told of the main one.";
+    GuestUncounted = "guest.uncounted", "An opened session's states, owners and messages are not part of the state.";
+    OpenWithoutLimit = "open.without_limit", "Sessions are opened without a limit.";
+    CloseTheMain = "close.the_main", "Closing closes the coroutine's main session, whichever the endpoint is of.";
+    HaltOwnsUnfinished = "halt.owns_unfinished", "A coroutine may end and own endpoints that are not at their end.";
+    ThroughAnyBranch = "through.any_branch", "Sending through an endpoint takes the first of several labels.";
+    ThroughAnySort = "through.any_sort", "Sending through an endpoint does not look at the payload.";
+    CastAnything = "cast.anything", "Casting does not look at the value.";
+    SpeculationKeepsGuests = "speculation.keeps_guests", "`Abort` leaves opened sessions as they are.";
+    SpeculationReusesNumbers = "speculation.reuses_numbers", "`Abort` takes numbers of opened sessions back, so ids repeat.";
+    VerifyAnyEndpointOwn = "verify.any_endpoint_own", "The verifier takes any endpoint for the own one.";
+    RestoreTrustsGuests = "restore.trusts_guests", "A restored session may have opened sessions in states of other roles.";
+    VerifyJoinState = "verify.join_state", "The verifier lets two paths meet in different states.";
+    VerifyJoinRegisters = "verify.join_registers", "The verifier keeps the first path's registers where paths meet.";
+    VerifyReceiveManyBranches = "verify.receive_many_branches", "The verifier lets `Receive` stand where several labels may come.";
+    VerifyTableComplete = "verify.table_complete", "The verifier lets a jump table leave out a branch.";
+    VerifyHaltEarly = "verify.halt_early", "The verifier lets `Halt` stand before the type's end.";
+    VerifyTableRegister = "verify.table_register", "The verifier lets a jump table write to a register that does not exist.";
+    VerifyDecision = "verify.decision", "The verifier lets the code send another label than the host decided on.";
+    VerifyEndpoint = "verify.endpoint", "The verifier takes any register for the endpoint.";
+    VerifyPayloadSort = "verify.payload_sort", "The verifier lets a payload of another sort pass.";
+    StepOverflowFront = "step.overflow_front", "A spilled message goes before the others.";
+    StepNoWake = "step.no_wake", "A send wakes nobody.";
+    StepDropAdvances = "step.drop_advances", "A dropped message advances the program.";
+    StepSendKeepsState = "step.send_keeps_state", "A send leaves the type where it was.";
+    StepWrongArm = "step.wrong_arm", "A receiver follows the last arm, whatever label came.";
+    StepCounterStays = "step.counter_stays", "The effect counter stands still.";
+    StepHostSort = "step.host_sort", "The host's value may have any sort.";
+    EdgeNeverGrows = "edge.never_grows", "An edge that may grow keeps its first size.";
+    EdgeOverwritesAny = "edge.overwrites_any", "The latest message is overwritten whatever its label.";
+    StepFullFaults = "step.full_faults", "A full edge is a fault, whatever its policy.";
+    StepOneTooMany = "step.one_too_many", "An edge takes one message more than it holds.";
+    StepDropIgnored = "step.drop_ignored", "A message that the host drops is sent.";
+    StepDeferIgnored = "step.defer_ignored", "A message that the host puts off is sent.";
+    StepReplacementUnused = "step.replacement_unused", "What the host sends instead is not sent.";
+    StepOfferUntold = "step.offer_untold", "A choice that is sent is told as a message only.";
+    StepOverwritesOn = "step.overwrites_on", "Whoever overwrites a message goes on.";
+    StepKeptUnused = "step.kept_unused", "What the host keeps instead is not kept.";
+    StepRoomWakesNobody = "step.room_wakes_nobody", "A message that is taken away wakes nobody who waits for room.";
+    StepPayloadUnwritten = "step.payload_unwritten", "What was received is not written to its register.";
+    StepReceiveKeepsState = "step.receive_keeps_state", "A receive does not advance the receiver's type.";
+    StepChoiceUntold = "step.choice_untold", "A choice that is received is told as a message only.";
+    ControlFallsThrough = "control.falls_through", "`Branch` goes on behind itself, whatever the register says.";
+    ControlHalfConstant = "control.half_constant", "`Set` writes the low half of a constant.";
+    StepHaltUntold = "step.halt_untold", "A coroutine ends without an event.";
+    StepFirstChosen = "step.first_chosen", "The first label is sent, whichever the host chose.";
+    StepAnswerUnwritten = "step.answer_unwritten", "A host's answer is not written to its register.";
+    StepAnySize = "step.any_size", "A host's value may have any size.";
+    BurstKeepsTurn = "burst.keeps_turn", "Who gives way goes on.";
+    BurstFailureUntold = "burst.failure_untold", "A fault's branch is not told.";
+    BurstForgetsCurrent = "burst.forgets_current", "A burst forgets which coroutine ran.";
+    TraceChainSkipsArena = "trace.chain_skips_arena", "The trace's chain leaves the arena out.";
+    CommitFaultUncounted = "commit.fault_uncounted", "A fault is counted as an end.";
+    RootSkipsPayloads = "root.skips_payloads", "The state root leaves payloads in flight out.";
+    RootForgetsWave = "root.forgets_wave", "A session that a wave has changed keeps its leaf in the state tree.";
+    RootForgetsAnswer = "root.forgets_answer", "A session that an answer has changed keeps its leaf in the state tree.";
+    RootKeepsEnded = "root.keeps_ended", "A session that has ended keeps its leaf in the state tree.";
+    TreeKeepsTop = "tree.keeps_top", "A state tree that grows leaves out what it was.";
+    ProofAnyPlace = "proof.any_place", "A proof of a session's state is not held against the session's place in the tree.";
+    SnapshotCopiesLate = "snapshot.copies_late", "A snapshot copies a session after the wave that changed it.";
+    SnapshotSkipsEvents = "snapshot.skips_events", "A snapshot leaves out the events that are not yet hashed.";
+    SnapshotSortsQueue = "snapshot.sorts_queue", "A snapshot keeps the ready islands in the order of their sessions.";
+    SnapshotForgetsAsked = "snapshot.forgets_asked", "A snapshot forgets which effects the host has taken on.";
+    SealUnchecked = "seal.unchecked", "A sealed file's blocks are not held against their digests.";
+    RestoreTrustsRegisters = "restore.trusts_registers", "A session is restored with registers that its code was not verified with.";
+    RestoreTrustsStanding = "restore.trusts_standing", "A session is restored with coroutines that wait for nothing.";
+    ParkTrustsBytes = "park.trusts_bytes", "A parked session's bytes are not held against its leaf.";
+    VerifyEvidence = "verify.evidence", "The verifier takes anything for a guard's evidence.";
+    VerifyLayerRange = "verify.layer_range", "The verifier lets a guard layer have more than 16 bits.";
+    GuardReleaseKeeps = "guard.release_keeps", "A release leaves the evidence where it was.";
+    GuardAnySession = "guard.any_session", "Evidence of another session releases a guard.";
+    GuardAnyLayer = "guard.any_layer", "Evidence of another layer releases a guard.";
+    GuardAnyConfig = "guard.any_config", "A guard of a layer that the configuration does not have is asked for.";
+    GuardCounterStays = "guard.counter_stays", "Ids of evidence do not count what was asked before.";
+    CommitForgetsOverlay = "commit.forgets_overlay", "The commit forgets what the last session of a wave did to the heap.";
+    RootSkipsHeap = "root.skips_heap", "The state root leaves the heap out.";
+    ProofAnyState = "proof.any_state", "A proof of resources is not held against the state root.";
+    SnapshotHeapLate = "snapshot.heap_late", "A snapshot has the heap as it is when it is taken, not when it was begun.";
+    PlannerTwice = "planner.twice", "The planner picks an island twice.";
+    PlannerForgets = "planner.forgets", "The planner leaves an island out that nobody will plan again.";
+    PlannerIgnoresLimit = "planner.ignores_limit", "The planner ignores the step limit.";
+    AskReenters = "ask.reenters", "An effect goes out beside one of the same fragment, whose policy forbids it.";
+    ComposeCountsAny = "compose.counts_any", "A composition of hosts counts different answers as one.";
+    TierExcusesAnswers = "tier.excuses_answers", "Answers that differ between runs do not count against a host's tier.";
+    TierExcusesQuestions = "tier.excuses_questions", "Questions that differ between runs do not count against it.";
+    CertifierTrustsWave = "certifier.trusts_wave", "The certifier takes any wave number.";
+    CertifierTrustsStep = "certifier.trusts_step", "The certifier takes plans made for another step.";
+    CertifierTrustsBoundary = "certifier.trusts_boundary", "The certifier takes plans that start from another state.";
+    CertifierTrustsFootprint = "certifier.trusts_footprint", "The certifier takes any footprint.";
+    CertifierTrustsReadiness = "certifier.trusts_readiness", "The certifier lets an island be picked that is not ready.";
+    CertifierKeepsRefused = "certifier.keeps_refused", "The certifier keeps the islands of a plan that it refuses.";
+    JoinUnsorted = "join.unsorted", "Chunks are joined in the order in which they were finished.";
+    JoinTrustsCount = "join.trusts_count", "A wave with a chunk too few is taken as whole.";
+    ExecutorNewestFirst = "executor.newest_first", "The executor finishes the newest wave first.";
+    ExecutorLosesChunk = "executor.loses_chunk", "The executor loses a chunk.";
+    CommitReversesReady = "commit.reverses_ready", "The commit hands the ready islands back in another order.";
+    CommitReversesTrace = "commit.reverses_trace", "The commit takes the trace of one chunk before that of the chunk before it.";
+    CommitForgetsReady = "commit.forgets_ready", "The commit forgets that an island is ready.";
+    CommitTickStays = "commit.tick_stays", "The commit leaves the tick where it was.";
+    CommitKeepsPending = "commit.keeps_pending", "Answers of a session that has ended stay pending.";
+    WavesOverlap = "waves.overlap", "The offline check of waves lets a session be picked while an earlier wave has it.";
+    TapeForgetsOpen = "tape.forgets_open", "The tape forgets an open.";
+    ReplayTrustsQuestions = "replay.trusts_questions", "Replay does not compare questions.";
+    ReplayTrustsEvents = "replay.trusts_events", "Replay does not compare events.";
+    ReplayTrustsRoot = "replay.trusts_root", "Replay does not compare the state root.";
+    WavesTwice = "waves.twice", "The offline check of waves lets a session be picked twice.";
+    WavesWaiting = "waves.waiting", "The offline check of waves lets a waiting session be picked.";
+    TapeForgetsAnswer = "tape.forgets_answer", "The tape forgets a late answer.";
+    PoolPerformsTwice = "pool.performs_twice", "The pool takes an effect on that it holds already.";
+    PoolWithoutLimit = "pool.without_limit", "The pool takes on whatever it is asked.";
+    PoolLosesAnswers = "pool.loses_answers", "The pool loses every sixteenth answer.";
+    PoolNeverCancels = "pool.never_cancels", "The pool begins what nobody waits for any more.";
+    DurableAsksEarly = "durable.asks_early", "The host is asked before the log is synced past what led to it.";
+    DurableForgetsAsked = "durable.forgets_asked", "What the host is asked is not written down.";
+    DurableSyncLies = "durable.sync_lies", "A sync returns before the log has synced.";
+    DurableCheckpointAhead = "durable.checkpoint_ahead", "A checkpoint covers inputs that it was made before.";
+    DurableCheckpointForgets = "durable.checkpoint_forgets", "A checkpoint leaves what was handed in and not written out of the log for good.";
+    DurableAsksNothingAgain = "durable.asks_nothing_again", "Recovery does not ask again what has no answer.";
+    DurableNewIds = "durable.new_ids", "Recovery gives effects other ids.";
+    DurableTrustsState = "durable.trusts_state", "Recovery does not compare states.";
+    DurableStopsShort = "durable.stops_short", "Recovery stops one wave short of where the log ends.";
+    DurableCarriesEnded = "durable.carries_ended", "Recovery carries what had ended before the cut.";
+    DurableAgreesToAnything = "durable.agrees_to_anything", "Agreement records are written whatever the rules say.";
+    DurableForgetsAgreements = "durable.forgets_agreements", "Checkpoints do not keep agreement records.";
+    OwnershipHidesRejected = "ownership.hides_rejected", "A refused artifact is not on record.";
+    OwnershipAnyOwner = "ownership.any_owner", "Any owner passes for the one in force.";
+    OwnershipAnyGeneration = "ownership.any_generation", "A capability of an earlier generation passes for the one in force.";
+    OwnershipAnySession = "ownership.any_session", "A capability of another session passes for one of this.";
+    OwnershipAnyScope = "ownership.any_scope", "A capability of a scope that was never given passes.";
+    OwnershipNarrowMoves = "ownership.narrow_moves", "A narrow capability releases and transfers the whole.";
+    OwnershipWidens = "ownership.widens", "A capability is attenuated to something wider.";
+    OwnershipReachesFurther = "ownership.reaches_further", "A mutation reaches further than its capability.";
+    OwnershipAnyReceipt = "ownership.any_receipt", "A receipt is known by its number alone.";
+    OwnershipAnyWitness = "ownership.any_witness", "A witness is known by its number alone.";
+    OwnershipWitnessTwice = "ownership.witness_twice", "A readiness witness stays in force when it is used.";
+    OwnershipKeepsCapabilities = "ownership.keeps_capabilities", "Capabilities stay in force when their owner goes.";
+    OwnershipKeepsWitnesses = "ownership.keeps_witnesses", "Witnesses stay in force when their owner goes.";
+    OwnershipIssuesTwice = "ownership.issues_twice", "A capability that is in force is issued again.";
+    OwnershipTimeoutsStay = "ownership.timeouts_stay", "Timeouts never expire.";
+    OwnershipOutlivesItsEnd = "ownership.outlives_its_end", "Ownership goes on when it has ended.";
+    OwnershipEndsNothing = "ownership.ends_nothing", "A session goes on when its ownership has ended.";
+    OwnershipEndsSilently = "ownership.ends_silently", "A session that ends takes its owner's capabilities with it and says nothing.";
+    OwnershipCancelsBackwards = "ownership.cancels_backwards", "A cancellation is requested after it was done.";
+    OwnershipRootForgets = "ownership.root_forgets", "A session whose ownership has changed keeps its leaf in the state tree.";
+    OwnershipCopiesLate = "ownership.copies_late", "A snapshot copies a session after its ownership has changed.";
+    OwnershipRestoresAnything = "ownership.restores_anything", "A session is restored with ownership that is none of its own.";
+    OwnershipStaysPlanned = "ownership.stays_planned", "The planner keeps a session whose ownership has ended.";
+    TapeForgetsOwnership = "tape.forgets_ownership", "The tape forgets what became of a session's ownership.";
+    TapeForgetsRefusals = "tape.forgets_refusals", "The tape forgets what was refused.";
+    ReplayTrustsRefusals = "replay.trusts_refusals", "Replay does not compare refusals.";
+    TopologyAsItComes = "topology.as_it_comes", "Perturbations that come in together are taken in the order in which they stand.";
+    TopologyTimeoutsStay = "topology.timeouts_stay", "Timeouts of sites never expire.";
+    TopologyUncounted = "topology.uncounted", "The state root does not cover what has happened to sites and links.";
+    TopologyTimedOutSends = "topology.timed_out_sends", "A site that has timed out may send.";
+    TopologyCutsBothWays = "topology.cuts_both_ways", "A partition cuts both ways.";
+    TopologyCorruptsUncounted = "topology.corrupts_uncounted", "Payloads that were changed on their way are not counted.";
+    TopologyTrustsPayloads = "topology.trusts_payloads", "A payload that has arrived as another sort is taken.";
+    TopologyCrashCloses = "topology.crash_closes", "A session whose last coroutine crashed ends well.";
+    TopologyCancelsBackwards = "topology.cancels_backwards", "A cancellation is told before it was asked for.";
+    TopologyCrashSparesOwners = "topology.crash_spares_owners", "A crash spares those who own the site's endpoint and run another role's code.";
+    TopologyNoCascade = "topology.no_cascade", "Whoever waits on a coroutine that was cancelled goes on waiting.";
+    TopologyHealKeepsCorrupt = "topology.heal_keeps_corrupt", "Healing a link leaves it corrupted.";
+    TopologyKeepsAsks = "topology.keeps_asks", "What a coroutine that has failed had asked may still be answered.";
+    TopologyHealWakesNobody = "topology.heal_wakes_nobody", "Whoever waits for a link is not woken when it is whole.";
+    TopologyOpensCrashed = "topology.opens_crashed", "Sessions with a crashed role are opened.";
+    RestoreTrustsFailures = "restore.trusts_failures", "A restored machine believes which coroutines wait for links, crashed or were cancelled.";
+    TapeForgetsTopology = "tape.forgets_topology", "The tape forgets what happens to sites and links.";
+    CreditsOneMore = "credits.one_more", "One instruction more than a coroutine can pay for is executed.";
+    CreditsForWaiting = "credits.for_waiting", "Attempts that block are paid for.";
+    CreditsStartedFree = "credits.started_free", "Coroutines that instructions started pay for nothing.";
+    CreditsUncounted = "credits.uncounted", "What was used is not in a session's bytes.";
+    RestoreTrustsCredits = "restore.trusts_credits", "A restored machine believes what coroutines have used.";
+    ConfigForgetsCredits = "config.forgets_credits", "The configuration's bytes leave the credits out.";
+    ConfigForgetsBudget = "config.forgets_budget", "The configuration's bytes leave the budget of effects out.";
+    DeadlineOneLater = "deadline.one_later", "A deadline is one tick later than its budget says.";
+    DeadlineReverses = "deadline.reverses", "Effects whose time is up time out in the opposite order.";
+    DeadlineUncounted = "deadline.uncounted", "A session's bytes have no deadlines.";
+    RestoreTrustsDeadlines = "restore.trusts_deadlines", "A snapshot's deadlines may be as late as they like.";
+    TapeForgetsAdvance = "tape.forgets_advance", "Time that passes by the host's clock is not on the tape.";
+    DeadlineIdleSleeps = "deadline.idle_sleeps", "A turn begins without looking at deadlines when nothing else is to do.";
+    DeadlineKeepsAsked = "deadline.keeps_asked", "What the host had taken on is remembered when it has timed out.";
+    DeadlineAsksOverdue = "deadline.asks_overdue", "An effect that has timed out is asked all the same, and its answer is taken.";
+    OutputsDenyAllows = "outputs.deny_allows", "A policy that admits nothing admits everything.";
+    OutputsForgotten = "outputs.forgotten", "No check is kept for the host.";
+    OutputsUncheckedReceives = "outputs.unchecked_receives", "What is received is not checked.";
+    OutputsDigestSkipsEvents = "outputs.digest_skips_events", "An output's digest leaves its events out.";
+    OutputsDigestSkipsPayload = "outputs.digest_skips_payload", "An output's digest leaves the payload out.";
+    OutputsRefusedTold = "outputs.refused_told", "A refused step's events are told.";
+    OutputsRefusedCount = "outputs.refused_count", "A message whose receiving was refused is counted.";
+    OutputsRefusedResources = "outputs.refused_resources", "What a refused step made or consumed stays so.";
+    OutputsRefusedGuests = "outputs.refused_guests", "Sessions that a refused step opened or ended stay so.";
+    OutputsForkInside = "outputs.fork_inside", "The check of a `Fork` is taken back with its speculation.";
+    ConfigForgetsOutputs = "config.forgets_outputs", "The configuration's bytes leave the policy of outputs out.";
+    TapeForgetsTime = "tape.forgets_time", "The tape forgets that time went by where nothing happened.";
+    EndsForgetGuests = "ends.forget_guests", "Where an island ends between turns, nothing is told of the sessions that its instructions opened.";
+    SummariesUnbounded = "summaries.unbounded", "More summaries of ended sessions are kept than may be.";
+    SummariesDiscardNothing = "summaries.discard_nothing", "A summary does not say what was discarded.";
+    RecordUnchecked = "record.unchecked", "The record's reader does not check frames.";
+    CheckAllowsLabelTwice = "check.allows_label_twice", "A label may stand twice in one communication.";
+    CheckAllowsSharedRole = "check.allows_shared_role", "A role may stand in two parallel parts.";
+    MergeUnionDropsBranch = "merge.union_drops_branch", "Merging two receives keeps the labels of the first only.";
+    MergeSendIgnoresLabels = "merge.send_ignores_labels", "Merging two sends keeps the labels of the first, whatever the second offers.";
+    MergeEndAbsorbed = "merge.end_absorbed", "The end merges with everything.";
+    MergeIgnoresSort = "merge.ignores_sort", "A shared label need not carry the same sort.";
+    MergeIgnoresPartner = "merge.ignores_partner", "Messages of different partners merge.";
+    ProjectReceiverAsOther = "project.receiver_as_other", "The receiver of a communication is projected as if it took no part.";
+    ProjectFirstBranchOnly = "project.first_branch_only", "A role that takes no part in a choice follows its first branch, unasked.";
+    ProjectParDropsNext = "project.par_drops_next", "A role's part of a parallel composition is not followed by what comes after.";
+    ProjectRecDropsBinder = "project.rec_drops_binder", "A loop's body is kept without its binder.";
+    EmitWrongLabel = "emit.wrong_label", "Every arm of a decision offers the label of the first.";
+    EmitSwapsRows = "emit.swaps_rows", "The rows of a receiver's jump table stand in reverse order.";
+    EmitWrongRegister = "emit.wrong_register", "Every row of a receiver's jump table names the register of the first.";
+    EmitSkipsPrologue = "emit.skips_prologue", "Registers are not initialised.";
+    EmitJumpsToEntry = "emit.jumps_to_entry", "A jump back goes to where the role is entered.";
+    SubtypeFirstBranch = "subtype.first_branch", "Subtyping follows only one branch of each choice.";
+    SubtypeAnySort = "subtype.any_sort", "Labels of one name are one, whatever they carry.";
+    SubtypeConservativeAnyLabels = "subtype.conservative_any_labels", "The conservative mode takes trees of other labels.";
+    SubtypeForgets = "subtype.forgets", "What is expected may be left undone for ever.";
+    SubtypeWaitsEarly = "subtype.waits_early", "A receive may go ahead of sends.";
+    SubtypeSomePath = "subtype.some_path", "What is sent early need be expected for one choice of others only.";
+    SubtypeMisses = "subtype.misses", "Messages may come that are not received.";
+    SubtypeOvertakes = "subtype.overtakes", "A send may go ahead of another to the same partner.";
+    SubtypeGuesses = "subtype.guesses", "What was not decided is a yes.";
+    SubtypeEndsEarly = "subtype.ends_early", "The end may stand where more is expected.";
 }
 
 mod active;

@@ -18,8 +18,9 @@ struct Lane {
 
 const TESTS: Lane = Lane { name: "", package: "motet-tests", test: "", only: "", features: "", cases: 0, what: "" };
 
-/// The lane that runs beside the reference, which is built first.
+/// The lanes that run beside the reference, which is built first.
 const DIFFERENTIAL: &str = "differential";
+const DIFFERENTIAL_FAULTS: &str = "differential-faults";
 
 /// All lanes, in the order in which `all` runs them.
 const LANES: &[Lane] = &[
@@ -206,6 +207,13 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: DIFFERENTIAL_FAULTS,
+        test: "differential_faults",
+        features: "reference,planted",
+        what: "faults planted in the machine are found by the differential lane, and shown by a small protocol",
+        ..TESTS
+    },
+    Lane {
         name: "heap",
         package: "motet-heap",
         test: "v1_literal",
@@ -281,7 +289,7 @@ pub fn list() -> String {
 }
 
 fn one(lane: &Lane) -> Result<(), String> {
-    if lane.name == DIFFERENTIAL {
+    if [DIFFERENTIAL, DIFFERENTIAL_FAULTS].contains(&lane.name) {
         crate::prove::build(&crate::top(), true)?;
     }
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| String::from("cargo"));

@@ -165,8 +165,29 @@ pub fn latest_value_overwrites() -> Result<(), String> {
     // Numbers that the types can count are all kept.
     let (run, values) = received(&Setup::default().buffer(LATEST, 64, BLOCK), &letters(4).image()?)?;
     ensure!(run.tally.dropped == 0 && values.len() == 4, "{values:?}");
+    // A message of another label is not the same news.
+    let image = super::topology::protocol(LAMPS)?;
+    let lamps = ["Red", "Blue", "Red", "Blue", "Blue", "Off"];
+    let lit = Script::new(&[EffectKind::Choose], |request| choose(request, lamps[request.coordinate.counter as usize]));
+    let run = Setup::default().buffer(LATEST, 64, BLOCK).run(&image, &lit)?;
+    ensure!(run.status == RunStatus::Completed && run.tally.dropped == 1, "{:?} {:?}", run.status, run.tally);
     Ok(())
 }
+
+/// Two labels that neither type can tell apart from themselves.
+const LAMPS: &str = "protocol Lamps =
+  roles A, B
+  rec X
+    choice at A
+      | Red =>
+        A -> B : Red
+        continue X
+      | Blue =>
+        A -> B : Blue
+        continue X
+      | Off =>
+        A -> B : Off
+";
 
 /// The host may leave out what neither type can tell; anything else that it drops is a fault, and no type advances.
 pub fn host_drops_advance_nothing() -> Result<(), String> {
