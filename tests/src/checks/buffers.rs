@@ -178,7 +178,7 @@ pub fn latest_value_overwrites() -> Result<(), String> {
 const LAMPS: &str = "protocol Lamps =
   roles A, B
   rec X
-    choice at A
+    choice A at
       | Red =>
         A -> B : Red
         continue X
