@@ -71,6 +71,9 @@ impl ProtocolMachine {
         }
         self.copy_first(slot);
         self.deadlines.remove(&at);
+        if self.semantics.is_some() {
+            self.answer_happened(at, &outcome);
+        }
         let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
         let slot_state = &mut self.slots[slot_at];
         if !planted(Planted::RootForgetsAnswer) {

@@ -72,6 +72,9 @@ impl ProtocolMachine {
             if self.images.outputs.is_on() {
                 self.keep_checks(&chunk.outbox.events);
             }
+            if self.semantics.is_some() && (chunk.outbox.has_more() || self.images.outputs.is_on()) {
+                self.chunk_happened(&chunk.outbox);
+            }
             if chunk.context.trace && self.trace.is_on() {
                 self.trace.add(&chunk.outbox.events, chunk.digest.take());
             }
@@ -138,6 +141,9 @@ impl ProtocolMachine {
             if self.slot_of(ask.coordinate.session).is_some() {
                 self.pending.insert(ask.coordinate, ask.clone());
                 self.needs_budget(ask.coordinate);
+                if self.semantics.is_some() {
+                    self.ask_happened(ask);
+                }
             }
         }
         if planted(Planted::CommitReversesReady) {
@@ -202,6 +208,9 @@ impl ProtocolMachine {
         }
         self.index.set(session.0, GONE);
         self.digests.ended(session.0);
+        if self.semantics.is_some() {
+            self.end_happened(session, terminal);
+        }
         let first = EffectCoordinate { session, coroutine: CoroutineId(0), counter: 0 };
         while let Some((at, _)) = self.pending.range(first..).next()
             && at.session == session

@@ -95,6 +95,9 @@ pub struct ProtocolMachineConfig {
     /// The most checks of outputs that are kept until somebody takes them; the oldest go first, and are counted. 0 keeps
     /// none. No run depends on it.
     pub max_output_checks: u32,
+    /// How many semantic objects that have ended are kept, and how many records of the semantic audit until somebody takes
+    /// them; the oldest go first. None, and the machine makes no semantic objects.
+    pub semantic_objects: Option<u32>,
 }
 
 impl Default for ProtocolMachineConfig {
@@ -127,6 +130,7 @@ impl Default for ProtocolMachineConfig {
             effect_budget: None,
             output_condition_policy: OutputConditionPolicy::Disabled,
             max_output_checks: 4096,
+            semantic_objects: None,
         }
     }
 }
@@ -215,6 +219,8 @@ impl ProtocolMachineConfig {
             true => OutputConditionPolicy::Disabled.encode(into),
             false => self.output_condition_policy.encode(into),
         }
+        into.u8(u8::from(self.semantic_objects.is_some()));
+        into.u32(self.semantic_objects.unwrap_or_default());
     }
 
     /// What the step needs to know of it about knowledge.
@@ -294,6 +300,7 @@ impl ProtocolMachineConfig {
             effect_budget: None,
             output_condition_policy: OutputConditionPolicy::Disabled,
             max_output_checks: 0,
+            semantic_objects: None,
         };
         for _ in 0..from.u32()? {
             let (id, active) = (LayerId(from.u16()?), from.u8().filter(|active| *active <= 1)? == 1);
@@ -325,6 +332,11 @@ impl ProtocolMachineConfig {
             _ => return None,
         };
         config.output_condition_policy = OutputConditionPolicy::decode(from)?;
+        config.semantic_objects = match (from.u8()?, from.u32()?) {
+            (0, 0) => None,
+            (1, keep) => Some(keep),
+            _ => return None,
+        };
         Some(config)
     }
 

@@ -49,6 +49,7 @@ mod responsibility;
 mod restore;
 mod root;
 mod seal;
+mod semantics;
 mod session;
 mod snapshot;
 mod spawn;
@@ -104,6 +105,7 @@ pub use reply::{Aside, Reply, Respondent};
 pub use responsibility::EffectResponsibilityDomain;
 pub use restore::RestoreError;
 pub use seal::{SealError, seal, unseal};
+pub use semantics::SemanticsError;
 pub use session::Gate;
 pub use snapshot::{SNAPSHOT_MAGIC, SNAPSHOT_VERSION, Snapshot, SnapshotRefusal};
 pub use state::decode::{

@@ -17,6 +17,7 @@ use crate::op::Op;
 use crate::outbox::{Ask, Outbox};
 use crate::park::Parked;
 use crate::root::Digests;
+use crate::semantics::Semantics;
 use crate::session::{Gate, Session};
 use crate::snapshot::Copying;
 use crate::state::sparse::Sparse;
@@ -29,7 +30,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::Heap;
-use motet_semantic::{AuthorityAuditRecord, DelegationReceipt};
+use motet_semantic::{AuthorityAuditRecord, DelegationReceipt, Occurrence};
 use motet_types::{CoroutineId, Digest, Event, EventKind, Planted, RoleId, SessionId, Tick, planted};
 
 /// A loaded image's place in its machine.
@@ -197,6 +198,8 @@ pub struct ProtocolMachine {
     pub(crate) checks: Artifacts<OutputCheck>,
     /// What has happened to sites and links.
     pub(crate) topology: Topology,
+    /// Live semantic objects, where the configuration keeps them.
+    pub(crate) semantics: Option<Box<Semantics>>,
 }
 
 pub(crate) const GONE: u32 = u32::MAX;
@@ -214,6 +217,7 @@ impl ProtocolMachine {
                 config.credit_rules(),
                 config.output_condition_policy.clone(),
             )),
+            semantics: config.semantic_objects.map(|keep| Box::new(Semantics::new(keep))),
             config,
             slots: Vec::new(),
             free: Vec::new(),
@@ -305,6 +309,9 @@ impl ProtocolMachine {
         self.digests.changed(&mut self.slots[at as usize], at);
         self.tally.opened += 1;
         self.index.set(id.0, at);
+        if self.semantics.is_some() {
+            self.happened(Occurrence::Opened { session: id.0 });
+        }
         if self.trace.is_on() {
             let mut out = Outbox::default();
             out.begin_chunk(1, None, self.tick);

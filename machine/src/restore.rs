@@ -9,6 +9,7 @@ use crate::outbox::{Ask, Wanted};
 use crate::park::Parked;
 use crate::root::Counters;
 use crate::seal::{SealError, unseal};
+use crate::semantics::Semantics;
 use crate::snapshot::{LIVE, PARKED, SNAPSHOT_MAGIC, SNAPSHOT_VERSION};
 use crate::state::decode::{SessionState, StateError};
 use crate::state::rebuild::{Home, examine, rebuild};
@@ -17,6 +18,7 @@ use crate::topology::Topology;
 use crate::trace::{ARENA_BYTES, TraceMode, TraceReader};
 use crate::verify::{Typing, VerifyError};
 use crate::wave::{Boundary, IslandId, Pick};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::ArchiveError;
@@ -116,6 +118,7 @@ fn other(config: &ProtocolMachineConfig, found: &ProtocolMachineConfig) -> Optio
         ("budget of effects", config.effect_budget == found.effect_budget),
         ("depth of speculations", config.speculation_depth == found.speculation_depth),
         ("number of waves between digests", config.digest_waves == found.digest_waves),
+        ("choice of semantic objects", config.semantic_objects.is_some() == found.semantic_objects.is_some()),
     ];
     same.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
 }
@@ -240,6 +243,15 @@ impl<'b> Restore<'_, 'b> {
         }
         self.machine.boundary = boundary;
         self.machine.topology = self.need(Topology::decode)?;
+        if let Some(keep) = self.machine.config.semantic_objects {
+            let bytes = self.need(|from| {
+                let len = usize::try_from(from.u64()?).ok()?;
+                from.take(len)
+            })?;
+            let semantics = Semantics::from_bytes(bytes, keep);
+            let semantics = semantics.map_err(|_| self.content("the semantic objects are none"))?;
+            self.machine.semantics = Some(Box::new(semantics));
+        }
         Ok((counters, self.digest()?))
     }
 

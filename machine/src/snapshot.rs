@@ -8,7 +8,9 @@
 //! ```text
 //! body      u32 length, configuration | u8 trace is on | trace chain | u64 length, events not yet in the chain
 //!           counters of the root, u64 each | u64 waves | u64 bursts
-//!           last digested state: u64 wave, digest | sites and links, see `Topology::encode` | state root
+//!           last digested state: u64 wave, digest | sites and links, see `Topology::encode`
+//!           where the configuration keeps semantic objects: u64 length, the live ones, as `Live::to_bytes` writes them
+//!           state root
 //!           u32 images, each its digest
 //!           u64 sessions, in order of their ids, each: u64 id | u32 image | u8 kind
 //!             kind 0  u32 length, the session
@@ -84,6 +86,8 @@ pub struct Snapshot {
     images: Vec<Digest>,
     heap: Heap,
     topology: Topology,
+    /// The live semantic objects as bytes; none where the configuration keeps none.
+    semantics: Option<Vec<u8>>,
     entries: Vec<Entry>,
     pieces: Vec<Vec<u8>>,
 }
@@ -164,6 +168,7 @@ impl ProtocolMachine {
             // It shares everything with the machine's until that goes on.
             heap: self.heap.clone(),
             topology: self.topology.clone(),
+            semantics: self.semantics.as_ref().map(|semantics| semantics.to_bytes()),
             entries: Vec::with_capacity(self.live_sessions()),
             pieces: Vec::new(),
         };
@@ -320,6 +325,11 @@ impl Snapshot {
         [self.waves, self.bursts, self.boundary.wave].into_iter().for_each(|count| into.u64(count));
         into.bytes(&self.boundary.state.0);
         self.topology.encode(into);
+        if let Some(semantics) = &self.semantics {
+            let semantics: &[u8] = if planted(Planted::SnapshotSkipsSemantics) { &[] } else { semantics };
+            into.size(semantics.len());
+            into.bytes(semantics);
+        }
         // Committed here, and not in the machine, which goes on meanwhile.
         let heap = self.heap.clone().snapshot();
         into.bytes(&self.root_of(&entries, &heap.root()).0);

@@ -9,11 +9,12 @@ use crate::status::RuntimeError;
 use crate::tape::Input;
 use motet_machine::{
     ClosedSessionSummary, CodeImage, ConsumptionArtifact, ImageId, OutputCheck, OwnershipOperation, OwnershipOutcome,
-    OwnershipRefusal, ProtocolMachine, SessionHostMutation, Tamper,
+    OwnershipRefusal, ProtocolMachine, SemanticsError, SessionHostMutation, Tamper,
 };
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, DelegationReceipt, OwnershipCapability,
-    OwnershipError, OwnershipReceipt, OwnershipScope, ReadinessWitness,
+    OwnershipError, OwnershipReceipt, OwnershipScope, ProtocolMachineSemanticObjects, ReadinessWitness,
+    SemanticAuditRecord,
 };
 use motet_types::{EdgeId, Planted, SessionId, planted};
 use std::sync::Arc;
@@ -111,6 +112,24 @@ impl<E> Runtime<E> {
     /// Takes the checks of outputs; see [`ProtocolMachine::drain_output_checks`].
     pub fn drain_output_checks(&mut self) -> (Vec<OutputCheck>, u64) {
         self.machine.drain_output_checks()
+    }
+
+    /// Everything that the run knows of ownership, effects, truth and progress; see
+    /// [`ProtocolMachine::semantic_objects`]. Effects name the handler that serves the run, or nobody before its first
+    /// turn.
+    ///
+    /// # Errors
+    /// The configuration keeps no semantic objects.
+    pub fn semantic_objects(&self) -> Result<ProtocolMachineSemanticObjects, SemanticsError> {
+        self.machine.semantic_objects(self.handler().unwrap_or_default())
+    }
+
+    /// Takes the semantic audit so far out; see [`ProtocolMachine::drain_semantic_audit`].
+    ///
+    /// # Errors
+    /// The configuration keeps no semantic objects.
+    pub fn drain_semantic_audit(&mut self) -> Result<(Vec<SemanticAuditRecord>, u64), SemanticsError> {
+        self.machine.drain_semantic_audit()
     }
 
     /// Spoils a message in flight; see `Tamper`.

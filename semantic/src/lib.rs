@@ -10,6 +10,7 @@ extern crate alloc;
 mod check;
 mod durability;
 pub mod ids;
+mod live;
 mod names;
 mod objects;
 mod planted;
@@ -24,6 +25,11 @@ pub use durability::{
     MAX_ARTIFACT_BYTES, PersistedDurabilityArtifact, RecoverError, UnsoundDecision, WalEntryKind, WalError,
     WalIdentity, WalIndex, WalSyncMode, WalSyncRequest, recover_agreements,
 };
+pub use live::{
+    AnsweredEffect, AskedEffect, CheckedOutput, Describe, EffectKey, HandoffKey, Live, LiveBytesError, LiveViolation,
+    MovedEndpoint, Noted, Occurrence, OutputKey, ReadKey, SemanticAuditEntry, SemanticAuditKind, SemanticAuditRecord,
+    Shown, Wanted,
+};
 pub use objects::{
     AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, AgreementState, AuthoritativeRead,
     AuthoritativeReadKind, AuthoritativeReadLifecycle, AuthorityArtifact, AuthorityAuditRecord, BundleError,
@@ -31,8 +37,8 @@ pub use objects::{
     FORBID_LATE_RESULTS, FinalizationPath, MaterializationProof, ObservedRead, OperationInstance, OperationPhase,
     OperationVisibility, OutstandingEffect, OutstandingEffectStatus, OwnershipCapability, OwnershipReceipt,
     OwnershipScope, OwnershipTerminalReason, PUBLICATIONS, PrestateBinding, ProgressContract, ProgressTransition,
-    ProtocolMachineSemanticObjects, PublicationEvent, PublicationObserverClass, PublicationStatus, ReadinessWitness,
-    Region, SemanticHandoff, TimeoutWitness, TransformationObligation,
+    ProtocolMachineSemanticObjects, PublicationEvent, PublicationObserverClass, PublicationStatus, RELEASED,
+    ReadinessWitness, Region, SemanticHandoff, TimeoutWitness, TransformationObligation,
 };
 #[cfg(feature = "planted")]
 pub use planted::{FAULTS, PLANTED, skip_need};

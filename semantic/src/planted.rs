@@ -27,6 +27,18 @@ pub const FAULTS: &[&str] = &[
     "envelope-allows-trailing",
     "envelope-allows-version",
     "scope-widens",
+    "live-observed-is-authority",
+    "live-takes-late-results",
+    "live-keeps-ended-open",
+    "live-forgets-to-cancel",
+    "live-retires-newest",
+    "live-keeps-old-eras",
+    "live-leaves-effects-owed",
+    "live-owner-survives-release",
+    "live-owner-of-everything",
+    "live-witness-used-twice",
+    "live-failed-proofs-pass",
+    "audit-in-order-of-arrival",
 ];
 
 /// Which fault is on: 0 for none, otherwise index into [`FAULTS`] plus one. Of the process, so tests go one by one.

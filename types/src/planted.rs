@@ -159,6 +159,7 @@ faults! {
     ProofAnyPlace = "proof.any_place", "A proof of a session's state is not held against the session's place in the tree.";
     SnapshotCopiesLate = "snapshot.copies_late", "A snapshot copies a session after the wave that changed it.";
     SnapshotSkipsEvents = "snapshot.skips_events", "A snapshot leaves out the events that are not yet hashed.";
+    SnapshotSkipsSemantics = "snapshot.skips_semantics", "A snapshot leaves out the live semantic objects.";
     SnapshotSortsQueue = "snapshot.sorts_queue", "A snapshot keeps the ready islands in the order of their sessions.";
     SnapshotForgetsAsked = "snapshot.forgets_asked", "A snapshot forgets which effects the host has taken on.";
     SealUnchecked = "seal.unchecked", "A sealed file's blocks are not held against their digests.";
@@ -282,6 +283,8 @@ faults! {
     DeadlineAsksOverdue = "deadline.asks_overdue", "An effect that has timed out is asked all the same, and its answer is taken.";
     OutputsDenyAllows = "outputs.deny_allows", "A policy that admits nothing admits everything.";
     OutputsForgotten = "outputs.forgotten", "No check is kept for the host.";
+    SemanticsForgetAnswers = "semantics.forget_answers", "Semantic objects are not told of answers.";
+    SemanticsForgetEnds = "semantics.forget_ends", "Semantic objects are not told that a session has ended.";
     OutputsUncheckedReceives = "outputs.unchecked_receives", "What is received is not checked.";
     OutputsDigestSkipsEvents = "outputs.digest_skips_events", "An output's digest leaves its events out.";
     OutputsDigestSkipsPayload = "outputs.digest_skips_payload", "An output's digest leaves the payload out.";

@@ -146,8 +146,12 @@ impl ProtocolMachine {
         }
         let mut ownership = slot.session.take_ownership().unwrap_or_default();
         let moment = OwnershipMoment { session, tick: self.tick, reach: &reach };
+        let told = self.audit.len();
         let taken = ownership.apply(&moment, operation, &mut self.audit);
         slot.session.put_ownership(ownership);
+        if self.semantics.is_some() {
+            self.audit_happened(told, Some(session));
+        }
         let outcome = taken.map_err(refuse)?;
         if let Some(reason) = outcome.ended {
             self.end_owned(at, session, reason, outcome.issued.as_ref());
@@ -228,7 +232,11 @@ impl ProtocolMachine {
     #[cold]
     pub(crate) fn ended_while_owned(&mut self, session: SessionId, mut ownership: Box<SessionOwnership>) {
         if !planted(Planted::OwnershipEndsSilently) {
+            let told = self.audit.len();
             ownership.session_ended(session, self.tick, &mut self.audit);
+            if self.semantics.is_some() {
+                self.audit_happened(told, Some(session));
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditEvent, AuthorityAuditRecord, Ownership, OwnershipCapability, OwnershipError,
-    OwnershipEvent, OwnershipPhase, OwnershipReceipt, OwnershipScope, OwnershipTerminalReason, ReadinessWitness,
-    TimeoutWitness,
+    OwnershipEvent, OwnershipPhase, OwnershipReceipt, OwnershipScope, OwnershipTerminalReason, RELEASED,
+    ReadinessWitness, TimeoutWitness,
 };
 use motet_types::{EdgeId, Planted, SessionId, Tick, ValType, planted};
 
@@ -128,7 +128,7 @@ impl SessionOwnership {
                 Ok(self.new_owner(moment.session, audit))
             }
             OwnershipOperation::Release { .. } => {
-                self.withdraw(moment.session, "released", audit);
+                self.withdraw(moment.session, RELEASED, audit);
                 self.rule = after;
                 Ok(NOTHING)
             }

@@ -116,7 +116,11 @@ impl ProtocolMachine {
                 topology.tampered = true;
             }
             TopologyPerturbation::Timeout { site, duration } => {
+                let told = self.audit.len();
                 witnesses.push(topology.time_out(tick, site, *duration, &mut self.audit));
+                if self.semantics.is_some() {
+                    self.audit_happened(told, None);
+                }
             }
         }
     }
@@ -191,6 +195,9 @@ impl ProtocolMachine {
             outcome.resting.push(id);
         }
         events.append(&mut failure.events);
+        if self.semantics.is_some() {
+            self.faults_happened(&failure.faults);
+        }
         outcome.faults.append(&mut failure.faults);
         if !events.is_empty() || was_ready && !ready {
             self.tell(id, &events, failure.ended);
@@ -224,6 +231,9 @@ impl ProtocolMachine {
             if !planted(Planted::TopologyKeepsAsks) {
                 self.pending.remove(&at);
                 self.deadlines.remove(&at);
+                if self.semantics.is_some() {
+                    self.cancel_happened(at);
+                }
             }
         }
     }
@@ -274,7 +284,11 @@ impl ProtocolMachine {
 
     fn expire(&mut self, over: u64) -> TopologyOutcome {
         let mut outcome = TopologyOutcome::default();
+        let told = self.audit.len();
         if self.topology.expire(self.tick.0, over, &mut self.audit) {
+            if self.semantics.is_some() {
+                self.audit_happened(told, None);
+            }
             self.work_out_links();
             for session in self.sessions().collect::<Vec<_>>() {
                 self.wake_links(session, &mut outcome);

@@ -26,7 +26,7 @@ pub use handoff::{DelegationStatus, SemanticHandoff, TransformationObligation};
 pub use operation::{OperationInstance, OperationPhase, OperationVisibility};
 pub use ownership::{
     AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, DelegationReceipt, OwnershipCapability,
-    OwnershipReceipt, OwnershipScope, OwnershipTerminalReason, ReadinessWitness, TimeoutWitness,
+    OwnershipReceipt, OwnershipScope, OwnershipTerminalReason, RELEASED, ReadinessWitness, TimeoutWitness,
 };
 pub use progress::{ProgressContract, ProgressTransition};
 pub use proof::{CanonicalHandle, CanonicalHandleKind, MaterializationProof};

@@ -31,6 +31,9 @@ impl OwnershipScope {
     }
 }
 
+/// The audit's reason where a capability lost its force because its owner gave the session up.
+pub const RELEASED: &str = "released";
+
 names! {
     /// Why ownership ended.
     OwnershipTerminalReason {

@@ -1,0 +1,323 @@
+//! Live semantic objects of a machine whose configuration keeps them: fed at commit, in commit order, and by inputs between
+//! turns. Where it keeps none, nothing here runs. What they are and which rules hold of them is `motet-semantic`'s.
+//!
+//! Everything that is fed is committed or an input, so that runs which are threaded, replayed or recovered have the same
+//! objects, byte for byte. Nothing here is part of the state root.
+
+use crate::artifacts::Artifacts;
+use crate::condition::read_output_check;
+use crate::effect::{EffectCoordinate, RunId};
+use crate::images::Images;
+use crate::machine::ProtocolMachine;
+use crate::outbox::{Ask, FaultReport, Outbox, Wanted};
+use crate::outcome::{EffectOutcome, EffectResponse};
+use crate::state::encode::{encode_session, leaf};
+use crate::tape::{decode_outcome, decode_value, encode_outcome};
+use crate::trace::TraceReader;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use motet_semantic::{
+    AnsweredEffect, AskedEffect, CheckedOutput, Describe, EffectKey, Live, LiveBytesError, LiveViolation,
+    MovedEndpoint, Noted, Occurrence, ProtocolMachineSemanticObjects, SemanticAuditRecord, Shown,
+    Wanted as WantedEffect,
+};
+use motet_types::{
+    CoroutineId, EffectRow, EventKind, Planted, Reader, RoleId, SessionId, Sort, SortId, SortTable, Terminal, Value,
+    planted,
+};
+
+/// The live objects of a machine, and the audit that nobody has taken yet.
+#[derive(Debug)]
+pub(crate) struct Semantics {
+    live: Live,
+    audit: Artifacts<Noted>,
+    keep: u32,
+    /// What broke a rule first. Nothing is applied after it, because the objects would not be what happened.
+    broken: Option<Box<LiveViolation>>,
+}
+
+/// Why a machine has no semantic objects to show.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SemanticsError {
+    /// The configuration keeps none.
+    #[error("the configuration keeps no semantic objects; `semantic_objects` says how many that have ended are kept")]
+    Off,
+    /// Something that was committed breaks a rule.
+    #[error("what was committed breaks a rule of semantic objects: {0}")]
+    Broken(LiveViolation),
+}
+
+impl Semantics {
+    pub(crate) fn new(keep: u32) -> Self {
+        Self { live: Live::new(keep), audit: Artifacts::default(), keep, broken: None }
+    }
+
+    /// All but the audit as bytes; see [`Live::to_bytes`]. Empty once a rule was broken.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        if self.broken.is_some() { Vec::new() } else { self.live.to_bytes() }
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8], keep: u32) -> Result<Self, LiveBytesError> {
+        Ok(Self { live: Live::from_bytes(bytes, keep)?, ..Self::new(keep) })
+    }
+
+    fn apply(&mut self, tick: u64, occurrence: Occurrence<'_>) {
+        if self.broken.is_some() {
+            return;
+        }
+        let (audit, keep) = (&mut self.audit, self.keep);
+        if let Err(violation) = self.live.apply(tick, occurrence, |noted| audit.keep(noted, keep)) {
+            self.broken = Some(Box::new(violation));
+        }
+    }
+}
+
+const fn key(at: EffectCoordinate) -> EffectKey {
+    EffectKey { session: at.session.0, coroutine: at.coroutine.0, counter: at.counter }
+}
+
+impl ProtocolMachine {
+    /// Something happened at the machine's tick.
+    #[cold]
+    pub(crate) fn happened(&mut self, occurrence: Occurrence<'_>) {
+        let tick = self.tick.0;
+        if let Some(semantics) = &mut self.semantics {
+            semantics.apply(tick, occurrence);
+        }
+    }
+
+    /// What a chunk's sessions did besides asking, before any of them ends.
+    #[cold]
+    pub(crate) fn chunk_happened(&mut self, outbox: &Outbox) {
+        if self.images.outputs.is_on() {
+            self.checks_happened(&outbox.events);
+        }
+        for (island, delegation) in &outbox.delegations {
+            let image = &self.images[delegation.image as usize];
+            let role = String::from(image.role_name(RoleId(delegation.role)));
+            self.happened(Occurrence::Moved(MovedEndpoint {
+                island: island.0,
+                session: island.guest(delegation.guest).0,
+                number: u64::from(delegation.number),
+                role: &role,
+                from: delegation.from,
+                to: delegation.to,
+            }));
+        }
+        self.faults_happened(&outbox.faults);
+    }
+
+    /// Coroutines faulted.
+    pub(crate) fn faults_happened(&mut self, faults: &[FaultReport]) {
+        for report in faults {
+            let (session, coroutine) = (report.session.0, report.coroutine.0);
+            self.happened(Occurrence::Failed { session, coroutine, fault: report.fault.class().code() });
+        }
+    }
+
+    /// The checks of outputs that events tell of.
+    fn checks_happened(&mut self, events: &[u8]) {
+        let mut reader = TraceReader::new(events);
+        while let Some(Ok(at)) = reader.next() {
+            if at.event.kind == EventKind::OutputConditionChecked
+                && let Some((digest, predicate, witness)) = read_output_check(reader.text())
+            {
+                let (session, passed) = (at.session.0, at.event.detail == 1);
+                self.happened(Occurrence::Checked(CheckedOutput {
+                    session,
+                    predicate,
+                    witness,
+                    digest: digest.0,
+                    passed,
+                }));
+            }
+        }
+    }
+
+    /// An effect was asked for; its session is at home.
+    #[cold]
+    pub(crate) fn ask_happened(&mut self, ask: &Ask) {
+        let Some((session, image)) = self.live(ask.coordinate.session) else { return };
+        let mut bytes = Vec::new();
+        encode_session(&mut bytes, session, image);
+        let prestate = leaf(&image.digest(), &bytes).0;
+        let mut inputs = Vec::new();
+        let wanted = match &ask.wanted {
+            Wanted::Answer { effect, argument } => {
+                argument.digest(&mut inputs);
+                WantedEffect::Operation(effect.0)
+            }
+            Wanted::Guard(layer) => WantedEffect::Guard(layer.0),
+        };
+        let (effect, image_id) = (key(ask.coordinate), session.image);
+        let role = String::from(image.role_name(ask.role));
+        let asked =
+            AskedEffect { effect, image: image_id, wanted, role: &role, inputs: &inputs, budget_ticks: None, prestate };
+        self.happened(Occurrence::Asked(asked));
+    }
+
+    /// An effect was answered.
+    #[cold]
+    pub(crate) fn answer_happened(&mut self, at: EffectCoordinate, outcome: &EffectOutcome) {
+        if planted(Planted::SemanticsForgetAnswers) {
+            return;
+        }
+        let mut outputs = Vec::new();
+        encode_outcome(&mut outputs, outcome);
+        let failure = match outcome {
+            EffectOutcome::Failure(failure) => Some(failure.kind.name()),
+            _ => None,
+        };
+        self.happened(Occurrence::Answered(AnsweredEffect { effect: key(at), failure, outputs: &outputs }));
+    }
+
+    /// Nobody waits for an effect any more, though its session goes on.
+    #[cold]
+    pub(crate) fn cancel_happened(&mut self, at: EffectCoordinate) {
+        self.happened(Occurrence::Cancelled { effect: key(at) });
+    }
+
+    /// The audit grew behind its first `from` records.
+    #[cold]
+    pub(crate) fn audit_happened(&mut self, from: usize, session: Option<SessionId>) {
+        let Some(semantics) = &mut self.semantics else { return };
+        for record in self.audit.iter().skip(from) {
+            let session = session.map(|session| session.0);
+            // Whatever waits for an answer goes on waiting when its session's owner changes.
+            semantics.apply(self.tick.0, Occurrence::Authority { session, record, transports: true });
+        }
+    }
+
+    /// A session has ended.
+    #[cold]
+    pub(crate) fn end_happened(&mut self, session: SessionId, terminal: Terminal) {
+        if !planted(Planted::SemanticsForgetEnds) {
+            self.happened(Occurrence::Ended { session: session.0, terminal: terminal.name() });
+        }
+    }
+
+    fn semantics(&self) -> Result<&Semantics, SemanticsError> {
+        let semantics = self.semantics.as_deref().ok_or(SemanticsError::Off)?;
+        match &semantics.broken {
+            Some(violation) => Err(SemanticsError::Broken((**violation).clone())),
+            None => Ok(semantics),
+        }
+    }
+
+    /// Everything that the machine knows of ownership, effects, truth and progress, as a document: what has not ended,
+    /// and as much of what has as the configuration keeps. `handler` is who answers effects.
+    ///
+    /// # Errors
+    /// See [`SemanticsError`].
+    pub fn semantic_objects(&self, handler: &str) -> Result<ProtocolMachineSemanticObjects, SemanticsError> {
+        let names = Names { images: &self.images, run: &self.config.run_id, handler };
+        Ok(self.semantics()?.live.export(&names))
+    }
+
+    /// Takes the semantic audit so far, in canonical order (tick, rank, content), and how many records more there were
+    /// than are kept. Like the trace it is what the machine has told: one that is restored begins with none.
+    ///
+    /// # Errors
+    /// See [`SemanticsError`].
+    pub fn drain_semantic_audit(&mut self) -> Result<(Vec<SemanticAuditRecord>, u64), SemanticsError> {
+        self.semantics()?;
+        let taken = self.semantics.as_deref_mut().map(|semantics| semantics.audit.take());
+        let (noted, lost) = taken.unwrap_or_default();
+        let names = Names { images: &self.images, run: &self.config.run_id, handler: "" };
+        Ok((SemanticAuditRecord::all(noted, &names), lost))
+    }
+}
+
+/// What the machine knows about numbers in its objects.
+struct Names<'a> {
+    images: &'a Images,
+    run: &'a RunId,
+    handler: &'a str,
+}
+
+impl Names<'_> {
+    fn sort(&self, image: u32, wanted: WantedEffect, answer: bool) -> Option<(&SortTable, SortId)> {
+        let WantedEffect::Operation(row) = wanted else { return None };
+        let image = self.images.get(image as usize)?;
+        let part = image.effects().get(EffectRow(row).index())?;
+        Some((image.sorts(), SortId(if answer { part.answer } else { part.argument })))
+    }
+}
+
+impl Describe for Names<'_> {
+    fn effect_id(&self, effect: EffectKey) -> String {
+        let (session, coroutine) = (SessionId(effect.session), CoroutineId(effect.coroutine));
+        let at = EffectCoordinate { session, coroutine, counter: effect.counter };
+        at.effect_id(self.run).0.to_string()
+    }
+
+    fn handler(&self, _session: u64) -> String {
+        self.handler.into()
+    }
+
+    fn interface(&self, image: u32, wanted: WantedEffect) -> Option<(String, String)> {
+        match wanted {
+            WantedEffect::Operation(row) => {
+                let part = self.images.get(image as usize)?.effects().get(EffectRow(row).index())?;
+                Some((part.interface.clone(), part.operation.clone()))
+            }
+            WantedEffect::Guard(_) => {
+                let row = motet_types::EffectKind::Acquire.metadata();
+                Some((row.interface_name.into(), row.operation_name.into()))
+            }
+        }
+    }
+
+    fn inputs(&self, image: u32, wanted: WantedEffect, bytes: &[u8]) -> Shown {
+        match wanted {
+            WantedEffect::Guard(layer) => Shown::Named(vec![("layer", Shown::Number(layer.into()))]),
+            WantedEffect::Operation(_) => {
+                let value = decode_value(&mut Reader::new(bytes), 0);
+                value.map_or(Shown::Null, |value| shown(&value, self.sort(image, wanted, false)))
+            }
+        }
+    }
+
+    fn outputs(&self, image: u32, wanted: WantedEffect, bytes: &[u8]) -> Shown {
+        match decode_outcome(&mut Reader::new(bytes)) {
+            Some(EffectOutcome::Success(EffectResponse::InvokeStep(value) | EffectResponse::Acquire(value))) => {
+                shown(&value, self.sort(image, wanted, true))
+            }
+            Some(EffectOutcome::Failure(failure)) => Shown::Named(vec![
+                ("failure", Shown::Text(failure.kind.name().into())),
+                ("message", Shown::Text(failure.message)),
+            ]),
+            _ => Shown::Null,
+        }
+    }
+
+    fn participants(&self, image: u32) -> Option<String> {
+        self.images.get(image as usize).map(|image| image.digest().to_string())
+    }
+}
+
+/// A value of a sort, as hosts are shown it.
+fn shown(value: &Value, sort: Option<(&SortTable, SortId)>) -> Shown {
+    let known = sort.and_then(|(sorts, sort)| Some((sorts, sorts.get(sort)?)));
+    match (value, known) {
+        (Value::Unit, _) => Shown::Null,
+        (Value::Nat(number), _) => Shown::Number(*number),
+        (Value::Bool(flag), _) => Shown::Flag(*flag),
+        (Value::Str(text), Some((_, Sort::Real | Sort::Vector(_)))) => Shown::Written(text.to_string()),
+        (Value::Str(text), _) => Shown::Text(text.to_string()),
+        (Value::Prod(pair), known) => {
+            let sorts = match known {
+                Some((sorts, Sort::Prod(first, second))) => {
+                    [Some((sorts, SortId(first))), Some((sorts, SortId(second)))]
+                }
+                _ => [None, None],
+            };
+            Shown::List(vec![shown(&pair.0, sorts[0]), shown(&pair.1, sorts[1])])
+        }
+        (Value::Endpoint { session, role }, _) => {
+            Shown::Named(vec![("session", Shown::Number(session.0)), ("role", Shown::Number(role.0.into()))])
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What can happen to live objects, in the order in which it was committed.
+
+use super::key::EffectKey;
+use crate::objects::AuthorityAuditRecord;
+use serde::{Deserialize, Serialize};
+
+/// What an effect asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// A host operation: its row in the image's effect table.
+    Operation(u16),
+    /// A guard: its layer.
+    Guard(u16),
+}
+
+impl Wanted {
+    /// The kind of the effect, as it is named everywhere.
+    pub const fn effect_kind(self) -> &'static str {
+        match self {
+            Self::Operation(_) => "invoke_step",
+            Self::Guard(_) => "handle_acquire",
+        }
+    }
+
+    /// Whether the answer is an observation: its interface speaks with no authority.
+    pub const fn is_observed(self) -> bool {
+        matches!(self, Self::Operation(_))
+    }
+}
+
+/// An effect that leaves the machine: the coroutine waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedEffect<'a> {
+    /// Where it was asked for.
+    pub effect: EffectKey,
+    /// The image, by its place in the machine.
+    pub image: u32,
+    /// What it asks for.
+    pub wanted: Wanted,
+    /// The name of the asking role.
+    pub role: &'a str,
+    /// What was asked, as the machine writes values; only who exports reads them.
+    pub inputs: &'a [u8],
+    /// How many ticks it may take without getting on; none, and it is never overdue.
+    pub budget_ticks: Option<u64>,
+    /// The digest of the session as it stood when the ask was committed.
+    pub prestate: [u8; 32],
+}
+
+/// How an effect was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnsweredEffect<'a> {
+    /// Which effect.
+    pub effect: EffectKey,
+    /// Why it failed; none for success.
+    pub failure: Option<&'a str>,
+    /// What came of it, as the machine writes it; only who exports reads it.
+    pub outputs: &'a [u8],
+}
+
+/// A check of an output against its condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckedOutput<'a> {
+    /// The session.
+    pub session: u64,
+    /// The condition.
+    pub predicate: &'a str,
+    /// What was said to speak for it.
+    pub witness: Option<&'a str>,
+    /// The digest of exactly what was told and sent.
+    pub digest: [u8; 32],
+    /// Whether it passed.
+    pub passed: bool,
+}
+
+/// An endpoint that an instruction gave from a coroutine to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MovedEndpoint<'a> {
+    /// The main session of its island.
+    pub island: u64,
+    /// The endpoint's session: the same, or one that instructions of the island opened.
+    pub session: u64,
+    /// The receipt's number.
+    pub number: u64,
+    /// The endpoint's role.
+    pub role: &'a str,
+    /// Who gave.
+    pub from: u16,
+    /// Who took.
+    pub to: u16,
+}
+
+/// Something that happened. Everything that is committed happens once, in one order; ticks never go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occurrence<'a> {
+    /// A session was opened.
+    Opened {
+        /// Which.
+        session: u64,
+    },
+    /// An effect was asked for.
+    Asked(AskedEffect<'a>),
+    /// The host said that it cannot answer yet.
+    Blocked {
+        /// Which effect.
+        effect: EffectKey,
+    },
+    /// An effect has used up its budget once more.
+    Escalated {
+        /// Which effect.
+        effect: EffectKey,
+    },
+    /// The answer came.
+    Answered(AnsweredEffect<'a>),
+    /// Nobody waits for the effect any more.
+    Cancelled {
+        /// Which effect.
+        effect: EffectKey,
+    },
+    /// Something happened to an artifact of authority.
+    Authority {
+        /// The session at whose door it happened; none for a site's timeout.
+        session: Option<u64>,
+        /// What the audit says of it.
+        record: &'a AuthorityAuditRecord,
+        /// Whether a handoff that it commits takes along what is pending; otherwise that is invalidated.
+        transports: bool,
+    },
+    /// An endpoint was handed over.
+    Moved(MovedEndpoint<'a>),
+    /// An output was checked.
+    Checked(CheckedOutput<'a>),
+    /// A coroutine faulted.
+    Failed {
+        /// The session.
+        session: u64,
+        /// The coroutine.
+        coroutine: u16,
+        /// The class of the fault.
+        fault: &'a str,
+    },
+    /// A session ended.
+    Ended {
+        /// Which.
+        session: u64,
+        /// How: `closed`, `cancelled`, `aborted` or `faulted`.
+        terminal: &'static str,
+    },
+}

@@ -1,0 +1,904 @@
+//! The semantic objects of a history, computed again from all of it, literally as the specification's section 8 says:
+//! own code with scans over everything that happened, sharing nothing with the live objects but the documents.
+
+use motet_semantic::*;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+
+/// Something that happened, with everything that a document says of it.
+#[derive(Clone, Debug)]
+pub enum Happened {
+    Opened(u64),
+    Asked(Ask),
+    Blocked(String),
+    Escalated(String),
+    /// An answer, and why it failed.
+    Answered(String, Option<String>, Json),
+    /// An answer that came after its effect was invalidated; whether it was a failure.
+    Late(String, bool),
+    Cancelled(String),
+    Authority(Option<u64>, AuthorityAuditRecord, bool),
+    Moved {
+        island: u64,
+        session: u64,
+        number: u64,
+        role: String,
+        from: u16,
+        to: u16,
+    },
+    Checked {
+        session: u64,
+        predicate: String,
+        witness: Option<String>,
+        digest: String,
+        passed: bool,
+    },
+    Ended(u64),
+}
+
+/// An effect as it was asked for.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub id: String,
+    pub session: u64,
+    pub coroutine: u16,
+    pub role: String,
+    pub guard: bool,
+    pub interface: Option<(String, String)>,
+    pub handler: String,
+    pub inputs: Json,
+    pub prestate: String,
+    pub participants: Option<String>,
+    pub budget: Option<u64>,
+}
+
+type History = [(u64, Happened)];
+
+/// What a session's owner is after so much of a history: name, scope.
+fn owner(history: &History, session: u64) -> (Option<String>, OwnershipScope) {
+    let (mut owner, mut scope, mut given) = (None, OwnershipScope::Session, None);
+    for (_, happened) in history {
+        let Happened::Authority(Some(at), record, _) = happened else { continue };
+        if *at != session {
+            continue;
+        }
+        match (&record.artifact, record.event) {
+            (AuthorityArtifact::OwnershipReceipt(receipt), AuthorityAuditEvent::Committed) => {
+                given = Some(receipt.to_owner_id.clone());
+            }
+            (AuthorityArtifact::OwnershipCapability(one), AuthorityAuditEvent::Issued) => {
+                if let Some(heir) = given.take() {
+                    owner = Some(heir);
+                } else if owner.is_none() {
+                    (owner, scope) = (Some(one.owner_id.clone()), one.scope.clone());
+                }
+            }
+            (AuthorityArtifact::OwnershipCapability(_), AuthorityAuditEvent::Invalidated)
+                if record.reason.as_deref() == Some("released") =>
+            {
+                owner = None;
+            }
+            _ => {}
+        }
+    }
+    (owner, scope)
+}
+
+/// Who owns a role of a session.
+fn owns(history: &History, session: u64, role: &str) -> Option<String> {
+    match owner(history, session) {
+        (owner, OwnershipScope::Session) => owner,
+        (owner, OwnershipScope::Fragments(roles)) => owner.filter(|_| roles.contains(role)),
+    }
+}
+
+fn asks(history: &History) -> Vec<(usize, Ask)> {
+    let asked = |(at, (_, one)): (usize, &(u64, Happened))| match one {
+        Happened::Asked(ask) => Some((at, ask.clone())),
+        _ => None,
+    };
+    history.iter().enumerate().filter_map(asked).collect()
+}
+
+/// The handoff that a receipt of a transfer is, unless it is to the owner itself.
+fn transfer(record: &AuthorityAuditRecord) -> Option<(&OwnershipReceipt, String)> {
+    let AuthorityArtifact::OwnershipReceipt(one) = &record.artifact else { return None };
+    let id = format!("{}.owner.{:010}", one.session_id, one.claim_id);
+    (one.from_owner_id != one.to_owner_id && record.event != AuthorityAuditEvent::Rejected).then_some((one, id))
+}
+
+fn covers(scope: &OwnershipScope, role: &str) -> bool {
+    match scope {
+        OwnershipScope::Session => true,
+        OwnershipScope::Fragments(roles) => roles.contains(role),
+    }
+}
+
+/// What a handoff at this place of the history settles: effects that wait there, in its scope.
+fn affected(history: &History, at: usize, wanted: impl Fn(&Ask) -> bool) -> Vec<String> {
+    let before = &history[..at];
+    let waits = |ask: &Ask| wanted(ask) && end(before, &ask.id).is_none();
+    let mut ids: Vec<String> = asks(before).into_iter().filter(|(_, ask)| waits(ask)).map(|(_, ask)| ask.id).collect();
+    ids.sort();
+    ids
+}
+
+/// The place at which an effect ended, and its state then.
+fn end(history: &History, id: &str) -> Option<(usize, ProgressState, Option<String>)> {
+    let (_, ask) = asks(history).into_iter().find(|(_, ask)| ask.id == id)?;
+    for (at, (_, happened)) in history.iter().enumerate() {
+        let found = match happened {
+            Happened::Answered(effect, None, _) if effect == id => Some((ProgressState::Succeeded, None)),
+            Happened::Answered(effect, why, _) if effect == id => Some((ProgressState::Failed, why.clone())),
+            Happened::Cancelled(effect) if effect == id => Some((ProgressState::Cancelled, None)),
+            Happened::Ended(session) if *session == ask.session => Some((ProgressState::Cancelled, None)),
+            Happened::Escalated(effect) if effect == id => {
+                let state = steps(&history[..=at], id, &ask).last().map(|step| step.1);
+                let why = "it has not got on within its budget";
+                state.filter(|state| *state == ProgressState::TimedOut).map(|state| (state, Some(why.into())))
+            }
+            Happened::Authority(Some(session), record, false) if *session == ask.session => {
+                let taken = transfer(record).filter(|_| record.event == AuthorityAuditEvent::Committed);
+                let taken = taken.filter(|(receipt, _)| covers(&receipt.scope, &ask.role));
+                taken.map(|_| (ProgressState::HandedOff, Some("a handoff took it away".into())))
+            }
+            _ => None,
+        };
+        if let Some((state, why)) = found
+            && asks(&history[..at]).iter().any(|(_, ask)| ask.id == id)
+        {
+            return Some((at, state, why));
+        }
+    }
+    None
+}
+
+type Step = (ProgressState, ProgressState, u64, Option<String>);
+
+/// Changes of an effect's progress while it waits.
+fn steps(history: &History, id: &str, _: &Ask) -> Vec<Step> {
+    let ladder = [
+        ProgressState::Pending,
+        ProgressState::Blocked,
+        ProgressState::NoProgress,
+        ProgressState::Degraded,
+        ProgressState::TimedOut,
+    ];
+    let (mut rung, mut steps) = (0, Vec::new());
+    for (tick, happened) in history {
+        let (to, why) = match happened {
+            Happened::Blocked(effect) if effect == id => (rung.max(1), None),
+            Happened::Escalated(effect) if effect == id => {
+                (rung + 1, Some("it has not got on within its budget".into()))
+            }
+            _ => continue,
+        };
+        if to != rung {
+            steps.push((ladder[rung], ladder[to], *tick, why));
+        }
+        rung = to;
+    }
+    steps
+}
+
+fn publication_of(state: ProgressState) -> &'static str {
+    match state {
+        ProgressState::Pending | ProgressState::Blocked => "effect.blocked",
+        ProgressState::NoProgress => "effect.no_progress",
+        ProgressState::Degraded => "effect.degraded",
+        ProgressState::Succeeded => "effect.succeeded",
+        ProgressState::Failed => "effect.failed",
+        ProgressState::Cancelled => "effect.cancelled",
+        ProgressState::TimedOut => "effect.timed_out",
+        ProgressState::HandedOff => "effect.invalidated",
+    }
+}
+
+fn output_id(predicate: &str, digest: &str) -> String {
+    format!("materialization:{predicate}:{digest}")
+}
+
+/// The read of a witness.
+fn read_id(session: Option<u64>, record: &AuthorityAuditRecord) -> Option<String> {
+    let (kind, witness) = match &record.artifact {
+        AuthorityArtifact::Readiness(one) => ("readiness", one.witness_id),
+        AuthorityArtifact::Cancellation(one) => ("cancellation", one.witness_id),
+        AuthorityArtifact::Timeout(one) => ("timeout", one.witness_id),
+        _ => return None,
+    };
+    let session = session.map_or("site".into(), |session| session.to_string());
+    let refused = if record.event == AuthorityAuditEvent::Rejected { ":refused" } else { "" };
+    Some(format!("{kind}:{session}:{witness}{refused}"))
+}
+
+/// Names of what is gone: of everything that has ended, all but the last `keep`, and what belongs to eras that are over.
+fn gone(history: &History, keep: usize) -> BTreeSet<String> {
+    let (mut ended, mut gone): (Vec<String>, BTreeSet<String>) = Default::default();
+    let lives: Vec<(usize, Option<usize>, Ask)> = asks(history)
+        .into_iter()
+        .map(|(at, ask)| (at, end(history, &ask.id).map(|end| end.0), ask))
+        .collect();
+    for at in 0..history.len() {
+        let before = &history[..at];
+        let mut ends = Vec::new();
+        let effects_that_end_here = || {
+            let mut all: Vec<(u64, u16, usize, String)> = Vec::new();
+            for (begun, ended, ask) in &lives {
+                if *ended == Some(at) {
+                    all.push((ask.session, ask.coroutine, *begun, ask.id.clone()));
+                }
+            }
+            all.sort();
+            all.into_iter().map(|one| format!("effect:{}", one.3)).collect::<Vec<_>>()
+        };
+        match &history[at].1 {
+            Happened::Authority(session, record, transports) => {
+                if let Some((receipt, id)) = transfer(record) {
+                    let committed = record.event == AuthorityAuditEvent::Committed;
+                    let some = !affected(history, at, |ask| {
+                        ask.session == receipt.session_id && covers(&receipt.scope, &ask.role)
+                    })
+                    .is_empty();
+                    if committed && !*transports || record.event == AuthorityAuditEvent::RolledBack {
+                        ends.push(format!("handoff:{id}"));
+                    }
+                    if some {
+                        ends.extend(effects_that_end_here());
+                    }
+                }
+                if let AuthorityArtifact::OwnershipCapability(_) = &record.artifact
+                    && record.event == AuthorityAuditEvent::Issued
+                    && let Some(session) = session
+                {
+                    let committed = before.iter().rev().find_map(|(_, one)| match one {
+                        Happened::Authority(Some(at), record, transports) if at == session => {
+                            let receipt = transfer(record)
+                                .filter(|_| record.event == AuthorityAuditEvent::Committed)
+                                .map(|(_, id)| (id, *transports));
+                            let capability = matches!(record.artifact, AuthorityArtifact::OwnershipCapability(_))
+                                && record.event == AuthorityAuditEvent::Issued;
+                            if capability { Some(None) } else { receipt.map(Some) }
+                        }
+                        _ => None,
+                    });
+                    if let Some(Some((id, true))) = committed {
+                        ends.push(format!("handoff:{id}"));
+                    }
+                    if owner(before, *session).0.is_none() {
+                        let over = |name: &String| name.starts_with(&format!("handoff:{session}.owner."));
+                        gone.extend(ended.iter().filter(|name| over(name)).cloned());
+                        ended.retain(|name| !over(name));
+                    }
+                }
+                let read = read_id(*session, record).filter(|_| record.event != AuthorityAuditEvent::Issued);
+                ends.extend(read.filter(|id| !ended.contains(id)));
+            }
+            Happened::Moved { session, number, from, to, .. } if from != to => {
+                ends.push(format!("handoff:{session}.endpoint.{number:010}"));
+            }
+            Happened::Checked { predicate, digest, .. } => {
+                let id = output_id(predicate, digest);
+                gone.remove(&id);
+                if !ended.contains(&id) {
+                    ends.push(id);
+                }
+            }
+            Happened::Ended(session) => {
+                ends.extend(effects_that_end_here());
+                let touched = |wanted: u64| before.iter().any(|(_, one)| touches(one, wanted));
+                for (_, one) in before {
+                    if let Happened::Moved { island, session: guest, .. } = one
+                        && island == session
+                        && guest != session
+                        && !ends.contains(&format!("session:{guest}"))
+                    {
+                        ends.push(format!("session:{guest}"));
+                    }
+                }
+                if touched(*session) {
+                    ends.push(format!("session:{session}"));
+                } else {
+                    gone.insert(format!("session:{session}"));
+                }
+            }
+            _ => ends.extend(effects_that_end_here()),
+        }
+        ended.extend(ends);
+        while ended.len() > keep {
+            gone.insert(ended.remove(0));
+        }
+    }
+    gone
+}
+
+/// Whether something happened to a session besides its opening.
+fn touches(happened: &Happened, session: u64) -> bool {
+    match happened {
+        Happened::Asked(ask) => ask.session == session,
+        Happened::Authority(Some(at), record, _) => {
+            let refused = record.event == AuthorityAuditEvent::Rejected;
+            let owned = matches!(
+                record.artifact,
+                AuthorityArtifact::OwnershipCapability(_) | AuthorityArtifact::OwnershipReceipt(_)
+            );
+            *at == session && !(refused && owned)
+        }
+        Happened::Moved { island, .. } => *island == session,
+        Happened::Checked { session: at, .. } => *at == session,
+        _ => false,
+    }
+}
+
+/// Everything as a document, of which as much that has ended is kept as `keep` says.
+pub fn recompute(history: &History, keep: usize) -> ProtocolMachineSemanticObjects {
+    let gone = gone(history, keep);
+    let mut into = ProtocolMachineSemanticObjects::default();
+    for (order, (at, ask)) in asks(history).iter().enumerate() {
+        if !gone.contains(&format!("effect:{}", ask.id)) {
+            effect(history, order, *at, ask, &mut into);
+        }
+    }
+    for (at, (tick, happened)) in history.iter().enumerate() {
+        match happened {
+            Happened::Moved { session, number, role, from, to, island } if from != to => {
+                let id = format!("{session}.endpoint.{number:010}");
+                if gone.contains(&format!("handoff:{id}")) {
+                    continue;
+                }
+                let settled = affected(history, at, |ask| ask.session == *island && ask.coroutine == *from);
+                let one = SemanticHandoff {
+                    handoff_id: id,
+                    session: *session,
+                    from_coro: (*from).into(),
+                    to_coro: (*to).into(),
+                    revoked_owner_id: format!("coro:{from}"),
+                    activated_owner_id: format!("coro:{to}"),
+                    scope: OwnershipScope::Fragments(BTreeSet::from([role.clone()])),
+                    status: DelegationStatus::Committed,
+                    tick: *tick,
+                    reason: None,
+                };
+                let owner = owner(&history[..at], *session).0;
+                handoff(Some(one), None, owner, settled, Vec::new(), &mut into);
+            }
+            Happened::Authority(Some(session), record, _) if record.event == AuthorityAuditEvent::Issued => {
+                if let Some((receipt, id)) = transfer(record)
+                    && !gone.contains(&format!("handoff:{id}"))
+                {
+                    ownership(history, at, *session, receipt, id, &mut into);
+                }
+            }
+            Happened::Checked { .. } => output(history, at, &gone, &mut into),
+            _ => {}
+        }
+        if let Happened::Authority(session, record, _) = happened
+            && let Some(id) = read_id(*session, record)
+            && !gone.contains(&id)
+            && !into.authoritative_reads.iter().any(|read| read.read_id == id)
+        {
+            into.authoritative_reads.push(read(history, *session, record, id));
+        }
+    }
+    let mut sessions: Vec<u64> = Vec::new();
+    for (_, happened) in history {
+        match happened {
+            Happened::Opened(session) | Happened::Moved { session, .. } if !sessions.contains(session) => {
+                sessions.push(*session);
+            }
+            _ => {}
+        }
+    }
+    for session in sessions.into_iter().filter(|session| !gone.contains(&format!("session:{session}"))) {
+        let region = region(history, session, &into);
+        into.regions.push(region);
+    }
+    into.sort();
+    into
+}
+
+fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut ProtocolMachineSemanticObjects) {
+    let ended = end(history, &ask.id);
+    let mut steps = steps(history, &ask.id, ask);
+    let waiting = steps.iter().map(|step| step.1).filter(|state| !state.is_terminal()).last();
+    if let Some((at, state, why)) = &ended
+        && *state != ProgressState::TimedOut
+    {
+        let from = steps.last().map_or(ProgressState::Pending, |step| step.1);
+        steps.push((from, *state, history[*at].0, why.clone()));
+    }
+    let state = ended.as_ref().map(|end| end.1).or(waiting).unwrap_or(ProgressState::Pending);
+    let holder = match &ended {
+        Some((at, ..)) => owns(&history[..*at], ask.session, &ask.role),
+        None => owns(history, ask.session, &ask.role),
+    };
+    let operation_id = format!("effect:{}", ask.id);
+    let session = Some(ask.session);
+    let status = match state {
+        ProgressState::Succeeded => OutstandingEffectStatus::Succeeded,
+        ProgressState::Failed | ProgressState::TimedOut => OutstandingEffectStatus::Failed,
+        ProgressState::Cancelled => OutstandingEffectStatus::Cancelled,
+        ProgressState::HandedOff => OutstandingEffectStatus::Invalidated,
+        ProgressState::Pending => OutstandingEffectStatus::Pending,
+        _ => OutstandingEffectStatus::Blocked,
+    };
+    let phase = match state {
+        ProgressState::Pending => OperationPhase::Pending,
+        ProgressState::Blocked | ProgressState::NoProgress | ProgressState::Degraded => OperationPhase::Blocked,
+        ProgressState::Succeeded => OperationPhase::Succeeded,
+        ProgressState::Failed => OperationPhase::Failed,
+        ProgressState::Cancelled => OperationPhase::Cancelled,
+        ProgressState::TimedOut => OperationPhase::TimedOut,
+        ProgressState::HandedOff => OperationPhase::HandedOff,
+    };
+    let kind = if ask.guard { "handle_acquire" } else { "invoke_step" };
+    let (interface, operation) = ask.interface.clone().unzip();
+    let terminal = ended.as_ref().map(|end| publication_of(end.1).to_owned());
+    into.operation_instances.push(OperationInstance {
+        operation_id: operation_id.clone(),
+        session,
+        owner_id: holder.clone(),
+        kind: kind.into(),
+        phase,
+        handler_identity: Some(ask.handler.clone()),
+        effect_ids: vec![ask.id.clone()],
+        dependent_operation_ids: Vec::new(),
+        terminal_publication: terminal.clone(),
+        budget_ticks: ask.budget,
+        requires_proof: false,
+    });
+    let outputs = history.iter().find_map(|(_, one)| match one {
+        Happened::Answered(id, _, outputs) if *id == ask.id => Some(outputs.clone()),
+        _ => None,
+    });
+    into.outstanding_effects.push(OutstandingEffect {
+        effect_id: ask.id.clone(),
+        operation_id: operation_id.clone(),
+        session,
+        owner_id: holder.clone(),
+        effect_interface: interface.clone(),
+        effect_operation: operation.clone(),
+        effect_kind: kind.into(),
+        handler_identity: ask.handler.clone(),
+        status,
+        ordering_key: order as u64,
+        budget_ticks: ask.budget,
+        retry_policy: "forbid_late_results".into(),
+        invalidation_token: format!("effect:{}:live", ask.id),
+        completed_at_tick: ended.as_ref().map(|end| history[end.0].0),
+        inputs: ask.inputs.clone(),
+        outputs: outputs.unwrap_or_default(),
+    });
+    let observed: Vec<String> = (!ask.guard).then(|| format!("observed:{}", ask.id)).into_iter().collect();
+    into.observed_reads.extend(observed.iter().map(|read_id| ObservedRead {
+        read_id: read_id.clone(),
+        session,
+        effect_id: ask.id.clone(),
+        effect_interface: interface.clone(),
+        effect_operation: operation.clone(),
+        handler_identity: ask.handler.clone(),
+        status,
+    }));
+    let escalated = |step: &&Step| match step.1 {
+        ProgressState::NoProgress | ProgressState::Degraded | ProgressState::TimedOut => true,
+        ProgressState::Blocked => ask.budget.is_some(),
+        _ => false,
+    };
+    let got_on = ended.as_ref().filter(|end| end.1 != ProgressState::TimedOut).map_or(at, |end| end.0);
+    into.progress_contracts.push(ProgressContract {
+        operation_id: operation_id.clone(),
+        session,
+        state,
+        last_ordering_key: Some(order as u64),
+        bounded: ask.budget.is_some(),
+        budget_ticks: ask.budget,
+        last_progress_tick: Some(history[got_on].0),
+        escalated_at_tick: steps.iter().filter(escalated).last().map(|step| step.2),
+        reason: steps.last().and_then(|step| step.3.clone()),
+    });
+    into.progress_transitions.extend(steps.iter().map(|(from_state, to_state, tick, reason)| ProgressTransition {
+        operation_id: operation_id.clone(),
+        session,
+        from_state: *from_state,
+        to_state: *to_state,
+        tick: *tick,
+        reason: reason.clone(),
+    }));
+    into.prestate_bindings.push(PrestateBinding {
+        binding_id: format!("prestate:{operation_id}"),
+        operation_id: operation_id.clone(),
+        session,
+        state_digest: ask.prestate.clone(),
+        epoch_ref: None,
+        participant_digest: ask.participants.clone(),
+    });
+    let mut told: Vec<(&str, bool, bool, Option<String>)> = Vec::new();
+    for step in &steps {
+        told.push((publication_of(step.1), step.1.is_terminal(), true, step.3.clone()));
+    }
+    for (_, happened) in history {
+        if let Happened::Late(id, failed) = happened
+            && *id == ask.id
+        {
+            let what = if *failed { "effect.failed" } else { "effect.succeeded" };
+            if !told.iter().any(|one| one.0 == what) {
+                let why = "the effect was invalidated before the result came";
+                told.push((what, true, false, Some(why.into())));
+            }
+        }
+    }
+    let id = |what: &str| format!("{operation_id}:{what}");
+    for (what, canonical, published, reason) in &told {
+        into.publication_events.push(PublicationEvent {
+            publication_id: id(what),
+            session,
+            operation_id: operation_id.clone(),
+            owner_id: holder.clone(),
+            publication: (*what).into(),
+            observer_class: match canonical {
+                true => PublicationObserverClass::Canonical,
+                false => PublicationObserverClass::Audit,
+            },
+            status: if *published { PublicationStatus::Published } else { PublicationStatus::Rejected },
+            proof_ref: None,
+            handle_ref: None,
+            reason: reason.clone(),
+        });
+    }
+    let invalidated_by: Vec<String> = into_handoff(history, &ended);
+    let mut rejected: Vec<String> = told.iter().filter(|one| !one.2).map(|one| id(one.0)).collect();
+    rejected.sort();
+    into.finalization_paths.push(FinalizationPath {
+        operation_id: operation_id.clone(),
+        session,
+        owner_id: holder,
+        read_class: match ask.guard {
+            true => FinalizationReadClass::None,
+            false => FinalizationReadClass::ObservedOnly,
+        },
+        stage: match (&terminal, invalidated_by.is_empty()) {
+            (_, false) => FinalizationStage::Invalidated,
+            (Some(_), true) => FinalizationStage::Canonical,
+            (None, true) => FinalizationStage::Observed,
+        },
+        observed_read_ids: observed,
+        authoritative_read_ids: Vec::new(),
+        proof_ids: Vec::new(),
+        canonical_handle_ids: Vec::new(),
+        publication_ids: terminal.iter().map(|what| id(what)).collect(),
+        invalidated_by_handoff_ids: invalidated_by,
+        rejected_publication_ids: rejected,
+    });
+}
+
+/// The handoff that ended an effect, if one did.
+fn into_handoff(history: &History, ended: &Option<(usize, ProgressState, Option<String>)>) -> Vec<String> {
+    let Some((at, ProgressState::HandedOff, _)) = ended else { return Vec::new() };
+    match &history[*at].1 {
+        Happened::Authority(_, record, _) => transfer(record).map(|(_, id)| id).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A transfer of ownership, from where it began.
+fn ownership(
+    history: &History,
+    began: usize,
+    session: u64,
+    receipt: &OwnershipReceipt,
+    id: String,
+    into: &mut ProtocolMachineSemanticObjects,
+) {
+    let over = history.iter().enumerate().skip(began + 1).find_map(|(at, (tick, one))| match one {
+        Happened::Authority(_, record, transports) if record.event != AuthorityAuditEvent::Issued => {
+            let same = transfer(record).is_some_and(|(_, other)| other == id);
+            same.then(|| (at, *tick, record.event, record.reason.clone(), *transports))
+        }
+        _ => None,
+    });
+    let done = |(at, tick, event, reason, transports): (usize, u64, AuthorityAuditEvent, Option<String>, bool)| {
+        let committed = event == AuthorityAuditEvent::Committed;
+        let one = SemanticHandoff {
+            handoff_id: id.clone(),
+            session,
+            from_coro: 0,
+            to_coro: 0,
+            revoked_owner_id: receipt.from_owner_id.clone(),
+            activated_owner_id: receipt.to_owner_id.clone(),
+            scope: receipt.scope.clone(),
+            status: if committed { DelegationStatus::Committed } else { DelegationStatus::RolledBack },
+            tick,
+            reason,
+        };
+        let all = affected(history, at, |ask| ask.session == session && covers(&receipt.scope, &ask.role));
+        let all = if committed { all } else { Vec::new() };
+        let (transported, invalidated) = if transports { (all, Vec::new()) } else { (Vec::new(), all) };
+        let owner = match committed {
+            true => Some(receipt.to_owner_id.clone()),
+            false => owner(&history[..at], session).0,
+        };
+        (one, owner, transported, invalidated)
+    };
+    // A committed one that has not been given to its new owner yet stands between two steps of one operation.
+    match over.map(done) {
+        None => handoff(None, Some((id, session)), None, Vec::new(), Vec::new(), into),
+        Some((one, owner, transported, invalidated)) => handoff(Some(one), None, owner, transported, invalidated, into),
+    }
+}
+
+fn handoff(
+    one: Option<SemanticHandoff>,
+    begun: Option<(String, u64)>,
+    owner_id: Option<String>,
+    transported: Vec<String>,
+    invalidated: Vec<String>,
+    into: &mut ProtocolMachineSemanticObjects,
+) {
+    let (id, session) = match (&one, begun) {
+        (Some(one), _) => (one.handoff_id.clone(), one.session),
+        (None, begun) => begun.unwrap_or_default(),
+    };
+    let committed = one.as_ref().is_some_and(|one| one.status == DelegationStatus::Committed);
+    let operation_id = format!("handoff:{id}");
+    let publication_id = format!("{operation_id}:handoff.committed");
+    into.operation_instances.push(OperationInstance {
+        operation_id: operation_id.clone(),
+        session: Some(session),
+        owner_id: owner_id.clone(),
+        kind: "handoff".into(),
+        phase: match (&one, committed) {
+            (None, _) => OperationPhase::Pending,
+            (_, true) => OperationPhase::Succeeded,
+            (_, false) => OperationPhase::Cancelled,
+        },
+        handler_identity: None,
+        effect_ids: Vec::new(),
+        dependent_operation_ids: Vec::new(),
+        terminal_publication: committed.then(|| "handoff.committed".into()),
+        budget_ticks: None,
+        requires_proof: false,
+    });
+    let when = |id: &String| if committed { vec![id.clone()] } else { Vec::new() };
+    into.finalization_paths.push(FinalizationPath {
+        operation_id: operation_id.clone(),
+        session: Some(session),
+        owner_id: owner_id.clone(),
+        read_class: FinalizationReadClass::None,
+        stage: if committed { FinalizationStage::Canonical } else { FinalizationStage::Observed },
+        observed_read_ids: Vec::new(),
+        authoritative_read_ids: Vec::new(),
+        proof_ids: Vec::new(),
+        canonical_handle_ids: when(&operation_id),
+        publication_ids: when(&publication_id),
+        invalidated_by_handoff_ids: Vec::new(),
+        rejected_publication_ids: Vec::new(),
+    });
+    if committed {
+        into.canonical_handles.push(CanonicalHandle {
+            handle_id: operation_id.clone(),
+            session: Some(session),
+            owner_id: owner_id.clone(),
+            kind: CanonicalHandleKind::Handoff,
+            proof_ref: None,
+        });
+        into.publication_events.push(PublicationEvent {
+            publication_id,
+            session: Some(session),
+            operation_id: operation_id.clone(),
+            owner_id,
+            publication: "handoff.committed".into(),
+            observer_class: PublicationObserverClass::Canonical,
+            status: PublicationStatus::Published,
+            proof_ref: None,
+            handle_ref: Some(operation_id),
+            reason: None,
+        });
+    }
+    let Some(one) = one else { return };
+    let mut affected_effect_ids: Vec<String> = transported.iter().chain(&invalidated).cloned().collect();
+    affected_effect_ids.sort();
+    into.transformation_obligations.push(TransformationObligation {
+        obligation_id: format!("obligation:{id}"),
+        handoff_id: id,
+        session,
+        transformed_fragments: match &one.scope {
+            OwnershipScope::Session => Vec::new(),
+            OwnershipScope::Fragments(roles) => roles.iter().cloned().collect(),
+        },
+        affected_operation_ids: affected_effect_ids.iter().map(|id| format!("effect:{id}")).collect(),
+        affected_effect_ids,
+        transported_effect_ids: transported,
+        invalidated_effect_ids: invalidated,
+        witness_policy: "withdrawn".into(),
+        publication_revoked_from: one.revoked_owner_id.clone(),
+        publication_activated_to: one.activated_owner_id.clone(),
+        scope: one.scope.clone(),
+        status: one.status,
+        tick: one.tick,
+        reason: one.reason.clone(),
+    });
+    into.semantic_handoffs.push(one);
+}
+
+fn output(history: &History, at: usize, gone: &BTreeSet<String>, into: &mut ProtocolMachineSemanticObjects) {
+    let Happened::Checked { session, predicate, witness, digest, passed } = &history[at].1 else { return };
+    let id = output_id(predicate, digest);
+    if gone.contains(&id) {
+        return;
+    }
+    if let Some(before) = into.materialization_proofs.iter().position(|proof| proof.proof_id == id) {
+        // It retired meanwhile and was checked anew, or it is the same one still; the owner may have changed in between.
+        // Which of the two it is, `fresh` says.
+        if !fresh(history, at, &id) {
+            return;
+        }
+        into.materialization_proofs.remove(before);
+        into.operation_instances.retain(|one| one.operation_id != id);
+        into.canonical_handles.retain(|one| one.handle_id != id);
+        into.publication_events.retain(|one| one.operation_id != id);
+        into.finalization_paths.retain(|one| one.operation_id != id);
+        into.authoritative_reads.retain(|one| one.read_id != format!("output_condition:{predicate}:{digest}"));
+    }
+    let owner_id = owner(&history[..at], *session).0;
+    let session = Some(*session);
+    let read_id = format!("output_condition:{predicate}:{digest}");
+    let published = if *passed { "materialization.succeeded" } else { "materialization.failed" };
+    let publication_id = format!("{id}:{published}");
+    into.operation_instances.push(OperationInstance {
+        operation_id: id.clone(),
+        session,
+        owner_id: owner_id.clone(),
+        kind: "materialization".into(),
+        phase: if *passed { OperationPhase::Succeeded } else { OperationPhase::Failed },
+        handler_identity: None,
+        effect_ids: Vec::new(),
+        dependent_operation_ids: Vec::new(),
+        terminal_publication: Some(published.into()),
+        budget_ticks: None,
+        requires_proof: true,
+    });
+    into.authoritative_reads.push(AuthoritativeRead {
+        read_id: read_id.clone(),
+        session,
+        owner_id: owner_id.clone(),
+        kind: AuthoritativeReadKind::OutputCondition,
+        lifecycle: match passed {
+            true => AuthoritativeReadLifecycle::Verified,
+            false => AuthoritativeReadLifecycle::Rejected,
+        },
+        predicate_ref: Some(predicate.clone()),
+        witness_id: None,
+        generation: None,
+        reason: witness.clone(),
+    });
+    into.materialization_proofs.push(MaterializationProof {
+        proof_id: id.clone(),
+        session,
+        predicate_ref: predicate.clone(),
+        witness_ref: Some(read_id.clone()),
+        output_digest: digest.clone(),
+        passed: *passed,
+    });
+    if *passed {
+        into.canonical_handles.push(CanonicalHandle {
+            handle_id: id.clone(),
+            session,
+            owner_id: owner_id.clone(),
+            kind: CanonicalHandleKind::Materialization,
+            proof_ref: Some(id.clone()),
+        });
+    }
+    into.publication_events.push(PublicationEvent {
+        publication_id: publication_id.clone(),
+        session,
+        operation_id: id.clone(),
+        owner_id: owner_id.clone(),
+        publication: published.into(),
+        observer_class: PublicationObserverClass::Canonical,
+        status: if *passed { PublicationStatus::Published } else { PublicationStatus::Rejected },
+        proof_ref: Some(id.clone()),
+        handle_ref: passed.then(|| id.clone()),
+        reason: None,
+    });
+    let when = |holds: bool, id: &String| if holds { vec![id.clone()] } else { Vec::new() };
+    into.finalization_paths.push(FinalizationPath {
+        operation_id: id.clone(),
+        session,
+        owner_id,
+        read_class: match passed {
+            true => FinalizationReadClass::AuthoritativeOnly,
+            false => FinalizationReadClass::None,
+        },
+        stage: if *passed { FinalizationStage::Canonical } else { FinalizationStage::Rejected },
+        observed_read_ids: Vec::new(),
+        authoritative_read_ids: when(*passed, &read_id),
+        proof_ids: vec![id.clone()],
+        canonical_handle_ids: when(*passed, &id),
+        publication_ids: when(*passed, &publication_id),
+        invalidated_by_handoff_ids: Vec::new(),
+        rejected_publication_ids: when(!*passed, &publication_id),
+    });
+}
+
+std::thread_local! {
+    /// How much is kept, for `fresh`, which looks at earlier moments.
+    pub static KEEP: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Whether an output that was checked before had retired when it was checked again.
+fn fresh(history: &History, at: usize, id: &str) -> bool {
+    gone(&history[..at], KEEP.get()).contains(id)
+}
+
+fn read(history: &History, session: Option<u64>, record: &AuthorityAuditRecord, id: String) -> AuthoritativeRead {
+    let mut lifecycle = AuthoritativeReadLifecycle::Issued;
+    let (kind, owner_id, predicate_ref, witness_id, generation, mut reason) = match &record.artifact {
+        AuthorityArtifact::Readiness(one) => {
+            let predicate = Some(one.predicate_ref.clone());
+            let kind = AuthoritativeReadKind::Readiness;
+            (kind, Some(one.owner_id.clone()), predicate, one.witness_id, Some(one.generation), None)
+        }
+        AuthorityArtifact::Cancellation(one) => {
+            let (kind, why) = (AuthoritativeReadKind::Cancellation, Some(one.reason.clone()));
+            (kind, Some(one.owner_id.clone()), None, one.witness_id, Some(one.generation), why)
+        }
+        AuthorityArtifact::Timeout(one) => {
+            (AuthoritativeReadKind::Timeout, None, Some(one.site.clone()), one.witness_id, None, None)
+        }
+        _ => unreachable!("only witnesses are read"),
+    };
+    for (_, happened) in history {
+        let Happened::Authority(at, record, _) = happened else { continue };
+        if *at != session
+            || read_id(*at, record).as_ref() != Some(&id)
+            || lifecycle != AuthoritativeReadLifecycle::Issued
+        {
+            continue;
+        }
+        let why = || record.reason.clone().or(reason.clone());
+        (lifecycle, reason) = match record.event {
+            AuthorityAuditEvent::Issued => (AuthoritativeReadLifecycle::Issued, reason),
+            AuthorityAuditEvent::Consumed => (AuthoritativeReadLifecycle::Consumed, why()),
+            AuthorityAuditEvent::Expired => {
+                (AuthoritativeReadLifecycle::Rejected, Some(record.reason.clone().unwrap_or("expired".into())))
+            }
+            _ => (AuthoritativeReadLifecycle::Rejected, why()),
+        };
+    }
+    AuthoritativeRead {
+        read_id: id,
+        session,
+        owner_id,
+        kind,
+        lifecycle,
+        predicate_ref,
+        witness_id: Some(witness_id),
+        generation,
+        reason,
+    }
+}
+
+/// The region of a session, from everything else.
+fn region(history: &History, session: u64, all: &ProtocolMachineSemanticObjects) -> Region {
+    let (owner_id, scope) = owner(history, session);
+    let mine = Some(session);
+    let sorted = |mut ids: Vec<String>| {
+        ids.sort();
+        ids
+    };
+    macro_rules! ids {
+        ($list:ident, $id:ident) => {
+            sorted(all.$list.iter().filter(|one| one.session == mine).map(|one| one.$id.clone()).collect())
+        };
+    }
+    Region {
+        region_id: format!("session:{session}"),
+        session,
+        owner_id,
+        scope,
+        operation_ids: ids!(operation_instances, operation_id),
+        effect_ids: ids!(outstanding_effects, effect_id),
+        authoritative_read_ids: ids!(authoritative_reads, read_id),
+        handle_ids: ids!(canonical_handles, handle_id),
+        publication_ids: ids!(publication_events, publication_id),
+    }
+}

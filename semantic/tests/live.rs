@@ -1,0 +1,234 @@
+//! Live objects: equal to those computed again from the whole history, at every step of random ones; every rule has an
+//! attempt to break it; and what is exported keeps the invariants of a whole bundle.
+// With faults planted, the checks run one by one from `planted.rs`.
+#![cfg_attr(feature = "planted", allow(dead_code))]
+
+#[path = "common/history.rs"]
+#[allow(missing_docs, clippy::duplicate_mod)]
+mod history;
+#[path = "common/lives.rs"]
+#[allow(missing_docs, clippy::duplicate_mod)]
+mod lives;
+
+use history::Happened;
+use lives::{Lives, Names, key};
+use motet_semantic::*;
+
+/// Cases: 200 in every build, as many as `MOTET_CASES` says in a full lane.
+fn cases() -> u64 {
+    std::env::var("MOTET_CASES").ok().and_then(|text| text.replace('_', "").parse().ok()).unwrap_or(200)
+}
+
+fn run(seed: u64, steps: usize, keep: u32, every_step: bool) -> Lives {
+    let mut lives = Lives::new(seed, keep);
+    for at in 0..steps {
+        lives.act();
+        if every_step || at + 1 == steps {
+            lives.compare(&format!("seed {seed}, step {at}, keeping {keep}"));
+        }
+    }
+    lives
+}
+
+/// Incremental objects are those of the whole history, at every step.
+#[cfg_attr(not(feature = "planted"), test)]
+pub fn every_step_is_as_computed_again() {
+    for seed in 0..cases() {
+        let keep = [0, 3, 10, 1000][(seed % 4) as usize];
+        run(seed, 20 + (seed % 7) as usize * 30, keep, seed % 4 != 3 || seed % 8 == 3);
+    }
+}
+
+/// The same at the end of long histories.
+#[cfg_attr(not(feature = "planted"), test)]
+pub fn long_histories_end_alike() {
+    for seed in 0..4 {
+        run(1000 + seed, 600, 20, false);
+    }
+}
+
+/// Random histories make every kind of object, and every enumeration's every value.
+#[cfg_attr(not(feature = "planted"), test)]
+fn every_object_is_made() {
+    let mut text = String::new();
+    for seed in 0..60 {
+        let objects = run(seed, 150, 1000, false).export();
+        text += &objects.to_json().unwrap();
+        check(&objects).unwrap();
+    }
+    let document: ProtocolMachineSemanticObjects = run(3, 150, 1000, false).export();
+    assert!(!document.operation_instances.is_empty());
+    let names = [
+        OperationPhase::NAMES,
+        OutstandingEffectStatus::NAMES,
+        AuthoritativeReadKind::NAMES,
+        AuthoritativeReadLifecycle::NAMES,
+        CanonicalHandleKind::NAMES,
+        PublicationObserverClass::NAMES,
+        PublicationStatus::NAMES,
+        ProgressState::NAMES,
+        DelegationStatus::NAMES,
+    ];
+    let names = names.into_iter().flatten().chain(PUBLICATIONS);
+    let missing: Vec<_> = names.filter(|name| !text.contains(&format!("\"{name}\""))).collect();
+    assert!(missing.is_empty(), "never made: {missing:?}");
+}
+
+/// Bytes bring everything back, and go on alike.
+#[cfg_attr(not(feature = "planted"), test)]
+fn bytes_go_on() {
+    for seed in 0..20 {
+        let mut lives = run(seed, 80, 10, false);
+        let bytes = lives.live.to_bytes();
+        lives.live = Live::from_bytes(&bytes, 10).unwrap();
+        assert_eq!(lives.live.to_bytes(), bytes);
+        (0..40).for_each(|_| lives.act());
+        lives.compare("after bytes");
+        let cut = &bytes[..bytes.len() - 1];
+        assert!(Live::from_bytes(cut, 10).is_err());
+        let more = [&bytes[..], &[0]].concat();
+        assert!(Live::from_bytes(&more, 10).is_err());
+    }
+}
+
+/// What is kept is bounded, whatever happens; what has not ended stays.
+#[cfg_attr(not(feature = "planted"), test)]
+pub fn what_has_ended_is_bounded() {
+    let mut live = Live::new(8);
+    live.apply(0, Occurrence::Opened { session: 0 }, |_| {}).unwrap();
+    for counter in 0..10_000 {
+        let effect = key(0, 1, counter);
+        live.apply(u64::from(counter), Occurrence::Asked(lives::asked(effect, None)), |_| {}).unwrap();
+        if counter % 100 != 0 {
+            live.apply(u64::from(counter), Occurrence::Cancelled { effect }, |_| {}).unwrap();
+        }
+    }
+    assert_eq!((live.ended_and_kept(), live.len()), (8, 8 + 100 + 1));
+    let kept: Vec<u64> =
+        live.export(&Names).outstanding_effects.iter().filter_map(|one| one.completed_at_tick).collect();
+    assert_eq!(kept.iter().min(), Some(&9_992), "the oldest go first: {kept:?}");
+}
+
+fn opened() -> Live {
+    let mut live = Live::new(100);
+    live.apply(1, Occurrence::Opened { session: 0 }, |_| {}).unwrap();
+    live
+}
+
+/// Applies all; answers what refused the last one.
+fn refused(live: &mut Live, all: &[Occurrence<'_>]) -> LiveViolation {
+    let (last, before) = all.split_last().unwrap();
+    before.iter().for_each(|one| live.apply(5, *one, |_| {}).unwrap());
+    let stood = live.export(&Names);
+    let violation = live.apply(5, *last, |_| {}).unwrap_err();
+    check(&live.export(&Names)).unwrap();
+    if !matches!(violation, LiveViolation::Effect { error: EffectError::LateResult, .. }) {
+        assert_eq!(live.export(&Names), stood, "a refusal changes nothing");
+    }
+    violation
+}
+
+fn record(artifact: AuthorityArtifact, event: AuthorityAuditEvent) -> AuthorityAuditRecord {
+    AuthorityAuditRecord { tick: 5, artifact, event, reason: None }
+}
+
+/// Every invariant of the specification's section 8 that an occurrence can break, and what is said then.
+#[cfg_attr(not(feature = "planted"), test)]
+pub fn every_rule_refuses() {
+    let effect = key(0, 1, 0);
+    let ask = Occurrence::Asked(lives::asked(effect, None));
+    let bounded = Occurrence::Asked(lives::asked(effect, Some(3)));
+    let answer = Occurrence::Answered(AnsweredEffect { effect, failure: None, outputs: b"1" });
+    let cancel = Occurrence::Cancelled { effect };
+    let escalate = Occurrence::Escalated { effect };
+    let name = |violation: LiveViolation| violation.to_string();
+    let say = |all: &[Occurrence<'_>]| name(refused(&mut opened(), all));
+    assert!(say(&[ask, ask]).contains("asked for before"));
+    assert!(say(&[answer]).contains("never asked"));
+    assert!(say(&[ask, answer, answer]).contains("has its result"));
+    assert!(say(&[ask, cancel, answer]).contains("has its result"));
+    assert!(say(&[ask, answer, cancel]).contains("has its result"));
+    assert!(say(&[ask, escalate]).contains("no budget"));
+    assert!(say(&[bounded, escalate]).contains("within its budget"));
+    assert!(say(&[Occurrence::Opened { session: 0 }]).contains("opened before"));
+    let end = Occurrence::Ended { session: 0, terminal: "closed" };
+    assert!(say(&[end, ask]).contains("never opened, or has ended"));
+    let late = opened().apply(0, ask, |_| {}).unwrap_err();
+    assert!(matches!(late, LiveViolation::TickGoesBack { tick: 0, last: 1 }));
+    // A result that comes after a handoff has taken its effect away is rejected, and that is on record.
+    let capability = |owner: &str, generation| {
+        let (owner_id, scope) = (owner.into(), OwnershipScope::Session);
+        AuthorityArtifact::OwnershipCapability(OwnershipCapability { session_id: 0, owner_id, generation, scope })
+    };
+    let receipt = AuthorityArtifact::OwnershipReceipt(OwnershipReceipt {
+        session_id: 0,
+        claim_id: 2,
+        from_owner_id: "ada".into(),
+        from_generation: 0,
+        to_owner_id: "bob".into(),
+        to_generation: 1,
+        scope: OwnershipScope::Session,
+    });
+    let claim = record(capability("ada", 0), AuthorityAuditEvent::Issued);
+    let begin = record(receipt.clone(), AuthorityAuditEvent::Issued);
+    let commit = record(receipt, AuthorityAuditEvent::Committed);
+    let heir = record(capability("bob", 1), AuthorityAuditEvent::Issued);
+    let own = |record, transports| Occurrence::Authority { session: Some(0), record, transports };
+    let taken = [ask, own(&claim, true), own(&begin, true), own(&commit, false), own(&heir, true), answer];
+    let mut live = opened();
+    let violation = refused(&mut live, &taken);
+    assert!(matches!(violation, LiveViolation::Effect { error: EffectError::LateResult, .. }), "{violation}");
+    let objects = live.export(&Names);
+    let rejected = objects.publication_events.iter().filter(|one| one.status == PublicationStatus::Rejected).count();
+    assert_eq!((rejected, objects.finalization_paths[0].stage), (1, FinalizationStage::Invalidated));
+    // Nobody becomes an owner beside another, and nobody is activated who was not begun to be, or before the old owner is
+    // revoked.
+    let thief = record(capability("eve", 7), AuthorityAuditEvent::Issued);
+    assert!(say(&[own(&claim, true), own(&thief, true)]).contains("was not revoked"));
+    assert!(say(&[own(&claim, true), own(&begin, true), own(&heir, true)]).contains("must be revoked first"));
+    let mut live = opened();
+    let all = [ask, own(&claim, true), own(&begin, true), own(&commit, true), own(&heir, true)];
+    all.iter().for_each(|one| live.apply(5, *one, |_| {}).unwrap());
+    let objects = live.export(&Names);
+    assert_eq!(objects.outstanding_effects[0].owner_id.as_deref(), Some("bob"));
+    assert_eq!(objects.transformation_obligations[0].transported_effect_ids.len(), 1);
+    // What went along is settled: it is answered under its new owner.
+    live.apply(6, answer, |_| {}).unwrap();
+    // A witness is used once.
+    let witness = AuthorityArtifact::Readiness(ReadinessWitness {
+        witness_id: 1,
+        session_id: 0,
+        owner_id: "ada".into(),
+        generation: 0,
+        scope: OwnershipScope::Session,
+        predicate_ref: "ready".into(),
+    });
+    let (issue, consume) = (AuthorityAuditEvent::Issued, AuthorityAuditEvent::Consumed);
+    let (issue, consume) = (record(witness.clone(), issue), record(witness, consume));
+    let twice = [own(&issue, true), own(&consume, true), own(&consume, true)];
+    assert!(say(&twice).contains("used up"));
+    assert!(say(&[own(&consume, true)]).contains("never issued"));
+    // An output that passed cannot fail.
+    let check = |passed| {
+        let (predicate, witness, digest) = ("p", None, [7; 32]);
+        Occurrence::Checked(CheckedOutput { session: 0, predicate, witness, digest, passed })
+    };
+    assert!(say(&[check(true), check(false)]).contains("came out otherwise"));
+}
+
+/// The audit says what happened in canonical order: tick, rank, content.
+#[cfg_attr(not(feature = "planted"), test)]
+pub fn audits_are_in_order() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let mut lives = run(seed, 150, 1000, false);
+        let records = SemanticAuditRecord::all(std::mem::take(&mut lives.said), &Names);
+        let rank = |one: &SemanticAuditRecord| (one.tick, one.entry.kind(), serde_json::to_string(&one.entry).unwrap());
+        assert!(records.iter().map(rank).is_sorted(), "seed {seed}");
+        kinds.extend(records.iter().map(|one| one.entry.kind()));
+        let ended = lives.history.iter().filter(|(_, one)| matches!(one, Happened::Ended(_))).count();
+        let told = records.iter().filter(|one| one.entry.kind() == SemanticAuditKind::SessionTerminal).count();
+        assert_eq!(told, ended, "each end is told once");
+    }
+    assert_eq!(kinds.len(), SemanticAuditKind::ALL.len() - 1, "all but faults, which only a machine has: {kinds:?}");
+}
