@@ -3,11 +3,11 @@
 use crate::dice::Dice;
 use crate::world::World;
 use motet_machine::{
-    ImageId, OwnershipOperation as Op, OwnershipOutcome, OwnershipRefusal, SessionHostMutation, Tally,
+    ImageId, OwnershipOperation as Op, OwnershipOutcome, OwnershipRefusal, SemanticsError, SessionHostMutation, Tally,
 };
 use motet_runtime::{Durable, DurableError, Executor, OwnershipDoor, RunStatus, Runtime, RuntimeError, Turn};
 use motet_semantic::{
-    AuthorityArtifact, OwnershipCapability, OwnershipError, OwnershipReceipt, OwnershipScope, ReadinessWitness,
+    AuthorityArtifact, OwnershipCapability, OwnershipError, OwnershipReceipt, OwnershipScope, ReadinessWitness, check,
 };
 use motet_types::{Digest, EdgeId, SessionId, ValType};
 use std::sync::Arc;
@@ -99,13 +99,28 @@ pub struct Stand {
     pub trace: Option<Digest>,
     /// Its state root.
     pub root: Digest,
+    /// Its semantic objects, where the configuration keeps them, as text.
+    pub objects: Option<String>,
 }
 
 /// Where a run stands.
 pub fn stand<R: Rig>(rig: &R) -> Stand {
     let runtime = rig.runtime();
     let (status, tally) = (runtime.status(), *runtime.machine().tally());
-    Stand { status, tally, trace: runtime.trace_digest(), root: runtime.state_root() }
+    Stand { status, tally, trace: runtime.trace_digest(), root: runtime.state_root(), objects: objects(runtime) }
+}
+
+/// The semantic objects of a run as text, or what is wrong with them.
+pub fn objects<E>(runtime: &Runtime<E>) -> Option<String> {
+    match runtime.semantic_objects() {
+        Err(SemanticsError::Off) => None,
+        Err(broken) => Some(broken.to_string()),
+        Ok(objects) => Some(match (check(&objects), objects.to_json()) {
+            (Ok(()), Ok(text)) => text,
+            (Err(broken), _) => broken.to_string(),
+            (_, Err(error)) => error.to_string(),
+        }),
+    }
 }
 
 const NAMES: [&str; 3] = ["ada", "bob", "eve"];

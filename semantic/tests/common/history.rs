@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// Something that happened, with everything that a document says of it.
 #[derive(Clone, Debug)]
-pub enum Happened {
+pub(crate) enum Happened {
     Opened(u64),
     Asked(Ask),
     Blocked(String),
@@ -38,18 +38,18 @@ pub enum Happened {
 
 /// An effect as it was asked for.
 #[derive(Clone, Debug)]
-pub struct Ask {
-    pub id: String,
-    pub session: u64,
-    pub coroutine: u16,
-    pub role: String,
-    pub guard: bool,
-    pub interface: Option<(String, String)>,
-    pub handler: String,
-    pub inputs: Json,
-    pub prestate: String,
-    pub participants: Option<String>,
-    pub budget: Option<u64>,
+pub(crate) struct Ask {
+    pub(crate) id: String,
+    pub(crate) session: u64,
+    pub(crate) coroutine: u16,
+    pub(crate) role: String,
+    pub(crate) guard: bool,
+    pub(crate) interface: Option<(String, String)>,
+    pub(crate) handler: String,
+    pub(crate) inputs: Json,
+    pub(crate) prestate: String,
+    pub(crate) participants: Option<String>,
+    pub(crate) budget: Option<u64>,
 }
 
 type History = [(u64, Happened)];
@@ -330,7 +330,7 @@ fn touches(happened: &Happened, session: u64) -> bool {
 }
 
 /// Everything as a document, of which as much that has ended is kept as `keep` says.
-pub fn recompute(history: &History, keep: usize) -> ProtocolMachineSemanticObjects {
+pub(crate) fn recompute(history: &History, keep: usize) -> ProtocolMachineSemanticObjects {
     let gone = gone(history, keep);
     let mut into = ProtocolMachineSemanticObjects::default();
     for (order, (at, ask)) in asks(history).iter().enumerate() {
@@ -821,7 +821,7 @@ fn output(history: &History, at: usize, gone: &BTreeSet<String>, into: &mut Prot
 
 std::thread_local! {
     /// How much is kept, for `fresh`, which looks at earlier moments.
-    pub static KEEP: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    pub(crate) static KEEP: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Whether an output that was checked before had retired when it was checked again.

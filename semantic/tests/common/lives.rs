@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
 /// Numbers as the tests name them.
-pub struct Names;
+pub(crate) struct Names;
 
-pub fn key(session: u64, coroutine: u16, counter: u32) -> EffectKey {
+pub(crate) fn key(session: u64, coroutine: u16, counter: u32) -> EffectKey {
     EffectKey { session, coroutine, counter }
 }
 
@@ -50,7 +50,7 @@ const ROLES: [&str; 3] = ["A", "B", "C"];
 const OWNERS: [&str; 3] = ["ada", "bob", "eve"];
 
 /// An effect of a coroutine that plays the role of its number.
-pub fn asked(effect: EffectKey, budget_ticks: Option<u64>) -> AskedEffect<'static> {
+pub(crate) fn asked(effect: EffectKey, budget_ticks: Option<u64>) -> AskedEffect<'static> {
     let wanted = if effect.counter % 3 == 1 { Wanted::Guard(4) } else { Wanted::Operation(2) };
     let (role, prestate) = (ROLES[usize::from(effect.coroutine) % 3], [effect.counter as u8; 32]);
     AskedEffect { effect, image: 1, wanted, role, inputs: b"[1,2]", budget_ticks, prestate }
@@ -71,10 +71,10 @@ struct Held {
 }
 
 /// Live objects beside their history.
-pub struct Lives {
-    pub live: Live,
-    pub history: Vec<(u64, Happened)>,
-    pub said: Vec<Noted>,
+pub(crate) struct Lives {
+    pub(crate) live: Live,
+    pub(crate) history: Vec<(u64, Happened)>,
+    pub(crate) said: Vec<Noted>,
     keep: u32,
     word: u64,
     tick: u64,
@@ -83,18 +83,18 @@ pub struct Lives {
 }
 
 impl Lives {
-    pub fn new(seed: u64, keep: u32) -> Self {
+    pub(crate) fn new(seed: u64, keep: u32) -> Self {
         let word = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let (history, said, effects) = (Vec::new(), Vec::new(), Vec::new());
         Self { live: Live::new(keep), history, said, keep, word, tick: 0, sessions: Vec::new(), effects }
     }
 
-    pub fn export(&self) -> ProtocolMachineSemanticObjects {
+    pub(crate) fn export(&self) -> ProtocolMachineSemanticObjects {
         self.live.export(&Names)
     }
 
     /// Holds the live objects against those of the history, and against the rules of a whole bundle.
-    pub fn compare(&self, at: &str) {
+    pub(crate) fn compare(&self, at: &str) {
         KEEP.set(self.keep as usize);
         let (found, expected) = (self.export(), recompute(&self.history, self.keep as usize));
         if found != expected {
@@ -157,7 +157,7 @@ impl Lives {
     }
 
     /// One thing happens.
-    pub fn act(&mut self) {
+    pub(crate) fn act(&mut self) {
         self.tick += self.below(3) as u64;
         let session = self.below(self.sessions.len());
         let id = session as u64;
@@ -219,7 +219,7 @@ impl Lives {
         let coroutine = self.below(3) as u16;
         let counter = self.effects.iter().filter(|one| (one.session, one.coroutine) == (session, coroutine)).count();
         let effect = key(session, coroutine, counter as u32);
-        let budget = [None, Some(1)][self.below(2)];
+        let budget = [None, Some(0), Some(1)][self.below(3)];
         let one = asked(effect, budget);
         self.effects.push(effect);
         let happened = Happened::Asked(Ask {
@@ -242,11 +242,14 @@ impl Lives {
         if self.effects.is_empty() {
             return;
         }
-        let effect = self.effects[self.below(self.effects.len())];
-        match self.below(8) {
+        // Mostly what was asked lately: it waits still.
+        let recent = self.effects.len().min([4, usize::MAX][usize::from(self.below(3) == 0)]);
+        let at = self.effects.len() - 1 - self.below(recent);
+        let effect = self.effects[at];
+        match self.below(12) {
             0 => self.tell(Occurrence::Blocked { effect }, Happened::Blocked(name(effect))),
-            1..=3 => self.tell(Occurrence::Escalated { effect }, Happened::Escalated(name(effect))),
-            4 => self.tell(Occurrence::Cancelled { effect }, Happened::Cancelled(name(effect))),
+            1..=7 => self.tell(Occurrence::Escalated { effect }, Happened::Escalated(name(effect))),
+            8 => self.tell(Occurrence::Cancelled { effect }, Happened::Cancelled(name(effect))),
             _ => {
                 let failure = [None, None, Some("timeout")][self.below(3)];
                 let answered = AnsweredEffect { effect, failure, outputs: b"7" };
