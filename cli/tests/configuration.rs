@@ -162,7 +162,7 @@ fn what_is_refused() {
           |
         2 | max_fakts = 3
           | ^^^^^^^^^
-        unknown field `max_fakts`, expected one of `buffer`, `max_registers`, `max_sessions`, `max_payload_bytes`, `trace`, `record`, `run_id`, `digest_waves`, `speculation_depth`, `observe_lanes`, `max_guest_sessions`, `max_coroutines`, `guard_layers`, `flow_policy`, `max_facts`, `max_fact_bytes`, `communication_replay_mode`, `authentication`, `edge_history`, `max_consumptions`, `max_summaries`, `cancellation`, `credits`, `instruction_cost`, `effect_budget`, `output_condition_policy`, `max_output_checks`
+        unknown field `max_fakts`, expected one of `buffer`, `max_registers`, `max_sessions`, `max_payload_bytes`, `trace`, `record`, `run_id`, `digest_waves`, `speculation_depth`, `observe_lanes`, `max_guest_sessions`, `max_coroutines`, `guard_layers`, `flow_policy`, `max_facts`, `max_fact_bytes`, `communication_replay_mode`, `authentication`, `edge_history`, `max_consumptions`, `max_summaries`, `cancellation`, `credits`, `instruction_cost`, `effect_budget`, `output_condition_policy`, `max_output_checks`, `semantic_objects`
         1 bad_config 2: $TMP:bad.toml is no configuration: TOML parse error at line 2, column 23
           |
         2 | buffer = { capacity = 70000 }

@@ -7,6 +7,8 @@
 mod common;
 #[path = "durability.rs"]
 mod durability;
+#[path = "live.rs"]
+mod live;
 #[path = "objects.rs"]
 mod objects;
 #[path = "rules.rs"]
@@ -47,6 +49,18 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
     "envelope-allows-trailing": durability::envelopes_are_read_strictly,
     "envelope-allows-version": durability::envelopes_are_read_strictly,
     "scope-widens": rules::scopes,
+    "live-observed-is-authority": live::every_step_in_small,
+    "live-takes-late-results": live::every_rule_refuses,
+    "live-keeps-ended-open": live::every_step_in_small,
+    "live-forgets-to-cancel": live::every_step_in_small,
+    "live-retires-newest": live::what_has_ended_is_bounded,
+    "live-keeps-old-eras": live::a_new_claim_ends_an_era,
+    "live-leaves-effects-owed": live::every_rule_refuses,
+    "live-owner-survives-release": live::every_step_in_small,
+    "live-owner-of-everything": live::every_step_in_small,
+    "live-witness-used-twice": live::every_rule_refuses,
+    "live-failed-proofs-pass": live::every_step_in_small,
+    "audit-in-order-of-arrival": live::audits_are_in_order,
 ];
 
 #[test]

@@ -7,7 +7,8 @@ use motet_machine::{
 };
 use motet_runtime::{Durable, DurableError, Executor, OwnershipDoor, RunStatus, Runtime, RuntimeError, Turn};
 use motet_semantic::{
-    AuthorityArtifact, OwnershipCapability, OwnershipError, OwnershipReceipt, OwnershipScope, ReadinessWitness, check,
+    AuthorityArtifact, OwnershipCapability, OwnershipError, OwnershipReceipt, OwnershipScope,
+    ProtocolMachineSemanticObjects, ReadinessWitness, check,
 };
 use motet_types::{Digest, EdgeId, SessionId, ValType};
 use std::sync::Arc;
@@ -110,11 +111,19 @@ pub fn stand<R: Rig>(rig: &R) -> Stand {
     Stand { status, tally, trace: runtime.trace_digest(), root: runtime.state_root(), objects: objects(runtime) }
 }
 
+/// How many effects are open.
+fn open(objects: &ProtocolMachineSemanticObjects) -> usize {
+    objects.outstanding_effects.iter().filter(|effect| effect.status.is_open()).count()
+}
+
 /// The semantic objects of a run as text, or what is wrong with them.
 pub fn objects<E>(runtime: &Runtime<E>) -> Option<String> {
     match runtime.semantic_objects() {
         Err(SemanticsError::Off) => None,
         Err(broken) => Some(broken.to_string()),
+        Ok(objects) if open(&objects) != runtime.machine().pending_effects().count() => {
+            Some(String::from("other effects are open than the machine waits for"))
+        }
         Ok(objects) => Some(match (check(&objects), objects.to_json()) {
             (Ok(()), Ok(text)) => text,
             (Err(broken), _) => broken.to_string(),

@@ -87,6 +87,15 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "semantic",
+        package: "motet-semantic",
+        test: "live",
+        only: "every_step_is_as_computed_again",
+        cases: 10_000,
+        what: "live semantic objects are those computed again from the whole history, at every step",
+        ..TESTS
+    },
+    Lane {
         name: "cuts",
         package: "motet-log",
         test: "spans",

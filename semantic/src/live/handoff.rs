@@ -114,6 +114,7 @@ impl Live {
             self.owe(*effect, number)?;
         }
         rule = rule.apply(HandoffEvent::Revoke {}).map_err(refuse)?;
+        self.between += 1;
         let settled = if transports { HandoffEvent::Transport {} } else { HandoffEvent::Invalidate {} };
         for effect in &affected {
             rule = rule.apply(settled).map_err(refuse)?;
@@ -155,6 +156,7 @@ impl Live {
         let (tick, refuse) = (self.tick, |error| LiveViolation::Handoff { handoff: key, error });
         let handover = self.handoffs.get_mut(&key).ok_or(LiveViolation::NoHandoff(key.session))?;
         handover.rule = handover.rule.apply(HandoffEvent::Activate {}).map_err(refuse)?;
+        self.between = self.between.saturating_sub(1);
         handover.tick = tick;
         handover.owner = match key.endpoint {
             true => self.sessions.get(&key.session).and_then(Option::as_deref).and_then(|one| one.owner.clone()),

@@ -54,6 +54,9 @@ pub struct Live {
     next_closed: u64,
     /// How many effects were asked for.
     asked: u64,
+    /// How many handoffs have revoked their old owner and not activated the new one: until they have, nothing retires, so
+    /// that none is gone before it is done, and none of its effects before it.
+    between: u32,
     /// The last tick.
     tick: u64,
     /// How much of what has ended is kept.
@@ -78,6 +81,7 @@ impl Live {
             closed: BTreeMap::new(),
             next_closed: 0,
             asked: 0,
+            between: 0,
             tick: 0,
             keep,
             notes: Vec::new(),

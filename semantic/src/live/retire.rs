@@ -21,7 +21,7 @@ impl Live {
 
     /// Lets the oldest of what has ended go, until no more is kept than may be.
     pub(super) fn trim(&mut self) {
-        while self.closed.len() > self.keep as usize {
+        while self.between == 0 && self.closed.len() > self.keep as usize {
             let oldest = match planted("live-retires-newest") {
                 true => self.closed.pop_last(),
                 false => self.closed.pop_first(),
