@@ -141,7 +141,7 @@ impl ProtocolMachine {
     pub(crate) fn ask_happened(&mut self, ask: &Ask) {
         let Some((session, image)) = self.live(ask.coordinate.session) else { return };
         let mut bytes = Vec::new();
-        encode_session(&mut bytes, session, image);
+        encode_session(&mut bytes, session, image, &self.deadlines);
         let prestate = leaf(&image.digest(), &bytes).0;
         let mut inputs = Vec::new();
         let wanted = match &ask.wanted {
@@ -153,8 +153,15 @@ impl ProtocolMachine {
         };
         let (effect, image_id) = (key(ask.coordinate), session.image);
         let role = String::from(image.role_name(ask.role));
-        let asked =
-            AskedEffect { effect, image: image_id, wanted, role: &role, inputs: &inputs, budget_ticks: None, prestate };
+        let asked = AskedEffect {
+            effect,
+            image: image_id,
+            wanted,
+            role: &role,
+            inputs: &inputs,
+            budget_ticks: self.config.effect_budget,
+            prestate,
+        };
         self.happened(Occurrence::Asked(asked));
     }
 

@@ -409,7 +409,7 @@ pub(crate) fn recompute(history: &History, keep: usize) -> ProtocolMachineSemant
 fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut ProtocolMachineSemanticObjects) {
     let ended = end(history, &ask.id);
     let mut steps = steps(history, &ask.id, ask);
-    let waiting = steps.iter().map(|step| step.1).filter(|state| !state.is_terminal()).last();
+    let waiting = steps.iter().rfind(|step| !step.1.is_terminal()).map(|step| step.1);
     if let Some((at, state, why)) = &ended
         && *state != ProgressState::TimedOut
     {
@@ -502,7 +502,7 @@ fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut Prot
         bounded: ask.budget.is_some(),
         budget_ticks: ask.budget,
         last_progress_tick: Some(history[got_on].0),
-        escalated_at_tick: steps.iter().filter(escalated).last().map(|step| step.2),
+        escalated_at_tick: steps.iter().rfind(escalated).map(|step| step.2),
         reason: steps.last().and_then(|step| step.3.clone()),
     });
     into.progress_transitions.extend(steps.iter().map(|(from_state, to_state, tick, reason)| ProgressTransition {
