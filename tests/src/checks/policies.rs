@@ -213,8 +213,8 @@ pub fn policies_are_bytes() -> Result<(), String> {
         let mut whole = Vec::new();
         ProtocolMachineConfig::default().encode(&mut whole);
         // Behind its version and its kind stand the rule of cancellation, credits, their price, the budget of effects and the
-        // policy of outputs.
-        let behind = whole.split_off(whole.len() - (1 + 9 + 8 + 9 + 1));
+        // policy of outputs, and whether there are semantic objects.
+        let behind = whole.split_off(whole.len() - (1 + 9 + 8 + 9 + 1 + 5));
         whole.truncate(whole.len() - 2);
         whole.extend_from_slice(bytes);
         whole.extend_from_slice(&behind);
