@@ -26,6 +26,13 @@ fn deviations_are_registered() {
 }
 
 #[test]
+fn claims_have_something_behind_them() {
+    let (claims, broken) = xtask::claims::check(&xtask::top()).unwrap();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(claims >= 40, "only {claims} claims");
+}
+
+#[test]
 fn handlers_around_handlers_forward_everything() {
     let (wrappers, broken) = xtask::wrappers::check(&xtask::top()).unwrap();
     assert!(broken.is_empty(), "{}", broken.join("\n"));

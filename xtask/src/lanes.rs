@@ -338,6 +338,11 @@ fn one(lane: &Lane) -> Result<(), String> {
     if ended.success() { Ok(()) } else { Err(format!("{}: broken", lane.name)) }
 }
 
+/// The names of all lanes; several parts of one have the same.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    LANES.iter().map(|lane| lane.name)
+}
+
 /// Runs the lane of that name, or all of them. The environment may set another seed by `MOTET_SEED`.
 pub fn run(name: &str) -> Result<(), String> {
     let chosen: Vec<&Lane> = LANES.iter().filter(|lane| name == "all" || lane.name == name).collect();

@@ -3,6 +3,7 @@
 //! The tasks are a library so that `cargo test` can hold the tree against the same rules.
 
 pub mod bars;
+pub mod claims;
 pub mod fuzz;
 pub mod instructions;
 pub mod isa;

@@ -1,7 +1,7 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{bars, fuzz, instructions, isa, lanes, prove, reference_faults, smt, tidy, top, wrappers};
+use xtask::{bars, claims, fuzz, instructions, isa, lanes, prove, reference_faults, smt, tidy, top, wrappers};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
@@ -53,6 +53,7 @@ fn run(words: &[&str]) -> Result<(), String> {
         ["tidy"] => {
             let mut broken = tidy::check(&top())?;
             broken.extend(wrappers::check(&top())?.1);
+            broken.extend(claims::check(&top())?.1);
             if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
         }
         _ => Err(format!("usage:\n{USAGE}")),

@@ -70,6 +70,11 @@ impl Reference {
         Ok(listed.lines().filter_map(name).collect())
     }
 
+    /// The theorems whose assumptions are checked.
+    pub fn theorems(&self) -> Result<BTreeSet<String>, String> {
+        Ok(printed(&self.theory("Checks")?))
+    }
+
     fn theory(&self, name: &str) -> Result<String, String> {
         self.read(&format!("theories/{name}.v"))
     }
