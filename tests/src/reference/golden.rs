@@ -6,7 +6,7 @@ use motet_bridge::{
     ValidateTracePayload, compare_execution, run_here, with_programs,
 };
 use serde_json::json;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Why the other did not answer, or what is wrong with the files.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,9 @@ enum Failed {
 }
 
 fn checker() -> EquivalenceChecker {
-    EquivalenceChecker::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../bridge/golden"), true)
+    // Where the package stands that cargo runs, and not where it stood when it was compiled.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    EquivalenceChecker::new(here.join("../bridge/golden"), true)
 }
 
 /// Both project the golden types alike, and both run them alike, one by one and all together, in waves of 1 to 3: with
