@@ -44,6 +44,24 @@ pub(super) struct Handover {
 }
 
 impl Handover {
+    /// A handoff that begins at a tick: nothing is revoked, activated or settled yet.
+    fn begun(coros: (u64, u64), revoked: String, activated: String, scope: OwnershipScope, tick: u64) -> Self {
+        Self {
+            from_coro: coros.0,
+            to_coro: coros.1,
+            revoked,
+            activated,
+            scope,
+            rule: Handoff::new(0),
+            owner: None,
+            tick,
+            reason: None,
+            affected: Vec::new(),
+            invalidated: Vec::new(),
+            closed: None,
+        }
+    }
+
     /// Whether the new owner acts.
     pub(super) fn is_committed(&self) -> bool {
         self.rule.phase == HandoffPhase::Committed
@@ -60,20 +78,9 @@ impl Live {
             return Ok(());
         }
         found.staged = Some(staged);
-        let handover = Handover {
-            from_coro: 0,
-            to_coro: 0,
-            revoked: receipt.from_owner_id.clone(),
-            activated: receipt.to_owner_id.clone(),
-            scope: receipt.scope.clone(),
-            rule: Handoff::new(0),
-            owner: None,
-            tick: self.tick,
-            reason: None,
-            affected: Vec::new(),
-            invalidated: Vec::new(),
-            closed: None,
-        };
+        let (revoked, activated) = (receipt.from_owner_id.clone(), receipt.to_owner_id.clone());
+        // No coroutine gives anything.
+        let handover = Handover::begun((0, 0), revoked, activated, receipt.scope.clone(), self.tick);
         match self.handoffs.insert(key, handover) {
             None => Ok(()),
             Some(before) => {
@@ -212,20 +219,10 @@ impl Live {
         }
         let mut affected = self.open_of(island);
         affected.retain(|effect| effect.coroutine == from);
-        let handover = Handover {
-            from_coro: u64::from(from),
-            to_coro: u64::from(to),
-            revoked: ids::coroutine(u64::from(from)),
-            activated: ids::coroutine(u64::from(to)),
-            scope: OwnershipScope::Fragments(BTreeSet::from([String::from(role)])),
-            rule: Handoff::new(0),
-            owner: None,
-            tick: self.tick,
-            reason: None,
-            affected: Vec::new(),
-            invalidated: Vec::new(),
-            closed: None,
-        };
+        let coros = (u64::from(from), u64::from(to));
+        let (revoked, activated) = (ids::coroutine(coros.0), ids::coroutine(coros.1));
+        let scope = OwnershipScope::Fragments(BTreeSet::from([String::from(role)]));
+        let handover = Handover::begun(coros, revoked, activated, scope, self.tick);
         self.handoffs.insert(key, handover);
         self.settle_all(key, affected, true)?;
         self.commit(key)
