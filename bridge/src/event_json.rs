@@ -2,16 +2,8 @@
 
 use motet_machine::{CodeImage, TraceEvent, read_output_check};
 use motet_semantic::LEAN_BRIDGE_SCHEMA_VERSION;
-use motet_types::{EdgeId, EffectRow, EventKind, FaultClass, LayerId, RoleId, Terminal};
+use motet_types::{EffectRow, EventKind, FaultClass, LayerId, RoleId, Terminal};
 use serde_json::{Value as Json, json};
-
-/// Sender and receiver of an edge, by name; `?` where the image has no such edge.
-pub fn edge_names(image: &CodeImage, edge: EdgeId) -> (&str, &str) {
-    match image.edge(edge) {
-        Some(ends) => (image.role_name(RoleId(ends.sender)), image.role_name(RoleId(ends.receiver))),
-        None => ("?", "?"),
-    }
-}
 
 /// An event as JSON. `image` is the image that the event's session ran, and `text` what the event is about: see
 /// [`TraceReader::text`](motet_machine::TraceReader::text). A fact stands under `label`.
@@ -28,7 +20,7 @@ pub fn event_json(image: &CodeImage, event: &TraceEvent, text: &str) -> Json {
     let role = image.role_name(RoleId(what.coroutine.0));
     match what.kind {
         EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose => {
-            let (sender, receiver) = edge_names(image, what.edge);
+            let (sender, receiver) = image.edge_names(what.edge);
             put("sender", sender);
             put("receiver", receiver);
             put("label", image.label_name(what.label));

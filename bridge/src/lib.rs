@@ -36,7 +36,7 @@ pub use document::{DocumentError, read_document};
 pub use effect_json::{OutcomeError, outcome_from_json, request_json};
 pub use envelope_json::envelope_json;
 pub use equivalence::{EquivalenceChecker, EquivalenceError, EquivalenceReport, GoldenBundle};
-pub use event_json::{edge_names, event_json};
+pub use event_json::event_json;
 pub use exec_host::{DEFAULT_DEADLINE, ExecHost, ExecOptions};
 pub use heap_document::{HeapAccount, HeapParityOutput, HeapProofStep, HeapQuestion, HeapRefusal, HeapReplay};
 pub use heap_json::{OperationsError, operations_from_json};

@@ -1,11 +1,9 @@
-//! The normal form of an audit: events whose ticks count within their session, so that runs under different schedules can
-//! be held against each other.
-//!
-//! This is what `motet_runtime::normalise` does to our own packed traces, for traces that come as JSON from anybody.
+//! The normal forms of audits that come as JSON from anybody. What a normal form is, `motet_runtime` defines, for these and
+//! for our own packed traces; here stands only where an event in JSON has its session and its tick.
 
 use crate::run_document::ProtocolMachineTraceEvent;
+use motet_runtime::{Aspect, DeterminismMode, Observation, normal_form};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
 
 /// The session that an event is of: its `session`, or `sid`, or the `sid` of its `edge` or `endpoint`, or the first that is
 /// found in what it holds, in order of the keys.
@@ -20,20 +18,35 @@ pub fn event_session(event: &Json) -> Option<u64> {
     plain(event).or_else(|| of("edge")).or_else(|| of("endpoint")).or_else(nested)
 }
 
-/// The audit with nothing changed but ticks: each is the number of its event within its session, from 0. Events of no
-/// session count together.
-pub fn normalize_semantic_audit(audit: &[Json]) -> Vec<Json> {
-    let mut counts: BTreeMap<Option<u64>, u64> = BTreeMap::new();
-    let number = |event: &Json| {
-        let count = counts.entry(event_session(event)).or_default();
-        let mut event = event.clone();
-        if let Some(tick) = event.get_mut("tick") {
-            *tick = (*count).into();
+/// An event of an audit.
+struct AuditEvent(Json);
+
+impl Observation for AuditEvent {
+    fn aspect(&self) -> Aspect {
+        Aspect::Event
+    }
+
+    fn session(&self) -> Option<u64> {
+        event_session(&self.0)
+    }
+
+    fn count(&mut self, number: u64) {
+        if let Some(tick) = self.0.get_mut("tick") {
+            *tick = number.into();
         }
-        *count += 1;
-        event
-    };
-    audit.iter().map(number).collect()
+    }
+}
+
+/// An audit in the normal form of a profile.
+fn form(mode: DeterminismMode, audit: &[Json]) -> Vec<Json> {
+    let events = audit.iter().cloned().map(AuditEvent).collect();
+    normal_form(mode, events).into_iter().map(|event| event.0).collect()
+}
+
+/// The audit with nothing changed but ticks: each is the number of its event within its session, from 0. Events of no
+/// session count together. It is the normal form of the profile `modulo_effects`.
+pub fn normalize_semantic_audit(audit: &[Json]) -> Vec<Json> {
+    form(DeterminismMode::ModuloEffects, audit)
 }
 
 /// Whether two audits are one after normalisation: the same events in the same order.
@@ -42,16 +55,11 @@ pub fn semantic_audits_equivalent(left: &[Json], right: &[Json]) -> bool {
 }
 
 /// Whether nobody within a session could tell two audits apart: each session's events are the same in the same order,
-/// however the sessions interleave.
+/// however the sessions interleave. Nothing moves past an event of no session. It is equality under the profile
+/// `modulo_commutativity`.
 pub fn observationally_equivalent(left: &[Json], right: &[Json]) -> bool {
-    fn by_session(audit: &[Json]) -> BTreeMap<Option<u64>, Vec<Json>> {
-        let mut sessions: BTreeMap<Option<u64>, Vec<Json>> = BTreeMap::new();
-        for event in normalize_semantic_audit(audit) {
-            sessions.entry(event_session(&event)).or_default().push(event);
-        }
-        sessions
-    }
-    by_session(left) == by_session(right)
+    let mode = DeterminismMode::ModuloCommutativity;
+    form(mode, left) == form(mode, right)
 }
 
 /// A trace as an audit.
@@ -107,5 +115,9 @@ mod tests {
         assert!(!semantic_audits_equivalent(&plain, &across) && observationally_equivalent(&plain, &across));
         assert!(!semantic_audits_equivalent(&plain, &within) && !observationally_equivalent(&plain, &within));
         assert!(!observationally_equivalent(&plain, &plain[..2]));
+        // What is of no session stays where it is.
+        let clock = json!({"kind": "clock", "tick": 1});
+        let (before, behind) = (list([&a, &clock, &c]), list([&c, &clock, &a]));
+        assert!(!observationally_equivalent(&before, &behind));
     }
 }

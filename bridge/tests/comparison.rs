@@ -7,7 +7,7 @@ use motet_bridge::{
 };
 use motet_choreo::{Source, compile, load};
 use motet_machine::{CodeImage, ProtocolMachineConfig};
-use motet_runtime::{GuestRuntime, Schedule, diff_traces, normalise};
+use motet_runtime::{DeterminismMode, GuestRuntime, RunView, Schedule, compare_runs};
 use motet_semantic::ProtocolMachineSemanticObjects;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -121,15 +121,22 @@ fn both_normal_forms_agree() {
         runtime.run(&motet_runtime::SeededHost::new(seed)).unwrap();
         let events = runtime.machine().events();
         let typed = events.iter().map(|event| ProtocolMachineTraceEvent::of(&image, event, "").unwrap());
-        (normalise(&runtime.machine().trace_bytes()).unwrap(), audit_of(&typed.collect::<Vec<_>>()))
+        (RunView::of_events(&runtime.machine().trace_bytes()).unwrap(), audit_of(&typed.collect::<Vec<_>>()))
     };
     let (mut equal, mut unequal, mut reordered) = (0, 0, 0);
     for seed in 0..12 {
         let (packed, audit) = run(seed % 4, 3, 1, 1);
         for (other, wave, fuel) in [(seed % 4, 2, 1), (seed % 4, 3, 7), ((seed + 1) % 4, 1, 1)] {
             let (other_packed, other_audit) = run(other, 3, wave, fuel);
-            let same = diff_traces(&packed, &other_packed).is_none();
+            let under = |mode| compare_runs(mode, &packed, &other_packed).is_none();
+            let same = under(DeterminismMode::ModuloCommutativity);
             assert_eq!(observationally_equivalent(&audit, &other_audit), same, "seeds {seed} {other}, {wave} {fuel}");
+            let in_order = under(DeterminismMode::ModuloEffects);
+            assert_eq!(
+                semantic_audits_equivalent(&audit, &other_audit),
+                in_order,
+                "seeds {seed} {other}, {wave} {fuel}"
+            );
             equal += u32::from(same);
             unequal += u32::from(!same);
             reordered += u32::from(same && !semantic_audits_equivalent(&audit, &other_audit));

@@ -1,13 +1,15 @@
-//! `motet diff`: two traces session by session, ticks and interleaving left out.
+//! `motet diff`: two traces under a determinism profile. Without one, session by session: ticks and interleaving are left
+//! out.
 
 use crate::failure::{Failure, Outcome};
-use crate::names::{SessionImages, words};
 use crate::out::Out;
 use crate::record;
 use crate::summary::plural;
 use motet_bridge::envelope_json;
-use motet_runtime::{EffectDeterminismTier, Normalised, RunRecord, envelope_diff, normalise, observed_tier};
-use motet_types::{Event, SessionId};
+use motet_runtime::{
+    DeterminismMode, EffectDeterminismTier, NormalForm, ProfileDifference, RunRecord, RunView, envelope_diff,
+    observed_tier,
+};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 
@@ -17,64 +19,33 @@ pub(crate) struct Args {
     left: PathBuf,
     /// Another.
     right: PathBuf,
+    /// What must be the same: `full`, `replay`, `modulo-effects` or `modulo-commutativity`.
+    #[arg(long, value_name = "PROFILE", default_value = "modulo-commutativity")]
+    profile: String,
     /// What the host claims of its answers; where the traces contradict it, that is a failure.
     #[arg(long, value_name = "TIER")]
     tier: Option<String>,
 }
 
-/// How many equal events are shown before a difference, and events of each side from it on.
+/// How many equal entries are shown before a difference, and entries of each side from it on.
 const CONTEXT: usize = 4;
 
-/// A trace, its sessions' events, and their names.
-struct Side<'a> {
-    images: SessionImages<'a>,
-    normal: Normalised,
-}
-
-impl<'a> Side<'a> {
-    fn of(path: &Path, record: &'a RunRecord) -> Outcome<Self> {
-        let normal = normalise(&record.events)
-            .map_err(|error| Failure::refused("bad_record", format!("{}: {error}", path.display())))?;
-        Ok(Self { images: SessionImages::of(record), normal })
-    }
-
-    fn events(&self, session: SessionId) -> &[Event] {
-        self.normal.sessions.get(&session).map_or(&[], Vec::as_slice)
-    }
-
-    /// An event in words: equal across versions of a protocol exactly when the names are.
-    fn words(&self, session: SessionId, at: usize) -> Outcome<Option<String>> {
-        match self.events(session).get(at) {
-            Some(event) => Ok(Some(words(self.images.image(session)?, *event, "").to_string())),
-            None => Ok(None),
-        }
+/// A trace in the normal form of the profile.
+fn side(path: &Path, record: &RunRecord, mode: DeterminismMode) -> Outcome<NormalForm> {
+    let view =
+        RunView::of(record).map_err(|error| Failure::refused("bad_record", format!("{}: {error}", path.display())))?;
+    match view.entries().iter().find(|entry| view.images().image(entry.of()).is_none()) {
+        Some(entry) => Err(record::unopened(entry.of())),
+        None => Ok(view.normal_form(mode)),
     }
 }
 
-/// The first place where two sides differ.
-fn first_difference(left: &Side<'_>, right: &Side<'_>) -> Outcome<Option<(SessionId, usize)>> {
-    let mut sessions: Vec<SessionId> =
-        left.normal.sessions.keys().chain(right.normal.sessions.keys()).copied().collect();
-    sessions.sort_unstable();
-    sessions.dedup();
-    for session in sessions {
-        let (a, b) = (left.events(session), right.events(session));
-        let same_names = match (a.is_empty(), b.is_empty()) {
-            (false, false) => left.images.image(session)?.digest() == right.images.image(session)?.digest(),
-            _ => false,
-        };
-        for at in 0..a.len().max(b.len()) {
-            // Equal numbers mean equal names only within one image.
-            let equal = match same_names {
-                true => a.get(at) == b.get(at),
-                false => left.words(session, at)? == right.words(session, at)?,
-            };
-            if !equal {
-                return Ok(Some((session, at)));
-            }
-        }
-    }
-    Ok(None)
+pub(crate) fn profile(name: &str) -> Outcome<DeterminismMode> {
+    DeterminismMode::from_name(&name.replace('-', "_")).ok_or_else(|| {
+        let known = DeterminismMode::ALL.map(|mode| mode.name().replace('_', "-"));
+        Failure::usage("unknown_profile", format!("there is no determinism profile `{name}`"))
+            .help(format!("there are {}", known.join(", ")))
+    })
 }
 
 /// How far the schedules differ; none for traces of different protocols, which no schedule makes comparable.
@@ -107,68 +78,91 @@ fn held(declared: EffectDeterminismTier, left: &RunRecord, right: &RunRecord) ->
 }
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
+    let mode = profile(&args.profile)?;
     let (left_record, right_record) = (record::load(&args.left)?, record::load(&args.right)?);
-    let (left, right) = (Side::of(&args.left, &left_record)?, Side::of(&args.right, &right_record)?);
-    let difference = first_difference(&left, &right)?;
+    let (left, right) = (side(&args.left, &left_record, mode)?, side(&args.right, &right_record, mode)?);
+    let difference = left.difference(&right);
     let declared = args.tier.as_deref().map(tier).transpose()?;
     let envelope = envelope(&left_record, &right_record)?;
     if let Some(declared) = declared {
         held(declared, &left_record, &right_record)?;
     }
-    let sessions = left.normal.sessions.len().max(right.normal.sessions.len());
-    let Some((session, at)) = difference else {
-        let events: usize = left.normal.sessions.values().map(Vec::len).sum();
+    let sessions = left.sessions().len().max(right.sessions().len());
+    let Some(difference) = difference else {
+        let events = left.entries().iter().filter(|entry| entry.event().is_some()).count();
         if out.json {
-            return out.document(&json!({"equal": true, "sessions": sessions, "events": events, "envelope": envelope}));
+            return out
+                .document(&json!({"equal": true, "profile": mode.name(), "sessions": sessions, "events": events,
+                "envelope": envelope}));
         }
         let (sessions, events) = (plural(sessions as u64, "session"), plural(events as u64, "event"));
         out.line(format_args!("equal: {sessions}, {events}"))?;
         let class = envelope.as_ref().and_then(|it| it["envelope_diff"]["scheduler_permutation_class"].as_str());
         return match class {
             Some("exact") | None => Ok(()),
+            Some(_) if mode != DeterminismMode::ModuloCommutativity => Ok(()),
             Some(_) => out.line("the schedules put the sessions in another order; each session did the same"),
         };
     };
-    let (in_left, in_right) = (left.words(session, at)?, right.words(session, at)?);
     if out.json {
-        let difference = json!({"session": session.0, "position": at, "left": in_left, "right": in_right});
-        out.document(&json!({"equal": false, "sessions": sessions, "difference": difference,
-            "envelope": envelope}))?;
+        out.document(&json!({"equal": false, "profile": mode.name(), "sessions": sessions,
+            "difference": difference_json(&difference), "envelope": envelope}))?;
     } else {
-        side_by_side(args, &left, &right, session, at, out)?;
+        side_by_side(args, &left, &right, &difference, out)?;
     }
-    let or_none = |event: Option<String>| event.unwrap_or_else(|| "no further event".into());
+    let ProfileDifference { session, position, line, .. } = &difference;
+    let what = match mode {
+        DeterminismMode::ModuloCommutativity => format!("{session} differs"),
+        _ => format!("the runs differ in {session}"),
+    };
+    let line = line.map_or_else(String::new, |line| format!(" (line {line})"));
     let message = format!(
-        "{session} differs after {at} equal events: {} has `{}`, {} has `{}`",
+        "{what} after {position} equal events{line}: {} has `{}`, {} has `{}`",
         args.left.display(),
-        or_none(in_left),
+        difference.expected,
         args.right.display(),
-        or_none(in_right)
+        difference.found
     );
-    Err(Failure::failed("different", message).field("session", session.0).field("position", at))
+    Err(Failure::failed("different", message).field("session", session.0).field("position", *position))
+}
+
+/// Where two runs differ, as JSON.
+fn difference_json(difference: &ProfileDifference) -> Json {
+    json!({
+        "session": difference.session.0,
+        "position": difference.position,
+        "role": difference.role,
+        "edge": difference.edge,
+        "line": difference.line,
+        "left": difference.expected,
+        "right": difference.found,
+        "left_label": difference.expected_label,
+        "right_label": difference.found_label,
+    })
 }
 
 fn side_by_side(
     args: &Args,
-    left: &Side<'_>,
-    right: &Side<'_>,
-    session: SessionId,
-    at: usize,
+    left: &NormalForm,
+    right: &NormalForm,
+    difference: &ProfileDifference,
     out: &mut Out,
 ) -> Outcome<()> {
-    let mut rows = Vec::new();
-    for row in at.saturating_sub(CONTEXT)..at + CONTEXT {
-        let (a, b) = (left.words(session, row)?, right.words(session, row)?);
-        if a.is_none() && b.is_none() {
-            break;
-        }
-        let mark = if a == b { ' ' } else { '!' };
-        rows.push((mark, a.unwrap_or_default(), b.unwrap_or_default()));
-    }
-    let width = rows.iter().map(|(_, a, _)| a.chars().count()).max().unwrap_or(0);
+    let (session, at) = (difference.session, difference.at);
+    let words = |form: &NormalForm| {
+        let compared = form.compared(session).into_iter();
+        let near = compared.skip(at.saturating_sub(CONTEXT)).take(CONTEXT.min(at) + CONTEXT);
+        near.map(|entry| form.words(entry)).collect::<Vec<_>>()
+    };
+    let (left, right) = (words(left), words(right));
+    let width = left.iter().map(|words| words.chars().count()).max().unwrap_or(0);
     out.line(format_args!("{session}, {} beside {}", args.left.display(), args.right.display()))?;
-    for (mark, a, b) in rows {
-        out.line(format!("{mark} {a:width$}  {b}").trim_end())?;
+    for row in 0..left.len().max(right.len()) {
+        let (a, b) = (left.get(row), right.get(row));
+        let mark = if a == b { ' ' } else { '!' };
+        let or_none = |words: Option<&String>| words.cloned().unwrap_or_default();
+        let line = format!("{mark} {:width$}  {}", or_none(a), or_none(b));
+        out.line(line.trim_end())?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ fn sort_name(image: &CodeImage, sort: u16) -> String {
 }
 
 fn edge_name(image: &CodeImage, edge: u16) -> String {
-    let (sender, receiver) = motet_bridge::edge_names(image, motet_types::EdgeId(edge));
+    let (sender, receiver) = image.edge_names(motet_types::EdgeId(edge));
     format!("{sender} -> {receiver}")
 }
 
@@ -106,7 +106,7 @@ fn role_json(image: &CodeImage, at: usize, role: &RolePart) -> Json {
                 Action::Send(edge) => ("send", Some(edge)),
                 Action::Recv(edge) => ("receive", Some(edge)),
             };
-            let ends = edge.map(|edge| motet_bridge::edge_names(image, motet_types::EdgeId(edge)));
+            let ends = edge.map(|edge| image.edge_names(motet_types::EdgeId(edge)));
             let branches: Vec<Json> = state
                 .branches
                 .iter()

@@ -16,7 +16,6 @@ mod heap_proof;
 mod input;
 mod inspect;
 mod keys;
-mod names;
 mod out;
 mod output_file;
 mod progress;

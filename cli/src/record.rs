@@ -3,12 +3,18 @@
 use crate::failure::{Failure, Outcome};
 use crate::input;
 use motet_runtime::{RecordError, RunRecord};
+use motet_types::SessionId;
 use std::path::Path;
 
 /// Reads and checks a record.
 pub(crate) fn load(path: &Path) -> Outcome<RunRecord> {
     let bytes = input::read_record(path)?;
     RunRecord::from_bytes(&bytes).map_err(|error| refuse(path, &error))
+}
+
+/// A record whose events are of a session that it does not open.
+pub(crate) fn unopened(session: SessionId) -> Failure {
+    Failure::refused("bad_record", format!("the trace has events of {session}, which it never opens"))
 }
 
 fn refuse(path: &Path, error: &RecordError) -> Failure {

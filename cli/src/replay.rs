@@ -30,8 +30,9 @@ fn failure(error: &ReplayError) -> Failure {
         ReplayError::Diverged(at) => Failure::failed("diverged", error.to_string())
             .field("position", at.position)
             .field("session", at.session.0)
-            .field("role", at.role.as_str())
+            .field("role", at.role.as_deref())
             .field("edge", at.edge.as_deref())
+            .field("line", at.line)
             .field("expected", at.expected.as_str())
             .field("found", at.found.as_str()),
         ReplayError::End { what, expected, found } => Failure::failed("diverged", error.to_string())

@@ -73,7 +73,7 @@ pub(crate) fn recover_failure(error: &RecoverError) -> Failure {
         RecoverError::Empty => Failure::refused("no_run", error.to_string()).help("`motet run --wal DIR` begins one"),
         RecoverError::Diverged(at) => Failure::failed("diverged", error.to_string())
             .field("session", at.session.0)
-            .field("role", at.role.as_str())
+            .field("role", at.role.as_deref())
             .field("expected", at.expected.as_str())
             .field("found", at.found.as_str()),
         RecoverError::State { wave, expected, found } => Failure::failed("diverged", error.to_string())

@@ -520,7 +520,7 @@ fn diff_shows_both_sides() {
             ! sent Carol -> Alice Help       sent Carol -> Alice Refuse
               halted Carol                   halted Carol
             --- error
-            error[different]: session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`
+            error[different]: session0 differs after 14 equal events (line 20): $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`
         "#]],
     );
     let claimed = |tier| motet(&["diff", &helped, &refused, "--tier", tier, "--json"]);
@@ -531,11 +531,34 @@ fn diff_shows_both_sides() {
         &["diff", &helped, &refused, "--json"],
         expect![[r#"
             exit 3
-            {"difference":{"left":"sent Carol -> Bob Help","position":14,"right":"sent Carol -> Bob Refuse","session":0},"envelope":{"baseline_fragment_hash":"DIGEST","candidate_fragment_hash":"DIGEST","envelope_diff":{"baseline_engine":"Cooperative wave 64 fuel 256 chunk 64","candidate_engine":"Cooperative wave 64 fuel 256 chunk 64","effect_determinism_tier":"replay_deterministic","effect_ordering_class":"envelope_bounded","failure_visible_diff_class":"exact","scheduler_permutation_class":"envelope_bounded","wave_width_bound":{"baseline_max":1,"candidate_max":1,"declared_upper_bound":64}},"envelope_diff_hash":"DIGEST","schema_version":"protocol_machine.envelope_diff.v1"},"equal":false,"sessions":1}
+            {"difference":{"edge":"Carol -> Bob","left":"sent Carol -> Bob Help","left_label":"Help","line":20,"position":14,"right":"sent Carol -> Bob Refuse","right_label":"Refuse","role":"Carol","session":0},"envelope":{"baseline_fragment_hash":"DIGEST","candidate_fragment_hash":"DIGEST","envelope_diff":{"baseline_engine":"Cooperative wave 64 fuel 256 chunk 64","candidate_engine":"Cooperative wave 64 fuel 256 chunk 64","effect_determinism_tier":"replay_deterministic","effect_ordering_class":"envelope_bounded","failure_visible_diff_class":"exact","scheduler_permutation_class":"envelope_bounded","wave_width_bound":{"baseline_max":1,"candidate_max":1,"declared_upper_bound":64}},"envelope_diff_hash":"DIGEST","schema_version":"protocol_machine.envelope_diff.v1"},"equal":false,"profile":"modulo_commutativity","sessions":1}
             --- error
-            {"error":{"code":"different","message":"session0 differs after 14 equal events: $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`","position":14,"session":0}}
+            {"error":{"code":"different","message":"session0 differs after 14 equal events (line 20): $TMP:a.trc has `sent Carol -> Bob Help`, $TMP:b.trc has `sent Carol -> Bob Refuse`","position":14,"session":0}}
         "#]],
     );
+}
+
+#[test]
+fn diff_goes_by_profiles() {
+    let scratch = Scratch::new();
+    let run = |name: &str, more: &[&str]| {
+        let trace = scratch.path(name);
+        let args = [&["run", "examples/three_buyer.tell", "--sessions", "3", "--trace", &trace], more].concat();
+        assert_eq!(motet(&args).status, 0);
+        trace
+    };
+    let (one, again) = (run("one.trc", &[]), run("again.trc", &["--threads", "2"]));
+    let (narrow, seeded) = (run("narrow.trc", &["--wave", "1", "--fuel", "3"]), run("seeded.trc", &["--seed", "9"]));
+    let equal = |a: &str, b: &str, profile: &str| {
+        let said = motet(&["diff", a, b, "--profile", profile, "--json"]);
+        assert!(matches!(said.status, 0 | 3), "{}", said.err);
+        said.status == 0
+    };
+    let profiles = ["full", "replay", "modulo-effects", "modulo-commutativity"];
+    assert_eq!(profiles.map(|profile| equal(&one, &again, profile)), [true; 4]);
+    assert_eq!(profiles.map(|profile| equal(&one, &narrow, profile)), [false, false, false, true]);
+    assert!(!equal(&one, &seeded, "full"));
+    assert_eq!(motet(&["diff", &one, &again, "--profile", "some"]).status, 2);
 }
 
 #[test]

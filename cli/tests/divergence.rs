@@ -82,7 +82,7 @@ fn another_label() {
     assert_eq!((&error["role"], &error["edge"]), (&"Seller".into(), &"Alice -> Seller".into()));
     assert_eq!(
         (&error["expected"], &error["found"]),
-        (&"received Quote (tick0)".into(), &"received Title (tick0)".into())
+        (&"received Alice -> Seller Quote (tick0)".into(), &"received Alice -> Seller Title (tick0)".into())
     );
     assert_eq!((&error["session"], &error["position"]), (&0.into(), &2.into()));
 }

@@ -80,6 +80,14 @@ impl CodeImage {
         self.parts.edges.get(edge.index()).copied()
     }
 
+    /// The names of an edge's sender and receiver, `?` where there is no such edge.
+    pub fn edge_names(&self, edge: EdgeId) -> (&str, &str) {
+        match self.edge(edge) {
+            Some(ends) => (self.role_name(RoleId(ends.sender)), self.role_name(RoleId(ends.receiver))),
+            None => ("?", "?"),
+        }
+    }
+
     /// The host effects, by row.
     pub fn effects(&self) -> &[EffectPart] {
         &self.parts.effects
@@ -88,6 +96,21 @@ impl CodeImage {
     /// The source line of an instruction, when the image knows it.
     pub fn line(&self, pc: Pc) -> Option<u32> {
         self.parts.lines.get(pc.index()).copied().filter(|line| *line != 0)
+    }
+
+    /// The source line of the instruction that communicates this label in this state of its role's type, or, where none
+    /// names the label, of the one that takes any label there. None where the image knows no line, and where only
+    /// instructions through other endpoints than the role's own come to the state.
+    pub fn line_of(&self, state: u32, label: LabelId) -> Option<u32> {
+        let at = |wanted: &dyn Fn(&Op) -> bool| {
+            let found = self.ops.iter().zip(0..).filter(|(op, _)| wanted(op));
+            found.filter_map(|(_, pc)| self.line(Pc(pc))).next()
+        };
+        let named =
+            |op: &Op| matches!(op, Op::Send(comm) | Op::Receive(comm) if (comm.state, comm.label) == (state, label));
+        let any =
+            |op: &Op| matches!(op, Op::Choose { state: here, .. } | Op::Decide { state: here, .. } if *here == state);
+        at(&named).or_else(|| at(&any))
     }
 
     /// Roles that decide between labels, and so need a host that answers `Choose`.

@@ -286,6 +286,8 @@ const fn is_about_text(kind: EventKind) -> bool {
 #[derive(Clone, Debug)]
 pub struct TraceReader<'a> {
     bursts: BurstReader<'a>,
+    /// How many bursts have been begun.
+    begun: u64,
     tick: Tick,
     session: SessionId,
     events: u32,
@@ -298,7 +300,13 @@ impl<'a> TraceReader<'a> {
     /// Reads from the start of a trace.
     pub const fn new(bytes: &'a [u8]) -> Self {
         let (bursts, tick, session) = (BurstReader::new(bytes), Tick(0), SessionId(0));
-        Self { bursts, tick, session, events: 0, text: Vec::new(), failed: false }
+        Self { bursts, begun: 0, tick, session, events: 0, text: Vec::new(), failed: false }
+    }
+
+    /// How many bursts have been begun, those without events included; the event that was read last is of the last of
+    /// them.
+    pub const fn bursts(&self) -> u64 {
+        self.begun
     }
 
     /// The text that the event which was read last is about: a `Tagged`'s fact, a `Checked`'s target, what an
@@ -310,6 +318,7 @@ impl<'a> TraceReader<'a> {
     fn read(&mut self) -> Result<Option<TraceEvent>, TraceError> {
         while self.events == 0 {
             let Some(burst) = self.bursts.burst()? else { return Ok(None) };
+            self.begun += 1;
             (self.tick, self.session, self.events) = (burst.tick, burst.session, burst.events);
         }
         self.events -= 1;

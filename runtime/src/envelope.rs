@@ -3,7 +3,7 @@
 //! Shapes and names are the specification's, section 4.3. Two runs of one schedule never differ at all, so this is a
 //! report between schedules, not a licence.
 
-use crate::diff::normalise;
+use crate::profile::{DeterminismMode, RunView, TraceEntry, compare_runs};
 use crate::record::RunRecord;
 use crate::tape::Input;
 use crate::tier::{ObservedTier, observed_tier};
@@ -148,10 +148,11 @@ fn by_session<'a>(answers: &[(SessionId, &'a Input)]) -> BTreeMap<SessionId, Vec
 
 /// Compares two runs of the same protocol.
 pub fn envelope_diff(baseline: &RunRecord, candidate: &RunRecord) -> Result<EnvelopeDiff, EnvelopeError> {
-    let (left, right) = (normalise(&baseline.events)?, normalise(&candidate.events)?);
-    let permutation = if baseline.events == candidate.events {
+    let (left, right) = (RunView::of(baseline)?, RunView::of(candidate)?);
+    let same = |mode| compare_runs(mode, &left, &right).is_none();
+    let permutation = if same(DeterminismMode::Replay) {
         SchedulerPermutationClass::Exact
-    } else if left == right {
+    } else if same(DeterminismMode::ModuloCommutativity) {
         SchedulerPermutationClass::SessionNormalizedPermutation
     } else {
         SchedulerPermutationClass::EnvelopeBounded
@@ -164,11 +165,13 @@ pub fn envelope_diff(baseline: &RunRecord, candidate: &RunRecord) -> Result<Enve
     } else {
         EffectOrderingClass::EnvelopeBounded
     };
-    let failed = |sessions: &BTreeMap<SessionId, Vec<Event>>| -> Vec<(SessionId, Event)> {
-        let faults = sessions.iter().flat_map(|(id, events)| events.iter().map(|event| (*id, *event)));
-        faults.filter(|(_, event)| event.kind == EventKind::Faulted).collect()
+    let failed = |view: &RunView| -> Vec<(SessionId, Event)> {
+        let form = view.normal_form(DeterminismMode::ModuloCommutativity);
+        let of = |entry: &&TraceEntry| entry.event().map(|(event, _)| (entry.of(), event));
+        let told = form.sessions().into_values().flatten().filter_map(|entry| of(&entry)).collect::<Vec<_>>();
+        told.into_iter().filter(|(_, event)| event.kind == EventKind::Faulted).collect()
     };
-    let failures = match failed(&left.sessions) == failed(&right.sessions) {
+    let failures = match failed(&left) == failed(&right) {
         true => FailureVisibleDiffClass::Exact,
         false => FailureVisibleDiffClass::EnvelopeBounded,
     };

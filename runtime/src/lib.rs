@@ -10,7 +10,6 @@ mod compose;
 mod contained;
 mod contention;
 mod deadlines;
-mod diff;
 mod durable;
 mod envelope;
 mod executor;
@@ -18,6 +17,7 @@ mod memory;
 mod owned;
 mod planner;
 mod pool;
+mod profile;
 mod prove;
 mod record;
 mod replay;
@@ -35,7 +35,6 @@ mod waves;
 
 pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
-pub use diff::{Normalised, TraceDifference, diff_traces, normalise};
 pub use durable::{
     CheckpointError, CutLogError, Durable, DurableError, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan,
     EntryError, Intent, JOURNAL_VERSION, RecoverError, cut_log, replay_log,
@@ -47,8 +46,12 @@ pub use envelope::{
 pub use executor::{Executor, ExecutorMetrics, Inline, Observed, Seeded};
 pub use owned::{OwnedSession, OwnershipDoor};
 pub use pool::{AnswerDoor, Delivered, HostPool, PoolLimits, PoolMetrics, Task, TaskBody};
+pub use profile::{
+    Aspect, DeterminismMode, EventWords, NormalForm, Observation, ProfileDifference, RunView, SessionImages,
+    TraceEntry, compare_runs, normal_form,
+};
 pub use record::{RECORD_MAGIC, RECORD_VERSION, RecordEnd, RecordError, RecordWriter, RunRecord};
-pub use replay::{Divergence, ReplayError, Replayed, replay};
+pub use replay::{ReplayError, Replayed, replay};
 pub use rounds::{GuestRuntime, Runtime, ThreadedGuestRuntime};
 pub use schedule::{PriorityPolicy, Schedule, ScheduleError, SchedulerPolicy};
 pub use seeded::{ChoiceError, SeededHost};

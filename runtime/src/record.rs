@@ -212,6 +212,28 @@ impl<W: Write> RecordWriter<W> {
 }
 
 impl RunRecord {
+    /// The record of a run as it stands between two turns, with its end. The configuration must have `record` on, and
+    /// neither trace nor tape may have been drained; none where nothing is recorded.
+    pub fn of<E>(runtime: &Runtime<E>) -> Option<Self> {
+        let tape = runtime.tape()?;
+        let end = RecordEnd {
+            status: runtime.status(),
+            tally: *runtime.machine().tally(),
+            trace_digest: runtime.trace_digest().unwrap_or_default(),
+            state_root: runtime.state_root(),
+        };
+        Some(Self {
+            config: runtime.machine().config().clone(),
+            schedule: runtime.schedule().clone(),
+            handler: runtime.handler().unwrap_or_default().into(),
+            wants: runtime.wants(),
+            images: tape.images().to_vec(),
+            inputs: read_inputs(tape.bytes()).ok()?,
+            events: runtime.machine().trace_bytes(),
+            end: Some(end),
+        })
+    }
+
     /// Reads a record, checking every frame and verifying every image.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
         if bytes.get(..8) != Some(&RECORD_MAGIC[..]) {

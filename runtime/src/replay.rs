@@ -1,54 +1,27 @@
 //! Replay: the same rounds again, with the recorded answers. It stops at the first divergence and names it.
 
+use crate::profile::{DeterminismMode, ProfileDifference, RunView, compare_runs};
 use crate::record::{RecordEnd, RunRecord};
 use crate::rounds::GuestRuntime;
 use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::Input;
 use motet_machine::{
     CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, ProtocolMachineConfig, RecordedEffect,
-    TraceEvent, TraceMode, TraceReader,
+    TraceMode, TraceReader,
 };
 use motet_types::{
-    CoroutineId, Digest, EdgeId, EffectFailureKind, EffectKind, EffectKinds, EffectRow, EventKind, LabelId, LayerId,
-    Planted, RoleId, SessionId, planted,
+    Digest, EffectFailureKind, EffectKind, EffectKinds, EffectRow, LabelId, LayerId, Planted, RoleId, SessionId,
+    planted,
 };
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Where a replay first differs from its record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Divergence {
-    /// Events before it that are equal.
-    pub position: u64,
-    /// The session.
-    pub session: SessionId,
-    /// The role, by name.
-    pub role: String,
-    /// The edge as `sender -> receiver`, when it is about a message.
-    pub edge: Option<String>,
-    /// What the record has.
-    pub expected: String,
-    /// What the replay did.
-    pub found: String,
-}
-
-impl fmt::Display for Divergence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "after {} equal events, {}, role {}", self.position, self.session, self.role)?;
-        if let Some(edge) = &self.edge {
-            write!(f, ", edge {edge}")?;
-        }
-        write!(f, ": the record has {}, the replay {}", self.expected, self.found)
-    }
-}
 
 /// Why a replay did not end in equality.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ReplayError {
     /// It did something else.
     #[error("the replay diverges: {0}")]
-    Diverged(Box<Divergence>),
+    Diverged(Box<ProfileDifference>),
     /// Everything observable was equal, but a digest at the end is not.
     #[error("the replay ends with another {what}: the record has {expected}, the replay {found}")]
     End {
@@ -86,7 +59,7 @@ pub(crate) struct ReplayHost {
     identity: String,
     wants: EffectKinds,
     answers: Mutex<BTreeMap<SessionId, VecDeque<RecordedEffect>>>,
-    diverged: Mutex<Option<Box<Divergence>>>,
+    diverged: Mutex<Option<Box<ProfileDifference>>>,
 }
 
 impl ReplayHost {
@@ -100,7 +73,7 @@ impl ReplayHost {
     }
 
     /// The first question that was not the recorded one, if there was one.
-    pub(crate) fn take_divergence(&self) -> Option<Box<Divergence>> {
+    pub(crate) fn take_divergence(&self) -> Option<Box<ProfileDifference>> {
         self.diverged.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -172,13 +145,18 @@ impl EffectHandler for ReplayHost {
                     | EffectRequestBody::OutputConditionHint { .. } => None,
                 };
                 let mut diverged = self.diverged.lock().unwrap_or_else(PoisonError::into_inner);
-                diverged.get_or_insert(Box::new(Divergence {
+                diverged.get_or_insert(Box::new(ProfileDifference {
+                    mode: DeterminismMode::Replay,
                     position: 0,
+                    at: 0,
                     session: at.session,
-                    role: request.role_name().into(),
+                    role: Some(request.role_name().into()),
                     edge,
                     expected,
                     found: question(image, kind, subject),
+                    expected_label: None,
+                    found_label: None,
+                    line: None,
                 }));
                 EffectOutcome::failure(EffectFailureKind::Determinism, "the replay diverged from its record")
             }
@@ -290,18 +268,12 @@ fn check_end(runtime: &GuestRuntime, end: &RecordEnd, unused: usize) -> Result<(
 /// Holds the replay's events against the record's.
 struct Comparison<'a> {
     record: &'a RunRecord,
-    /// The image of every session, in order of their ids.
-    images: Vec<Option<&'a CodeImage>>,
     checked: usize,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(record: &'a RunRecord) -> Self {
-        let image = |(_, input): &(u64, Input)| match input {
-            Input::Open { image } => Some(record.images.get(image.0 as usize).map(|image| &**image)),
-            _ => None,
-        };
-        Self { record, images: record.inputs.iter().filter_map(image).collect(), checked: 0 }
+    const fn new(record: &'a RunRecord) -> Self {
+        Self { record, checked: 0 }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -322,7 +294,7 @@ impl<'a> Comparison<'a> {
     /// The last events: all that remains when the replay is `whole`, and otherwise as far as both go.
     fn tail(&self, events: &[u8], whole: bool) -> Result<(), ReplayError> {
         if whole && events.len() < self.rest().len() && !planted(Planted::ReplayTrustsEvents) {
-            return Err(self.first_difference(events, self.rest()));
+            return Err(self.first_difference(events));
         }
         self.common(events, self.record.end.is_none())
     }
@@ -334,7 +306,7 @@ impl<'a> Comparison<'a> {
         if rest.get(..common) == events.get(..common) || planted(Planted::ReplayTrustsEvents) {
             return Ok(());
         }
-        Err(self.first_difference(events, rest))
+        Err(self.first_difference(events))
     }
 
     fn events_before(&self, runtime: &GuestRuntime) -> u64 {
@@ -344,70 +316,30 @@ impl<'a> Comparison<'a> {
         (done + both.take_while(|(a, b)| a == b).count()) as u64
     }
 
-    fn first_difference(&self, found: &[u8], expected: &[u8]) -> ReplayError {
-        let before = TraceReader::new(&self.record.events[..self.checked.min(self.record.events.len())]).count();
-        let mut found = TraceReader::new(found);
-        let mut expected = TraceReader::new(expected);
-        let mut position = before as u64;
-        loop {
-            let (found, expected) = (found.next(), expected.next());
-            if found.is_some() && found == expected {
-                position += 1;
-                continue;
+    /// The first difference between the record and what was replayed, of which `found` comes behind what was checked.
+    fn first_difference(&self, found: &[u8]) -> ReplayError {
+        let mut replayed = self.record.events[..self.checked.min(self.record.events.len())].to_vec();
+        replayed.extend_from_slice(found);
+        let (expected, broken) = RunView::as_far(self.record, &self.record.events);
+        let (found, _) = RunView::as_far(self.record, &replayed);
+        let unread = || {
+            let why = broken.map_or_else(|| "the same events in other bytes".into(), |error| error.to_string());
+            let position = found.entries().iter().filter(|entry| entry.event().is_some()).count() as u64;
+            ProfileDifference {
+                mode: DeterminismMode::Replay,
+                position,
+                at: found.entries().len(),
+                session: SessionId(0),
+                role: None,
+                edge: None,
+                expected: why,
+                found: String::from("what the machine makes"),
+                expected_label: None,
+                found_label: None,
+                line: None,
             }
-            let event = |side: &Option<Result<TraceEvent, _>>| side.as_ref().and_then(|e| e.as_ref().ok()).copied();
-            let (found, expected) = (event(&found), event(&expected));
-            let session = expected.or(found).map_or(SessionId(u64::MAX), |event| event.session);
-            let image = usize::try_from(session.0).ok().and_then(|at| self.images.get(at).copied().flatten());
-            let mut divergence = divergence(image, position, expected, found);
-            if expected.is_none() && found.is_none() {
-                divergence.found = String::from("the same events in bursts of other lengths");
-            }
-            return ReplayError::Diverged(Box::new(divergence));
-        }
+        };
+        let difference = compare_runs(DeterminismMode::Replay, &expected, &found);
+        ReplayError::Diverged(Box::new(difference.unwrap_or_else(unread)))
     }
-}
-
-/// An event in words: `sent Ping`, `received Pong on tick 7`.
-fn words(image: Option<&CodeImage>, event: Option<TraceEvent>) -> String {
-    let Some(event) = event else { return String::from("no further event") };
-    let kind = event.event.kind;
-    match kind {
-        EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose => {
-            let label = image.map_or("?", |image| image.label_name(event.event.label));
-            format!("{} {label} ({})", kind.name(), event.tick)
-        }
-        EventKind::Acquired | EventKind::Released => {
-            format!("{} {} ({})", kind.name(), LayerId(event.event.label.0), event.tick)
-        }
-        _ => format!("{} ({})", kind.name(), event.tick),
-    }
-}
-
-fn divergence(
-    image: Option<&CodeImage>,
-    position: u64,
-    expected: Option<TraceEvent>,
-    found: Option<TraceEvent>,
-) -> Divergence {
-    let about = expected.or(found);
-    let coroutine = about.map_or(CoroutineId(0), |event| event.event.coroutine);
-    let role = image.map_or_else(|| coroutine.to_string(), |image| image.role_name(RoleId(coroutine.0)).into());
-    let message = about.filter(|event| {
-        matches!(event.event.kind, EventKind::Sent | EventKind::Received | EventKind::Offered | EventKind::Chose)
-    });
-    let edge = message.and_then(|event| edge_name(image?, event.event.edge));
-    Divergence {
-        position,
-        session: about.map_or(SessionId(0), |event| event.session),
-        role,
-        edge,
-        expected: words(image, expected),
-        found: words(image, found),
-    }
-}
-
-fn edge_name(image: &CodeImage, edge: EdgeId) -> Option<String> {
-    let ends = image.edge(edge)?;
-    Some(format!("{} -> {}", image.role_name(RoleId(ends.sender)), image.role_name(RoleId(ends.receiver))))
 }

@@ -8,10 +8,11 @@ use motet_machine::{
     TraceEvent, TraceReader,
 };
 use motet_runtime::{
-    ContentionMetrics, GuestRuntime, Inline, Input, Normalised, Observed, RecordWriter, Replayed, RunRecord, RunStatus,
-    Runtime, Schedule, Seeded, normalise, read_inputs, replay,
+    ContentionMetrics, DeterminismMode, GuestRuntime, Inline, Input, NormalForm, Observed, RecordWriter, Replayed,
+    RunRecord, RunStatus, RunView, Runtime, Schedule, Seeded, read_inputs, replay,
 };
-use motet_types::{Digest, GlobalType};
+use motet_types::{Digest, Event, GlobalType, SessionId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The image of a global type.
@@ -172,9 +173,22 @@ impl Run {
         TraceReader::new(&self.events).collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
 
+    /// What was observed, under the names of its record.
+    pub fn view(&self) -> Result<RunView, String> {
+        RunView::of(&self.read_record()?).map_err(|error| error.to_string())
+    }
+
     /// The events by session, without ticks.
-    pub fn normalised(&self) -> Result<Normalised, String> {
-        normalise(&self.events).map_err(|error| error.to_string())
+    pub fn normalised(&self) -> Result<NormalForm, String> {
+        let view = RunView::of_events(&self.events).map_err(|error| error.to_string())?;
+        Ok(view.normal_form(DeterminismMode::ModuloCommutativity))
+    }
+
+    /// Each session's events.
+    pub fn sessions(&self) -> Result<BTreeMap<SessionId, Vec<Event>>, String> {
+        let mut sessions: BTreeMap<SessionId, Vec<Event>> = BTreeMap::new();
+        self.trace()?.iter().for_each(|event| sessions.entry(event.session).or_default().push(event.event));
+        Ok(sessions)
     }
 
     /// The inputs, read back.

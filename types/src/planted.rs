@@ -182,6 +182,10 @@ faults! {
     PlannerIgnoresLimit = "planner.ignores_limit", "The planner ignores the step limit.";
     AskReenters = "ask.reenters", "An effect goes out beside one of the same fragment, whose policy forbids it.";
     ComposeCountsAny = "compose.counts_any", "A composition of hosts counts different answers as one.";
+    ProfileForgetsEffects = "profile.forgets_effects", "Runs with other answers of the host are equal under the profile `full`.";
+    ProfileReplayForgetsTicks = "profile.replay_forgets_ticks", "Runs at other ticks are equal under the profile `replay`.";
+    ProfileKeepsTicks = "profile.keeps_ticks", "Runs at other ticks differ under the profile `modulo_effects`.";
+    ProfileCrossesBarriers = "profile.crosses_barriers", "What is of no session may be moved past.";
     TierExcusesAnswers = "tier.excuses_answers", "Answers that differ between runs do not count against a host's tier.";
     TierExcusesQuestions = "tier.excuses_questions", "Questions that differ between runs do not count against it.";
     CertifierTrustsWave = "certifier.trusts_wave", "The certifier takes any wave number.";

@@ -47,6 +47,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "profiles",
+        test: "profiles",
+        only: "profiles_say_what_is_the_same",
+        cases: 10_000,
+        what: "runs again, changed runs and runs of other schedules are equal under exactly the profiles they should be",
+        ..TESTS
+    },
+    Lane {
         name: "soundness",
         test: "soundness",
         only: "verified_programs_do_not_fault",

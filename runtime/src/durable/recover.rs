@@ -9,7 +9,8 @@ use super::entry::{AGREEMENT, Entry, EntryError, EntryReader, Intent, Kept, NOTE
 use super::spans::{self, Spans};
 use super::{Durable, DurableOptions, DurableRecoveryPlan};
 use crate::executor::Inline;
-use crate::replay::{Divergence, ReplayHost, give};
+use crate::profile::ProfileDifference;
+use crate::replay::{ReplayHost, give};
 use crate::rounds::{GuestRuntime, Runtime};
 use crate::schedule::Schedule;
 use crate::snapshot::ResumeError;
@@ -74,7 +75,7 @@ pub enum RecoverError {
     Runtime(#[from] RuntimeError),
     /// The same turns did something else than before.
     #[error("the run cannot be taken again: {0}")]
-    Diverged(Box<Divergence>),
+    Diverged(Box<ProfileDifference>),
     /// A state that was digested is another one now.
     #[error("after wave {wave} the state was {expected}; taken again, it is {found}")]
     State {

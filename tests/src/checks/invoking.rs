@@ -6,7 +6,7 @@ use crate::walk::{Run, Setup};
 use motet_machine::{
     AnswerError, CodeImage, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, Gate, NoHost, TraceMode,
 };
-use motet_runtime::{Divergence, GuestRuntime, Input, ReplayError, RunStatus, RuntimeError, Turn, replay};
+use motet_runtime::{GuestRuntime, Input, ProfileDifference, ReplayError, RunStatus, RuntimeError, Turn, replay};
 use motet_types::{
     Action, CoroutineId, EffectFailureKind, EffectKind, EventKind, Fault, FaultClass, Instr, SessionId, Value,
 };
@@ -345,8 +345,11 @@ pub fn replay_asks_the_recorded_questions() -> Result<(), String> {
             altered += 1;
             match replay(&record, None, |_| {}) {
                 Err(ReplayError::Diverged(divergence)) => {
-                    let Divergence { session, role, expected, found, .. } = &*divergence;
-                    let named = *session == SessionId(0) && role == "A" && !expected.is_empty() && !found.is_empty();
+                    let ProfileDifference { session, role, expected, found, .. } = &*divergence;
+                    let named = *session == SessionId(0)
+                        && role.as_deref() == Some("A")
+                        && !expected.is_empty()
+                        && !found.is_empty();
                     ensure!(named, "input {at}: {divergence}");
                 }
                 other => return Err(format!("input {at} was changed: {:?}", other.map(|replayed| replayed.end))),

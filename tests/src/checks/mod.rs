@@ -24,6 +24,7 @@ pub mod ownership;
 pub mod perturbed;
 pub mod policies;
 pub mod pools;
+pub mod profiles;
 pub mod protocols;
 pub mod rarely;
 pub mod records;

@@ -121,8 +121,7 @@ pub(super) fn run_draft(draft: Draft) -> Result<Run, String> {
 pub(super) fn told(run: &Run, number: u32) -> Result<Vec<EventKind>, String> {
     let id = SessionId(0);
     let id = if number == 0 { id } else { id.guest(number) };
-    let kinds = run.normalised()?.sessions.get(&id).into_iter().flatten().map(|event| event.kind).collect::<Vec<_>>();
-    Ok(kinds.into_iter().filter(|kind| *kind != EventKind::Text).collect())
+    Ok(run.sessions()?.get(&id).into_iter().flatten().map(|event| event.kind).collect())
 }
 
 pub(super) fn completes(code: &[Instr]) -> Result<Run, String> {

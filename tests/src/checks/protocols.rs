@@ -8,7 +8,7 @@ use crate::walk::{Run, Setup, image_of};
 use crate::witness::{Mood, Moody, Witness, choices_are_obeyed};
 use motet_choreo::project;
 use motet_machine::{BackpressurePolicy, BufferMode, CodeImage};
-use motet_runtime::{Normalised, RunStatus, SeededHost, diff_traces};
+use motet_runtime::{NormalForm, RunStatus, SeededHost};
 use motet_types::{Event, EventKind, FaultClass, GlobalNode, GlobalType, SessionId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,21 +62,12 @@ pub(super) fn patient(dice: &mut Dice) -> (u16, BackpressurePolicy) {
     (capacity, if dice.one_in(3) { grows } else { BackpressurePolicy::Block })
 }
 
-/// Each role's events, whatever the others did in between.
-pub(super) fn by_role(trace: &Normalised) -> BTreeMap<(SessionId, u16), Vec<Event>> {
-    let mut roles: BTreeMap<_, Vec<Event>> = BTreeMap::new();
-    for (session, events) in &trace.sessions {
-        // The words of a text are whose the event is that they stand before.
-        let mut text = Vec::new();
-        for event in events.iter().filter(|event| event.kind != EventKind::SessionTerminal) {
-            match event.kind {
-                EventKind::Text => text.push(*event),
-                _ => {
-                    let told = roles.entry((*session, event.coroutine.0)).or_default();
-                    told.append(&mut text);
-                    told.push(*event);
-                }
-            }
+/// Each role's events, whatever the others did in between, each with its text.
+pub(super) fn by_role(trace: &NormalForm) -> BTreeMap<(SessionId, u16), Vec<(Event, String)>> {
+    let mut roles: BTreeMap<_, Vec<(Event, String)>> = BTreeMap::new();
+    for entry in trace.entries() {
+        if let Some((event, text)) = entry.event().filter(|(event, _)| event.kind != EventKind::SessionTerminal) {
+            roles.entry((entry.of(), event.coroutine.0)).or_default().push((event, text.to_owned()));
         }
     }
     roles
@@ -87,13 +78,14 @@ pub(super) fn same_sessions(left: &Run, right: &Run) -> Result<(), String> {
     let (a, b) = (left.normalised()?, right.normalised()?);
     let whole = left.status != RunStatus::MaxSteps && right.status != RunStatus::MaxSteps;
     if whole {
-        let difference = diff_traces(&a, &b);
+        let difference = a.difference(&b);
         ensure!(difference.is_none(), "schedules differ: {difference:?}");
         return Ok(());
     }
-    for (session, events) in &a.sessions {
+    let others = b.sessions();
+    for (session, events) in &a.sessions() {
         // Where one run was stopped, it may not have opened a session yet that the other has.
-        let Some(other) = b.sessions.get(session) else {
+        let Some(other) = others.get(session) else {
             ensure!(session.number() > 0, "{session} is missing");
             continue;
         };

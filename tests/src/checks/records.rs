@@ -80,7 +80,7 @@ pub fn changed_events_are_found() -> Result<(), String> {
         return Err("another label was not found".into());
     };
     ensure!(divergence.session == trace[last].session, "{divergence}");
-    ensure!(divergence.role == "B" && divergence.edge.as_deref() == Some("A -> B"), "{divergence}");
+    ensure!(divergence.role.as_deref() == Some("B") && divergence.edge.as_deref() == Some("A -> B"), "{divergence}");
     ensure!(divergence.expected != divergence.found, "{divergence}");
     let mut record = run.read_record()?;
     record.events.truncate(events.len() - 8);

@@ -56,7 +56,7 @@ fn deep(depth: u16) -> Setup {
 /// What each session did, without what tells of speculations.
 fn deeds(run: &Run) -> Result<Vec<Vec<Event>>, String> {
     let tells = |event: &Event| matches!(event.kind, EventKind::Forked | EventKind::Joined | EventKind::Aborted);
-    let sessions = run.normalised()?.sessions;
+    let sessions = run.sessions()?;
     Ok(sessions.into_values().map(|events| events.into_iter().filter(|event| !tells(event)).collect()).collect())
 }
 

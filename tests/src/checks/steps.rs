@@ -109,7 +109,7 @@ pub fn faults_end_their_session_only() -> Result<(), String> {
         let [report] = &run.faults[..] else { return Err(format!("one fault, not {:?}", run.faults)) };
         ensure!(report.session == SessionId(1) && report.role.0 == 1, "{report:?}");
         ensure!(report.fault.class() == FaultClass::Invoke, "{report:?}");
-        for (session, events) in &run.normalised()?.sessions {
+        for (session, events) in &run.sessions()? {
             let last = events.last().ok_or("a session without events")?;
             let terminal = if session.0 == 1 { Terminal::Faulted } else { Terminal::Closed };
             let ended = last.kind == EventKind::SessionTerminal && last.detail == terminal as u8;
@@ -231,7 +231,7 @@ pub fn deferral_does_not_depend_on_fuel() -> Result<(), String> {
         run.replayed()?;
         let trace = run.normalised()?;
         let first = first.get_or_insert_with(|| trace.clone());
-        let difference = motet_runtime::diff_traces(first, &trace);
+        let difference = first.difference(&trace);
         ensure!(difference.is_none(), "fuel {fuel} changes a session's events: {difference:?}");
     }
     Ok(())
