@@ -58,7 +58,7 @@ pub enum OutcomeError {
 }
 
 /// The kind's name in a request's body.
-const fn body_kind(kind: EffectKind) -> &'static str {
+pub(crate) const fn body_kind(kind: EffectKind) -> &'static str {
     match kind {
         EffectKind::Receive => "receive",
         EffectKind::Choose => "choose",
@@ -68,7 +68,7 @@ const fn body_kind(kind: EffectKind) -> &'static str {
     }
 }
 
-fn metadata_json(row: &EffectInterfaceMetadata) -> Json {
+pub(crate) fn metadata_json(row: &EffectInterfaceMetadata) -> Json {
     json!({
         "interface_name": row.interface_name,
         "operation_name": row.operation_name,

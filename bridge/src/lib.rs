@@ -3,6 +3,7 @@
 //!
 //! Nothing below imports this crate. Names stand where the machine has numbers: a reader of this JSON needs no image.
 
+mod coherence;
 mod comparison;
 mod document;
 mod effect_json;
@@ -21,6 +22,7 @@ mod lean_error;
 mod local_reader;
 mod normal_form;
 mod operation;
+pub mod parity;
 mod piped;
 mod program_json;
 mod run_document;
@@ -31,6 +33,7 @@ mod turns_json;
 mod validator;
 mod value_json;
 
+pub use coherence::CoherenceBundle;
 pub use comparison::{ComparisonResult, FirstDifference, ProtocolMachineReplayBundle, compare_execution};
 pub use document::{DocumentError, read_document};
 pub use effect_json::{OutcomeError, outcome_from_json, request_json};

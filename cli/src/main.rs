@@ -4,6 +4,7 @@
 //! document to standard output, and errors as `{"error":{"code","message",…}}` to standard error.
 
 mod bench;
+mod capability_gates;
 mod check;
 mod compact;
 mod compile;
@@ -18,6 +19,7 @@ mod inspect;
 mod keys;
 mod out;
 mod output_file;
+mod parity;
 mod progress;
 mod project;
 mod record;
@@ -85,6 +87,10 @@ enum Command {
     Turns(turns::Args),
     /// May the roles of a new protocol stand where those of an old one are expected?
     Subtype(subtype::Args),
+    /// What is published of shapes and documents, held against this build.
+    Parity(parity::Args),
+    /// Which operation needs which capability, and whether what checks them does.
+    CapabilityGates(capability_gates::Args),
 }
 
 fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
@@ -104,6 +110,8 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Heap(args) => heap::run(args, out),
         Command::Turns(args) => turns::run(args, out),
         Command::Subtype(args) => subtype::run(args, out),
+        Command::Parity(args) => parity::run(args, out),
+        Command::CapabilityGates(args) => capability_gates::run(args, out),
     }
 }
 

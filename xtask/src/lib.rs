@@ -8,7 +8,6 @@ pub mod fuzz;
 pub mod instructions;
 pub mod isa;
 pub mod lanes;
-pub mod parity;
 pub mod prove;
 pub mod reference_faults;
 pub mod smt;
