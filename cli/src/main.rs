@@ -25,6 +25,7 @@ mod project;
 mod record;
 mod recover;
 mod refusal;
+mod release_conformance;
 mod replay;
 mod run;
 mod settings;
@@ -91,6 +92,8 @@ enum Command {
     Parity(parity::Args),
     /// Which operation needs which capability, and whether what checks them does.
     CapabilityGates(capability_gates::Args),
+    /// All that a release must satisfy, in one report.
+    ReleaseConformance(release_conformance::Args),
 }
 
 fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
@@ -112,6 +115,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Subtype(args) => subtype::run(args, out),
         Command::Parity(args) => parity::run(args, out),
         Command::CapabilityGates(args) => capability_gates::run(args, out),
+        Command::ReleaseConformance(args) => release_conformance::run(args, out),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::out::Out;
-use motet_bridge::parity::{ParityError, Registry, ShapeReport, Tree, check_shapes, month_of};
+use motet_bridge::parity::{
+    ParityError, Registry, ShapeReport, SuiteReport, Tree, check_shapes, month_of, run_reference_suite, run_suites,
+};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,11 +31,20 @@ impl TreeArgs {
 }
 
 #[derive(clap::Args)]
-#[group(id = "what", required = true, args = ["types"])]
+#[group(id = "what", required = true, multiple = true, args = ["types", "suite", "all"])]
 pub(crate) struct Args {
     /// Hold the tables of docs/shapes.md against this build and against the reference, and the registry against the tree.
     #[arg(long)]
     types: bool,
+    /// Compare what this build does with golden files, published vectors, and the reference where it is built.
+    #[arg(long)]
+    suite: bool,
+    /// Both.
+    #[arg(long)]
+    all: bool,
+    /// The runner of another implementation for the suites; without it the one that is found, if any.
+    #[arg(long, value_name = "PATH")]
+    runner: Option<PathBuf>,
     #[command(flatten)]
     tree: TreeArgs,
 }
@@ -79,10 +90,14 @@ fn shapes_json(report: &ShapeReport, registry: &Registry, overdue: &[&str]) -> J
     })
 }
 
+fn suite_json(suite: &SuiteReport) -> Json {
+    json!({"name": suite.name, "compared": suite.compared, "findings": suite.findings, "absent": suite.absent})
+}
+
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let tree = args.tree.open()?;
     let (mut document, mut findings) = (json!({}), Vec::new());
-    if args.types {
+    if args.types || args.all {
         let registry = Registry::read(&tree)?;
         let report = check_shapes(&tree, &registry)?;
         findings.extend(report.findings().cloned());
@@ -95,6 +110,19 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
             out.line(format_args!("types: {green} rows as published, {registered} registered"))?;
             out.line(format_args!("deviations: {}", registry.deviations.len()))?;
             overdue.iter().try_for_each(|id| out.line(format_args!("overdue: `{id}` was to be looked at again")))?;
+        }
+    }
+    if args.suite || args.all {
+        let mut suites = run_suites(&tree)?;
+        suites.push(run_reference_suite(&tree, args.runner.as_deref())?);
+        document["suites"] = suites.iter().map(suite_json).collect();
+        for suite in &suites {
+            findings.extend(suite.findings.iter().map(|finding| format!("{}: {finding}", suite.name)));
+            match &suite.absent {
+                _ if out.json => {}
+                None => out.line(format_args!("{}: {} compared", suite.name, suite.compared))?,
+                Some(why) => out.line(format_args!("{}: not run: {why}", suite.name))?,
+            }
         }
     }
     document["findings"] = findings.clone().into();

@@ -2,7 +2,7 @@
 
 use super::{Present, fields, named, strict, variants};
 use motet_machine::{Preset, ProtocolMachineConfig};
-use motet_runtime::EffectDeterminismTier;
+use motet_runtime::{DeterminismMode, EffectDeterminismTier};
 use serde_json::json;
 
 pub(super) fn put(present: &mut Present) {
@@ -14,6 +14,7 @@ pub(super) fn put(present: &mut Present) {
     present.put_values("machine::ProtocolMachineConfig default", &json!(ProtocolMachineConfig::default()));
     present.put("machine::Preset", Preset::ALL.map(Preset::name));
     present.put("runtime::EffectDeterminismTier", EffectDeterminismTier::ALL.map(EffectDeterminismTier::name));
+    present.put("runtime::DeterminismMode", DeterminismMode::ALL.map(|mode| format!("{mode:?}")));
     variants! { present:
         motet_machine::FlowPredicate { TargetRolePrefix, FactContains, EndpointRoleMatchesTarget, All, Any }
         motet_machine::Gate {
