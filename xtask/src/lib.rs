@@ -8,6 +8,7 @@ pub mod fuzz;
 pub mod instructions;
 pub mod isa;
 pub mod lanes;
+pub mod performance_gate;
 pub mod prove;
 pub mod reference_faults;
 pub mod smt;

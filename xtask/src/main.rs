@@ -1,7 +1,9 @@
 //! The command line of the project tasks.
 
 use std::process::ExitCode;
-use xtask::{bars, claims, fuzz, instructions, isa, lanes, prove, reference_faults, smt, tidy, top, wrappers};
+use xtask::{
+    bars, claims, fuzz, instructions, isa, lanes, performance_gate, prove, reference_faults, smt, tidy, top, wrappers,
+};
 
 const USAGE: &str = "\
 cargo xtask full NAME     run a full lane, or `all`; without a name, list them
@@ -13,6 +15,8 @@ cargo xtask bars [--json] [--rounds N] [--only TEXT] [--parked SESSIONS]
 cargo xtask instructions [--check|--write|--profile ROW]
                           count instructions under callgrind; hold them against benches/instructions.txt, or
                           write it; or show one row by function
+cargo xtask performance-gate [--base REV] [--rounds N]
+                          this tree beside the commit that it comes from: throughput and the slowest turns, with the noise
 cargo xtask prove [--coqchk]
                           build, check and extract the reference, and run the differential share beside it
 cargo xtask reference-faults [NAME]
@@ -43,6 +47,7 @@ fn run(words: &[&str]) -> Result<(), String> {
         ["instructions", "--check"] => instructions::check(&top()),
         ["instructions", "--write"] => instructions::write(&top()),
         ["instructions", "--profile", row] => instructions::profile(&top(), row),
+        ["performance-gate", options @ ..] => performance_gate::run(&top(), options),
         ["prove"] => prove::run(&top(), false),
         ["prove", "--coqchk"] => prove::run(&top(), true),
         ["reference-faults"] => reference_faults::run(&top(), ""),
