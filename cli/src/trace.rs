@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
         if args.session.is_some_and(|only| event.session.0 != only) {
             continue;
         }
-        let image = images.image(event.session).ok_or_else(|| record::unopened(event.session))?;
+        let image = images.image_at(event.session, event.tick).ok_or_else(|| record::unopened(event.session))?;
         if out.json {
             // One by one, as they are read: a trace can be longer than memory should hold as JSON.
             out.text(if first { "" } else { "," })?;

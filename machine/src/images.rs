@@ -60,7 +60,7 @@ impl Deref for Images {
 }
 
 /// Whether two tables' sorts are the same sort. Sorts are no deeper than their verification allows.
-fn same_sort(a: (&SortTable, SortId), b: (&SortTable, SortId)) -> bool {
+pub(crate) fn same_sort(a: (&SortTable, SortId), b: (&SortTable, SortId)) -> bool {
     match (a.0.get(a.1), b.0.get(b.1)) {
         (Some(Sort::Prod(left, right)), Some(Sort::Prod(other_left, other_right))) => {
             same_sort((a.0, SortId(left)), (b.0, SortId(other_left)))

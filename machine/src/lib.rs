@@ -61,6 +61,7 @@ mod tape;
 mod topology;
 mod trace;
 mod transfer;
+mod upgrade;
 mod verify;
 mod wave;
 
@@ -119,6 +120,10 @@ pub use topology::{
     TopologyRefusal,
 };
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
+pub use upgrade::{
+    UpgradeDecision, UpgradeMode, UpgradeObstacle, UpgradeOptions, UpgradeOutcome, UpgradePlan, UpgradePlans,
+    UpgradeRefusal,
+};
 pub use verify::VerifyError;
 pub use wave::{
     Boundary, CertifiedWave, FinishedChunk, FinishedWave, IslandId, LostChunk, Pick, Refusal, Refused, WaveCertificate,

@@ -18,15 +18,20 @@ use alloc::boxed::Box;
 use motet_types::{Action, CoroutineId, EdgeId, Event, EventKind, Fault, LabelId, Planted, planted};
 
 impl Frame<'_> {
-    /// Whether a coroutine of the island is there and has not ended.
+    /// Whether a coroutine of the island is there and goes on: it has neither ended nor failed.
     fn is_alive(&mut self, coroutine: u16) -> bool {
-        match self.image.layout.places.get(usize::from(coroutine)) {
+        let gate = match self.image.layout.places.get(usize::from(coroutine)) {
             Some(place) => {
                 let mains = if self.apart.is_empty() { &self.coros } else { &self.apart };
-                Gate::unpack(mains[place.start as usize + CORO_GATE]) != Gate::Halted
+                Some(mains[place.start as usize + CORO_GATE])
             }
-            None => self.growth().is_some_and(|growth| growth.child(coroutine).is_some()),
-        }
+            None => self.growth().and_then(|growth| growth.child(coroutine)).map(|child| child.words[CORO_GATE]),
+        };
+        let ended = |gate| match planted(Planted::TransferToTheFailed) {
+            true => Gate::unpack(gate) == Gate::Halted,
+            false => Gate::unpack(gate).has_ended(),
+        };
+        gate.is_some_and(|gate| !ended(gate))
     }
 }
 

@@ -133,7 +133,8 @@ fn answers(record: &RunRecord) -> Vec<(SessionId, &Input)> {
         | Input::Own { .. }
         | Input::Perturb { .. }
         | Input::Elapse
-        | Input::Advance { .. } => None,
+        | Input::Advance { .. }
+        | Input::Upgrade { .. } => None,
     };
     record.inputs.iter().filter_map(|input| Some((answer(input)?, &input.1))).collect()
 }

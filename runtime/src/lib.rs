@@ -31,6 +31,7 @@ mod tape;
 mod threads;
 mod tier;
 mod topology;
+mod upgrade;
 mod waves;
 
 pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
@@ -61,6 +62,7 @@ pub use tape::{Input, Tape, TapeError, read_inputs};
 pub use threads::{Threads, WorkersError};
 
 pub use tier::{EffectDeterminismTier, ObservedTier, observed_tier};
+pub use upgrade::StagedUpgrade;
 pub use waves::{WaveError, WaveSummary, verify_waves};
 
 pub use motet_log as log;

@@ -6,8 +6,8 @@ use crate::rounds::GuestRuntime;
 use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::Input;
 use motet_machine::{
-    CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, ProtocolMachineConfig, RecordedEffect,
-    TraceMode, TraceReader,
+    CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, ImageId, ProtocolMachineConfig,
+    RecordedEffect, TraceMode, TraceReader,
 };
 use motet_types::{
     Digest, EffectFailureKind, EffectKind, EffectKinds, EffectRow, LabelId, LayerId, Planted, RoleId, SessionId,
@@ -222,15 +222,25 @@ pub fn replay(record: &RunRecord, until: Option<u64>, mut progress: impl FnMut(u
     Ok(Replayed { runtime, end })
 }
 
-/// Gives an input that came between waves. An image is loaded when its first session is opened, as it was.
+/// Loads the images up to one that sessions run from here on.
+fn load_to(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], last: ImageId) -> Result<(), RuntimeError> {
+    let loaded = runtime.machine().images().len();
+    for image in images.iter().take((last.0 as usize).saturating_add(1)).skip(loaded) {
+        runtime.load(Arc::clone(image))?;
+    }
+    Ok(())
+}
+
+/// Gives an input that came between waves. An image is loaded when its first session is opened, or moved there.
 pub(crate) fn give(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], input: Input) -> Result<(), RuntimeError> {
     match input {
         Input::Open { image } => {
-            let loaded = runtime.machine().images().len();
-            for image in images.iter().take(image.0 as usize + 1).skip(loaded) {
-                runtime.load(Arc::clone(image))?;
-            }
+            load_to(runtime, images, image)?;
             runtime.open(image).map(drop)
+        }
+        Input::Upgrade { to, options, tick, sessions } => {
+            load_to(runtime, images, to)?;
+            runtime.upgrade_again(to, options, tick, &sessions)
         }
         Input::Limit { steps } => {
             runtime.limit_steps(steps);

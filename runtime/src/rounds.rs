@@ -93,6 +93,29 @@ impl ThreadedGuestRuntime {
     }
 }
 
+/// Whether a host that wants these kinds of effects may serve an image.
+fn served(image: &CodeImage, wants: EffectKinds) -> Result<(), RuntimeError> {
+    if !wants.contains(EffectKind::Choose)
+        && let Some(role) = image.deciders().next()
+    {
+        return Err(RuntimeError::NobodyChooses { role: image.role_name(role).into() });
+    }
+    let silent = |answer: u16| image.sorts().val_type(SortId(answer)) == Some(ValType::Unit);
+    let unanswered = image.effects().iter().find(|effect| effect.may_block || !silent(effect.answer));
+    if !wants.contains(EffectKind::InvokeStep)
+        && let Some(effect) = unanswered
+    {
+        let effect = format!("{}.{}", effect.interface, effect.operation);
+        return Err(RuntimeError::NobodyAnswers { effect });
+    }
+    if !wants.contains(EffectKind::Acquire)
+        && let Some(layer) = image.guards().first().copied()
+    {
+        return Err(RuntimeError::NobodyGuards { layer });
+    }
+    Ok(())
+}
+
 impl<E> Runtime<E> {
     /// A runtime over the given executor.
     pub fn with_executor(config: ProtocolMachineConfig, schedule: Schedule, executor: E) -> Result<Self, RuntimeError> {
@@ -142,9 +165,12 @@ impl<E> Runtime<E> {
         }
     }
 
-    /// Adds an image.
+    /// Adds an image. Once the run has begun, its host must be one that serves the image too.
     pub fn load(&mut self, image: impl Into<Arc<CodeImage>>) -> Result<ImageId, RuntimeError> {
         let image = image.into();
+        if let Some((_, wants)) = self.admitted {
+            served(&image, wants)?;
+        }
         let id = self.machine.load(Arc::clone(&image))?;
         if let Some(tape) = &mut self.tape {
             tape.image(id, &image);
@@ -194,24 +220,7 @@ impl<E> Runtime<E> {
             _ => {}
         }
         for image in self.machine.images() {
-            if !now.1.contains(EffectKind::Choose)
-                && let Some(role) = image.deciders().next()
-            {
-                return Err(RuntimeError::NobodyChooses { role: image.role_name(role).into() });
-            }
-            let silent = |answer: u16| image.sorts().val_type(SortId(answer)) == Some(ValType::Unit);
-            let unanswered = image.effects().iter().find(|effect| effect.may_block || !silent(effect.answer));
-            if !now.1.contains(EffectKind::InvokeStep)
-                && let Some(effect) = unanswered
-            {
-                let effect = format!("{}.{}", effect.interface, effect.operation);
-                return Err(RuntimeError::NobodyAnswers { effect });
-            }
-            if !now.1.contains(EffectKind::Acquire)
-                && let Some(layer) = image.guards().first().copied()
-            {
-                return Err(RuntimeError::NobodyGuards { layer });
-            }
+            served(image, now.1)?;
         }
         // A handler that was refused has not begun the run.
         self.handler.get_or_insert_with(|| host.identity().into());

@@ -4,9 +4,10 @@ use crate::schedule::ScheduleError;
 use crate::threads::WorkersError;
 use motet_machine::{
     AdvanceRefusal, AnswerError, ConfigError, EffectId, LostChunk, OpenError, OwnershipRefusal, TopologyRefusal,
+    UpgradeRefusal,
 };
 use motet_semantic::OwnershipError;
-use motet_types::{LayerId, SessionId};
+use motet_types::{LayerId, SessionId, Tick};
 
 /// Why a runtime could not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +33,17 @@ pub enum RuntimeError {
     /// Time cannot pass.
     #[error(transparent)]
     Advance(#[from] AdvanceRefusal),
+    /// Sessions were not moved to another image.
+    #[error(transparent)]
+    Upgrade(Box<UpgradeRefusal>),
+    /// A recorded upgrade came at another time.
+    #[error("sessions were moved to another image at {}; the run is at {}", .recorded.0, .found.0)]
+    UpgradeDiffers {
+        /// The tick on record.
+        recorded: Tick,
+        /// The tick now.
+        found: Tick,
+    },
     /// A recorded operation on a session's ownership came out differently.
     #[error("{session}: {}, where the record has: {}", came_out(.found), came_out(.recorded))]
     OwnershipDiffers {

@@ -1,10 +1,12 @@
 //! The tape: a run's inputs, in order, each with the planner step at which it was there.
 
+use crate::upgrade::runs;
 use motet_machine::{
     CodeImage, EffectCoordinate, EffectOutcome, ImageId, OwnershipOperation, RecordedEffect, TopologyPerturbation,
+    UpgradeMode, UpgradeOptions,
 };
 use motet_semantic::OwnershipError;
-use motet_types::{Digester, EffectKind, Planted, Reader, SessionId, planted};
+use motet_types::{Digester, EffectKind, Planted, Reader, SessionId, Tick, planted};
 use std::sync::Arc;
 
 /// One input.
@@ -48,6 +50,17 @@ pub enum Input {
         /// So many ticks.
         ticks: u64,
     },
+    /// Sessions were moved to another image.
+    Upgrade {
+        /// To which image.
+        to: ImageId,
+        /// How.
+        options: UpgradeOptions,
+        /// The tick at which they were: events from there on are the new image's.
+        tick: Tick,
+        /// Which.
+        sessions: Vec<SessionId>,
+    },
     /// An effect was answered inside a burst.
     Effect(RecordedEffect),
 }
@@ -60,9 +73,13 @@ const OWN: u8 = 5;
 const PERTURB: u8 = 6;
 const ELAPSE: u8 = 7;
 const ADVANCE: u8 = 8;
+const UPGRADE: u8 = 9;
 
 /// The code of a refusal that no row of the table makes.
 const EXHAUSTED: u8 = u8::MAX;
+
+/// The most sessions that one input moves: what a record from a stranger may make its reader allocate.
+const MAX_UPGRADED: u64 = 1 << 24;
 
 /// What became of an operation: 0 for taken, otherwise the refusal's position plus one.
 fn encode_refusal(refused: Option<OwnershipError>) -> u8 {
@@ -141,6 +158,17 @@ impl Tape {
                 into.u64(step);
                 into.u64(*ticks);
             }
+            Input::Upgrade { .. } if planted(Planted::TapeForgetsUpgrade) => {}
+            Input::Upgrade { to, options, tick, sessions } => {
+                into.u8(UPGRADE);
+                into.u64(step);
+                into.u32(to.0);
+                into.u8(u8::from(options.mode == UpgradeMode::Full) | u8::from(options.at_start) << 1);
+                into.u64(tick.0);
+                let runs = runs(sessions);
+                into.size(runs.len());
+                runs.iter().flat_map(|(first, count)| [first, count]).for_each(|word| into.u64(*word));
+            }
             Input::Effect(effect) => {
                 let mut one = Vec::new();
                 effect.encode(&mut one);
@@ -216,6 +244,22 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
         }
         ELAPSE => inputs.push((step, Input::Elapse)),
         ADVANCE => inputs.push((step, Input::Advance { ticks: reader.u64()? })),
+        UPGRADE => {
+            let (to, how) = (ImageId(reader.u32()?), reader.u8().filter(|how| *how < 4)?);
+            let mode = if how & 1 == 1 { UpgradeMode::Full } else { UpgradeMode::Conservative };
+            let options = UpgradeOptions { mode, at_start: how & 2 == 2 };
+            let tick = Tick(reader.u64()?);
+            let mut sessions = Vec::new();
+            for _ in 0..reader.u64()? {
+                let (first, count) = (reader.u64()?, reader.u64()?);
+                // A machine has no more sessions than this, so a list from a stranger takes no more memory either.
+                let end = first.checked_add(count).filter(|end| *end <= SessionId::LIMIT)?;
+                let room = MAX_UPGRADED.checked_sub(sessions.len() as u64)?;
+                (count <= room).then_some(())?;
+                sessions.extend((first..end).map(SessionId));
+            }
+            inputs.push((step, Input::Upgrade { to, options, tick, sessions }));
+        }
         EFFECTS => {
             let len = usize::try_from(reader.u64()?).ok()?;
             let mut effects = Reader::new(reader.take(len)?);

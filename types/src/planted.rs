@@ -93,6 +93,7 @@ faults! {
     SpawnWithoutLimit = "spawn.without_limit", "Coroutines are started without a limit.";
     SpawnForgetsOwned = "spawn.forgets_owned", "Texts that a started coroutine is given are not counted.";
     SpawnForgetsFar = "spawn.forgets_far", "Coroutines beyond the first 64 are not woken.";
+    TransferToTheFailed = "transfer.to_the_failed", "Endpoints may be given to coroutines that have crashed or were cancelled.";
     TransferToTheDead = "transfer.to_the_dead", "An endpoint is given to a coroutine that has ended.";
     TransferMovesNothing = "transfer.moves_nothing", "An endpoint that changes hands stays with who gave it.";
     TransferWithoutReceipt = "transfer.without_receipt", "No receipt is made out.";
@@ -277,6 +278,14 @@ faults! {
     RestoreTrustsCredits = "restore.trusts_credits", "A restored machine believes what coroutines have used.";
     ConfigForgetsCredits = "config.forgets_credits", "The configuration's bytes leave the credits out.";
     ConfigForgetsBudget = "config.forgets_budget", "The configuration's bytes leave the budget of effects out.";
+    DurableKeepsUnusedImage = "durable.keeps_unused_image", "An image that was logged and never used stands before the one that came in its place.";
+    UpgradeKeepsLabels = "upgrade.keeps_labels", "A message in flight that the new image has no label for keeps its old number.";
+    UpgradeTrustsTypes = "upgrade.trusts_types", "Any state of the new type does.";
+    UpgradeSplitsDecision = "upgrade.splits_decision", "A role moves between the host's decision and the send that obeys it.";
+    UpgradeForgetsRegisters = "upgrade.forgets_registers", "Registers of the new code begin with their defaults.";
+    UpgradeAsksAnew = "upgrade.asks_anew", "An effect that waits may become another question.";
+    UpgradeByHalves = "upgrade.by_halves", "Sessions that cannot move are left out of an upgrade that names them.";
+    TapeForgetsUpgrade = "tape.forgets_upgrade", "An upgrade is not recorded.";
     DeadlineOneLater = "deadline.one_later", "A deadline is one tick later than its budget says.";
     DeadlineReverses = "deadline.reverses", "Effects whose time is up time out in the opposite order.";
     DeadlineUncounted = "deadline.uncounted", "A session's bytes have no deadlines.";

@@ -216,6 +216,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "upgrades",
+        test: "upgrades",
+        only: "runs_that_move_are_runs",
+        cases: 20_000,
+        what: "random runs whose sessions move to another image agree on threads, replayed and recovered; nobody faults or hangs",
+        ..TESTS
+    },
+    Lane {
         name: DIFFERENTIAL,
         test: "differential",
         cases: 100_000,

@@ -17,8 +17,8 @@ use motet_types::{Action, ImageParts, Instr, Pc, Planted, Reg, RolePart, Sort, S
 const MAX_FORKS: usize = 64;
 
 /// What a register is known to hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
     /// A value of the sort.
     Sort(SortId),
     /// Unit, whether or not the image has a sort for it: what registers start with, and what values of that sort
@@ -33,7 +33,7 @@ pub(super) enum Held {
 }
 
 /// What the host has decided and not yet been obeyed in.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decided {
     /// Nothing: the code may choose the label itself.
     Nothing,
@@ -44,7 +44,7 @@ enum Decided {
 }
 
 /// A speculation that has begun on the way, and what was known when it did: what will be known when it is undone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Forked {
     /// The instruction that began it.
     pub(super) pc: u32,
@@ -54,7 +54,7 @@ pub(super) struct Forked {
     registers: Vec<Held>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) state: u32,
     /// Whether the coroutine surely owns its role's endpoint. If not, `state` says nothing.
@@ -66,6 +66,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether the host has decided nothing that the code has yet to obey.
+    pub(super) fn decides_nothing(&self) -> bool {
+        self.decided == Decided::Nothing
+    }
+
     fn size(&self) -> usize {
         1 + self.registers.len() + self.forks.iter().map(|fork| fork.registers.len()).sum::<usize>()
     }

@@ -9,6 +9,7 @@ mod flow;
 mod tables;
 mod typing;
 
+pub(crate) use flow::Held;
 pub(crate) use typing::Typing;
 
 use crate::image::CodeImage;

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use motet_types::{Action, EdgeId, Instr, LabelId, Pc, RoleId, SortId, Value};
 
 /// The state of the type and the registers' contents at every instruction that a path reaches.
+#[derive(Debug)]
 pub(crate) struct Typing {
     points: Vec<Option<Known>>,
     /// Which labels are ever sent on which edge.
@@ -50,6 +51,18 @@ impl Typing {
     /// The state of the own type at an instruction that some path reaches with the own endpoint.
     pub(crate) fn state(&self, pc: Pc) -> Option<u32> {
         self.at(pc).filter(|known| known.owns).map(|known| known.state)
+    }
+
+    /// The state of the own type at an instruction at which nothing is half done: no speculation is open, and the host has
+    /// decided nothing that was not obeyed yet.
+    pub(crate) fn rests(&self, pc: Pc) -> Option<u32> {
+        let rests = |known: &&Known| known.owns && known.forks.is_empty() && known.decides_nothing();
+        self.at(pc).filter(rests).map(|known| known.state)
+    }
+
+    /// What every register holds at an instruction; none where no path leads.
+    pub(crate) fn registers(&self, pc: Pc) -> Option<&[Held]> {
+        self.at(pc).map(|known| &known.registers[..])
     }
 
     /// Whether some path reaches an instruction, and whether with the own endpoint.

@@ -33,6 +33,7 @@ use crate::rounds::Runtime;
 use crate::schedule::Schedule;
 use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::{Input, read_inputs};
+use crate::upgrade::StagedUpgrade;
 use agreement::Agreements;
 use checkpoint::Checkpointing;
 use entry::{ABANDONED, ASKED, DIGEST, HANDLER, IMAGE, INPUTS, Kept, NOTE, PIECE, RUN};
@@ -41,7 +42,7 @@ use motet_log::{Log, LogError, Lsn, OpenError, Options, Storage};
 use motet_machine::{
     ClosedSessionSummary, CodeImage, ConsumptionArtifact, EffectCoordinate, EffectHandler, EffectId, EffectOutcome,
     ImageId, OwnershipOperation, OwnershipOutcome, ProtocolMachineConfig, SigningKeys, TopologyOutcome,
-    TopologyPerturbation,
+    TopologyPerturbation, UpgradeOptions,
 };
 use motet_semantic::{ArtifactBytesError, AuthorityAuditRecord, DelegationReceipt, WalError};
 use motet_types::{Digester, Planted, SessionId, Tick, planted};
@@ -256,6 +257,28 @@ impl<E> Durable<E> {
     /// Lets time pass to the earliest deadline, as [`Runtime::advance_to_deadline`].
     pub fn advance_to_deadline(&mut self) -> Result<bool, DurableError> {
         Ok(self.runtime.advance_to_deadline()?)
+    }
+
+    /// What would become of every live session, as [`Runtime::stage_upgrade`].
+    ///
+    /// # Errors
+    /// No such image.
+    pub fn stage_upgrade(&self, to: ImageId, options: UpgradeOptions) -> Result<StagedUpgrade, DurableError> {
+        Ok(self.runtime.stage_upgrade(to, options)?)
+    }
+
+    /// Moves sessions to a loaded image, as [`Runtime::upgrade`]. It is one input of the log, so a crash leaves all of them
+    /// moved or none; it is acknowledged by the next [`Durable::sync`].
+    ///
+    /// # Errors
+    /// [`UpgradeRefusal`](motet_machine::UpgradeRefusal), with the first session that cannot move.
+    pub fn upgrade(
+        &mut self,
+        to: ImageId,
+        options: UpgradeOptions,
+        sessions: &[SessionId],
+    ) -> Result<u64, DurableError> {
+        Ok(self.runtime.upgrade(to, options, sessions)?)
     }
 
     /// Takes the audit of ownership so far out. What it tells is durable first.

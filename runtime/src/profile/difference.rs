@@ -110,7 +110,7 @@ impl NormalForm {
 
     /// One of its entries in words: equal across versions of a protocol exactly when the names are.
     pub fn words(&self, entry: &TraceEntry) -> String {
-        entry.words(self.images.image(entry.of()), self.mode.is_exact())
+        entry.words(self.images.image_after(entry.of(), entry.moves()), self.mode.is_exact())
     }
 
     /// The first difference from another form of the same profile; none when they are equal. Where sessions commute, the
@@ -143,9 +143,10 @@ impl NormalForm {
             (None, Some(entry)) => ((entry, found), &theirs[..at]),
             (None, None) => return None,
         };
-        let image = form.images.image(about.of());
+        let image = form.images.image_after(about.of(), about.moves());
         let message = about.message();
-        let line = message.zip(image);
+        // Where a session had moved, its types cannot be followed from their beginnings.
+        let line = message.zip(image).filter(|_| about.moves() == 0);
         let line = line.and_then(|(event, image)| line_of(image, about.of(), event, before.iter().copied()));
         let words = |form: &Self, entry: Option<&TraceEntry>, apart: bool| {
             let Some(entry) = entry else { return String::from("no further event") };
@@ -158,7 +159,7 @@ impl NormalForm {
         let alike = words(self, expected, false) == words(found, other, false);
         let label = |form: &Self, entry: Option<&TraceEntry>| {
             let (entry, event) = entry.and_then(|entry| Some((entry, entry.message()?)))?;
-            Some(form.images.image(entry.of())?.label_name(event.label).to_owned())
+            Some(form.images.image_after(entry.of(), entry.moves())?.label_name(event.label).to_owned())
         };
         Some(ProfileDifference {
             mode: self.mode,

@@ -38,6 +38,8 @@ pub enum TraceEntry {
         at: u64,
         /// The session.
         session: SessionId,
+        /// How many times its session had moved to another image, as a record tells; 0 where there are events alone.
+        moved: u32,
         /// The event.
         event: Event,
         /// The text that it is about; see [`TraceReader::text`](motet_machine::TraceReader::text).
@@ -76,7 +78,8 @@ impl TraceEntry {
             | Input::Own { .. }
             | Input::Perturb { .. }
             | Input::Elapse
-            | Input::Advance { .. } => None,
+            | Input::Advance { .. }
+            | Input::Upgrade { .. } => None,
         }
     }
 
@@ -86,6 +89,14 @@ impl TraceEntry {
             Self::Event { session, .. } => *session,
             Self::Burst(burst) => burst.session,
             Self::Exchange { at, .. } => at.session,
+        }
+    }
+
+    /// How many times its session had moved to another image.
+    pub const fn moves(&self) -> u32 {
+        match self {
+            Self::Event { moved, .. } => *moved,
+            Self::Burst(_) | Self::Exchange { .. } => 0,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::record::RunRecord;
 use crate::tape::Input;
 use motet_machine::{CodeImage, TraceReader, read_output_check};
-use motet_types::{EffectRow, Event, EventKind, FaultClass, LayerId, RoleId, SessionId, Terminal};
+use motet_types::{EffectRow, Event, EventKind, FaultClass, LayerId, RoleId, SessionId, Terminal, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct SessionImages {
     opened: Vec<Option<Arc<CodeImage>>>,
+    /// The images that sessions moved to, in order, each with the tick from which on its events are the image's.
+    moved: BTreeMap<SessionId, Vec<(Tick, Arc<CodeImage>)>>,
     /// The images of sessions that instructions opened, by the sessions' ids.
     guests: BTreeMap<SessionId, Arc<CodeImage>>,
 }
@@ -22,7 +24,16 @@ impl SessionImages {
             Input::Open { image } => Some(record.images.get(image.0 as usize).cloned()),
             _ => None,
         });
-        let mut found = Self { opened: opened.collect(), guests: BTreeMap::new() };
+        let mut found = Self { opened: opened.collect(), ..Self::default() };
+        for (_, input) in &record.inputs {
+            if let Input::Upgrade { to, tick, sessions, .. } = input
+                && let Some(image) = record.images.get(to.0 as usize)
+            {
+                for session in sessions {
+                    found.moved.entry(*session).or_default().push((*tick, Arc::clone(image)));
+                }
+            }
+        }
         let told = TraceReader::new(&record.events).map_while(Result::ok);
         for event in told.filter(|event| event.session.number() > 0 && event.event.kind == EventKind::Opened) {
             let plans = found.image(event.session.host()).map(|image| &image.parts().plans);
@@ -33,7 +44,26 @@ impl SessionImages {
         found
     }
 
-    /// The image that a session ran; none where the record never opens it.
+    /// How many times a session had moved to another image by a tick.
+    pub fn moves(&self, session: SessionId, tick: Tick) -> u32 {
+        let moved = self.moved.get(&session).into_iter().flatten();
+        moved.take_while(|(since, _)| *since <= tick).count() as u32
+    }
+
+    /// The image that a session ran when it had moved so many times; none where the record never opens it.
+    pub fn image_after(&self, session: SessionId, moves: u32) -> Option<&CodeImage> {
+        match (moves as usize).checked_sub(1) {
+            None => self.image(session),
+            Some(last) => self.moved.get(&session)?.get(last).map(|(_, image)| &**image),
+        }
+    }
+
+    /// The image that a session ran at a tick; none where the record never opens it.
+    pub fn image_at(&self, session: SessionId, tick: Tick) -> Option<&CodeImage> {
+        self.image_after(session, self.moves(session, tick))
+    }
+
+    /// The image that a session was opened of; none where the record never opens it.
     pub fn image(&self, session: SessionId) -> Option<&CodeImage> {
         if let Some(image) = self.guests.get(&session) {
             return Some(image);
@@ -42,9 +72,13 @@ impl SessionImages {
         opened.and_then(Option::as_deref)
     }
 
-    /// Whether a session ran the same image in another record, or is in neither, so that its numbers mean the same.
+    /// Whether a session ran the same images in another record, or is in neither, so that its numbers mean the same.
     pub(super) fn same_image(&self, other: &Self, session: SessionId) -> bool {
+        let moved = |images: &Self| -> Vec<_> {
+            images.moved.get(&session).into_iter().flatten().map(|(_, image)| image.digest()).collect()
+        };
         self.image(session).map(CodeImage::digest) == other.image(session).map(CodeImage::digest)
+            && moved(self) == moved(other)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::profile::names::SessionImages;
 use crate::profile::{DeterminismMode, NormalForm, TraceEntry};
 use crate::record::RunRecord;
 use motet_machine::{BurstReader, BurstRecord, TraceError, TraceReader};
+use motet_types::Tick;
 
 /// Everything that was observed of a run, in order: its events, each burst behind its own, and then the exchanges with the
 /// host.
@@ -31,8 +32,14 @@ impl RunView {
 
     /// What these events say under the names of a record, as far as they can be read, and why no further.
     pub(crate) fn as_far(record: &RunRecord, events: &[u8]) -> (Self, Option<TraceError>) {
-        let (entries, broken) = read(events);
-        (Self { entries, images: SessionImages::of(record) }, broken)
+        let (mut entries, broken) = read(events);
+        let images = SessionImages::of(record);
+        for entry in &mut entries {
+            if let TraceEntry::Event { at, session, moved, .. } = entry {
+                *moved = images.moves(*session, Tick(*at));
+            }
+        }
+        (Self { entries, images }, broken)
     }
 
     /// The images of its sessions.
@@ -77,7 +84,8 @@ fn read(events: &[u8]) -> (Vec<TraceEntry>, Option<TraceError>) {
         entries.extend(bursts.by_ref().take(usize::try_from(before - ended).unwrap_or(usize::MAX)));
         ended = before;
         let text = reader.text().to_owned();
-        entries.push(TraceEntry::Event { at: event.tick.0, session: event.session, event: event.event, text });
+        let (at, session) = (event.tick.0, event.session);
+        entries.push(TraceEntry::Event { at, session, moved: 0, event: event.event, text });
     };
     entries.extend(bursts);
     (entries, broken)

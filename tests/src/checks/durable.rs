@@ -13,10 +13,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-const SESSIONS: u64 = 5;
+pub(super) const SESSIONS: u64 = 5;
 const ASKS: u16 = 3;
 /// What each session asks of the world: answers and guards.
-const DEEDS: u64 = SESSIONS * ASKS as u64 * 2;
+pub(super) const DEEDS: u64 = SESSIONS * ASKS as u64 * 2;
 
 /// `A` asks `Test.ask` three times, and sends each answer to `B`; each time it acquires a guard first, and but for the last
 /// one gives it back afterwards.
@@ -89,7 +89,7 @@ pub(super) fn begin(disk: &SimDisk, checkpoint_records: u64) -> Result<DurableGu
 
 /// Takes turns to the end; what is answered later is answered when nothing else can go on. `look` sees the run after
 /// every call.
-fn go_on(
+pub(super) fn go_on(
     run: &mut DurableGuestRuntime,
     world: &World,
     mut look: impl FnMut(&DurableGuestRuntime),

@@ -39,4 +39,7 @@ pub mod steps;
 pub mod subtyping;
 pub mod threads;
 pub mod topology;
+pub mod upgrade_crashes;
+pub mod upgrades;
+pub mod upgrading;
 pub mod verifier;

@@ -329,6 +329,16 @@ impl Pair<'_> {
         Ok(true)
     }
 
+    /// The last events of both, for people.
+    fn lately(&self) -> String {
+        let tail = |events: Vec<String>| events.into_iter().rev().take(24).rev().collect::<Vec<_>>().join("\n");
+        let machine = self.runtime.machine().events().into_iter();
+        let machine = machine.map(|event| format!("  {} {:?} {:?}", event.tick, event.session, event.event)).collect();
+        let model = self.model.events().iter().map(|(session, event)| format!("  {session:?} {event:?}")).collect();
+        let faults = format!("{:?}, in the model {:?}", self.runtime.faults(), self.model.faults());
+        format!("\nthe machine's last events:\n{}\nthe model's:\n{}\nfaults {faults}", tail(machine), tail(model))
+    }
+
     /// What can be seen besides states and events.
     fn same_account(&mut self) -> Result<(), String> {
         let events = self.runtime.machine().events().into_iter().map(|event| (event.session, event.event));
@@ -415,38 +425,62 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let owned = if image.parts().edges.is_empty() { 0 } else { *dice.pick(&[0, 0, 30, 8]) };
     let roles = image.parts().roles.iter().map(|role| role.name.clone()).collect();
     let mut owners = Owners::of(dice.word(), id, roles);
-    for _ in 0..TURNS {
-        if owned > 0 && dice.one_in(owned) {
-            pair.own(&mut dice, &mut owners).map_err(told)?;
+    let walk = Walk { image: id, code, owned, perturbed, budgeted, names };
+    walk.go(&mut pair, &mut dice, &mut owners, &host).map_err(|why| told(format!("{why}{}", pair.lately())))
+}
+
+/// What may happen to a case besides its steps.
+struct Walk {
+    image: motet_machine::ImageId,
+    code: usize,
+    /// Owners do something one time in so many, sites and links one time in so many; never where it is 0.
+    owned: usize,
+    perturbed: usize,
+    budgeted: bool,
+    names: Vec<String>,
+}
+
+impl Walk {
+    fn go(
+        &self,
+        pair: &mut Pair<'_>,
+        dice: &mut Dice,
+        owners: &mut Owners,
+        host: &impl EffectHandler,
+    ) -> Result<(), String> {
+        for _ in 0..TURNS {
+            if self.owned > 0 && dice.one_in(self.owned) {
+                pair.own(dice, owners)?;
+            }
+            if self.perturbed > 0 && dice.one_in(self.perturbed) {
+                pair.perturb(dice, &self.names)?;
+            }
+            if dice.one_in(100) {
+                pair.open(self.image, self.code)?;
+            }
+            if self.budgeted && dice.one_in(40) {
+                pair.advance(dice.below(8) as u64)?;
+            }
+            // Now and then an answer comes while others run.
+            if dice.one_in(20) {
+                pair.complete(dice)?;
+            }
+            let ran = pair.turn(host)?;
+            if !ran && self.budgeted && pair.waits() && dice.one_in(3) {
+                // The host says nothing for a while.
+                pair.advance(1 + dice.below(25) as u64)?;
+                continue;
+            }
+            if !ran && !pair.model.may_ask() && !pair.complete(dice)? {
+                break;
+            }
         }
-        if perturbed > 0 && dice.one_in(perturbed) {
-            pair.perturb(&mut dice, &names).map_err(told)?;
+        for session in pair.model.sessions().collect::<Vec<_>>() {
+            pair.same_state(session)?;
         }
-        if dice.one_in(100) {
-            pair.open(id, code)?;
-        }
-        if budgeted && dice.one_in(40) {
-            pair.advance(dice.below(8) as u64).map_err(told)?;
-        }
-        // Now and then an answer comes while others run.
-        if dice.one_in(20) {
-            pair.complete(&mut dice).map_err(told)?;
-        }
-        let ran = pair.turn(&host).map_err(told)?;
-        if !ran && budgeted && pair.waits() && dice.one_in(3) {
-            // The host says nothing for a while.
-            pair.advance(1 + dice.below(25) as u64).map_err(told)?;
-            continue;
-        }
-        if !ran && !pair.model.may_ask() && !pair.complete(&mut dice).map_err(told)? {
-            break;
-        }
+        pair.same_audit()?;
+        pair.same_account()
     }
-    for session in pair.model.sessions().collect::<Vec<_>>() {
-        pair.same_state(session).map_err(told)?;
-    }
-    pair.same_audit().map_err(told)?;
-    pair.same_account().map_err(told)
 }
 
 fn lane(cases: &Lane) -> Result<(), String> {

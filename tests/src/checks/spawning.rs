@@ -6,7 +6,9 @@ use super::opening::{
 };
 use crate::script::{Script, accept, done};
 use crate::walk::Setup;
-use motet_machine::{CodeImage, EffectOutcome, EffectRequestBody, EffectResponse, NoHost, VerifyError, Wanted};
+use motet_machine::{
+    CodeImage, EffectOutcome, EffectRequestBody, EffectResponse, NoHost, TopologyPerturbation, VerifyError, Wanted,
+};
 use motet_runtime::{GuestRuntime, Inline, RunStatus, Turn};
 use motet_semantic::OwnershipScope;
 use motet_types::EventKind::{
@@ -126,6 +128,39 @@ pub fn transfers_are_held_to_owners() -> Result<(), String> {
     // A child is held to what it owns when it ends.
     let unfinished = faults(&[OPEN, spawn(7), give(Q), YIELD, SEVEN, TELL, HALT, HALT])?;
     ensure!(matches!(unfinished, Fault::Unfinished { role: RoleId(1), .. }), "{unfinished}");
+    Ok(())
+}
+
+/// A coroutine that has crashed, or was cancelled, is given nothing: whoever waits for what it was given would wait for ever.
+pub fn the_failed_are_given_nothing() -> Result<(), String> {
+    let code = [OPEN, Instr::Set { dst: CHILD, constant: 2 }, YIELD, YIELD, give(Q), SEVEN, TELL, HALT];
+    let mut draft = opener(&code)?;
+    draft.nat(1);
+    let image = draft.image()?;
+    let cut = |from: &str, to: &str| TopologyPerturbation::Partition { from: from.into(), to: to.into() };
+    // B waits for A; where A's site times out, that is in vain.
+    let cases = [
+        ("whole", vec![], None),
+        ("crashed", vec![TopologyPerturbation::Crash { site: "B".into() }], Some(FaultClass::Transfer)),
+        (
+            "cancelled",
+            vec![cut("A", "B"), TopologyPerturbation::Timeout { site: "A".into(), duration: 100 }],
+            Some(FaultClass::Transfer),
+        ),
+    ];
+    for (what, happens, expected) in cases {
+        let mut runtime = setup()?.schedule(1, 1).guest(&image)?;
+        while runtime.machine().tally().steps < 5 {
+            runtime.turn(&NoHost).map_err(|error| error.to_string())?;
+        }
+        drop(runtime.perturb(&happens).map_err(|error| error.to_string())?);
+        for _ in 0..3 {
+            runtime.turn(&NoHost).map_err(|error| error.to_string())?;
+        }
+        let found: Vec<_> = runtime.faults().iter().map(|fault| (fault.coroutine.0, fault.fault.class())).collect();
+        let refused = found.iter().find(|(coroutine, _)| *coroutine == 0).map(|(_, class)| *class);
+        ensure!(refused == expected, "{what}: {found:?}");
+    }
     Ok(())
 }
 

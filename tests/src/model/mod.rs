@@ -145,6 +145,10 @@ impl Model {
             if !self.pending.contains_key(&ask.coordinate) || late.contains(&ask.coordinate) {
                 continue;
             }
+            if self.is_shut_out(&ask) {
+                self.to_ask.push(ask);
+                continue;
+            }
             match self.outcome(&ask, false) {
                 EffectOutcome::Blocked => {
                     self.asked.remove(&ask.coordinate);
@@ -230,6 +234,13 @@ impl Model {
     /// Sessions that were cancelled, and that faulted.
     pub const fn ends(&self) -> [u64; 2] {
         self.ends
+    }
+
+    /// A guard is not asked for while the host works on something else for the same role of the same session.
+    fn is_shut_out(&self, ask: &Ask) -> bool {
+        let fragment = |ask: &Ask| (ask.coordinate.session, ask.role);
+        matches!(ask.wanted, Wanted::Guard(_))
+            && self.outstanding().any(|at| at != ask.coordinate && fragment(&self.pending[&at]) == fragment(ask))
     }
 
     fn outcome(&self, ask: &Ask, late: bool) -> EffectOutcome {
