@@ -34,6 +34,7 @@ mod summary;
 mod topology;
 mod trace;
 mod turns;
+mod upgrade;
 mod verify_waves;
 mod wal;
 
@@ -88,6 +89,8 @@ enum Command {
     Turns(turns::Args),
     /// May the roles of a new protocol stand where those of an old one are expected?
     Subtype(subtype::Args),
+    /// Move the sessions of a log that may go on in a new image there; say of the others why not.
+    Upgrade(upgrade::Args),
     /// What is published of shapes and documents, held against this build.
     Parity(parity::Args),
     /// Which operation needs which capability, and whether what checks them does.
@@ -113,6 +116,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Heap(args) => heap::run(args, out),
         Command::Turns(args) => turns::run(args, out),
         Command::Subtype(args) => subtype::run(args, out),
+        Command::Upgrade(args) => upgrade::run(args, out),
         Command::Parity(args) => parity::run(args, out),
         Command::CapabilityGates(args) => capability_gates::run(args, out),
         Command::ReleaseConformance(args) => release_conformance::run(args, out),

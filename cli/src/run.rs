@@ -45,6 +45,7 @@ pub(crate) fn runtime_failure(error: &RuntimeError) -> Failure {
     match error {
         RuntimeError::Config(_) | RuntimeError::Schedule(_) => Failure::usage("bad_configuration", error.to_string()),
         RuntimeError::Open(_) => Failure::refused("cannot_open", error.to_string()),
+        RuntimeError::Upgrade(_) => Failure::refused("upgrade_refused", error.to_string()),
         RuntimeError::NobodyChooses { .. } | RuntimeError::NobodyAnswers { .. } => {
             Failure::refused("nobody_answers", error.to_string())
         }

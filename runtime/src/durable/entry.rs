@@ -23,7 +23,7 @@ use motet_semantic::{AgreementWalEntry, EvidenceOutcomeCacheEntry};
 use motet_types::{CoroutineId, Digest, Digester, EffectKind, EffectKinds, Reader, SessionId};
 
 /// The version of these records.
-pub const JOURNAL_VERSION: u32 = 9;
+pub const JOURNAL_VERSION: u32 = 10;
 
 pub(crate) const RUN: u16 = 1;
 pub(crate) const IMAGE: u16 = 2;
