@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Another process that answers: `exec:COMMAND`. Without it the run's own host goes on.
     #[arg(long, value_name = "exec:COMMAND")]
     host: Option<String>,
+    /// Stop after so many steps in all, those before included; without it the run's own limit holds.
+    #[arg(long, value_name = "MAX")]
+    steps: Option<u64>,
     #[command(flatten)]
     checkpoints: wal::Checkpoints,
     #[command(flatten)]
@@ -113,7 +116,10 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let storage = wal::storage(&args.folder, false)?;
     let options = DurableOptions { keys: args.keys.read()?, ..args.checkpoints.options() };
     let recovered = Durable::recover(storage, options);
-    let (durable, plan) = recovered.map_err(|error| wal::recover_failure(&error))?;
+    let (mut durable, plan) = recovered.map_err(|error| wal::recover_failure(&error))?;
+    if let Some(steps) = args.steps {
+        durable.limit_steps(steps);
+    }
     let answers = answers(&durable)?;
     let answers = match &args.host {
         Some(host) => answers.with_host(host)?,

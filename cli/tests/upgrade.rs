@@ -41,7 +41,7 @@ fn sessions_move_and_go_on() {
     assert_eq!(decisions(&rest)[2], "finishes already");
     assert_eq!(rest["moved"], 3);
     assert_eq!(rest["recovered"]["state_root"], one["state_root"]);
-    let ended = said(&["recover", &wal], 0);
+    let ended = said(&["recover", &wal, "--steps", "1000"], 0);
     assert_eq!((&ended["status"], &ended["closed"]), (&Value::from("completed"), &Value::from(4)));
     // For people.
     let told = motet(&["upgrade", &wal, &new]);
