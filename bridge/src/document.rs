@@ -9,7 +9,7 @@ use std::fmt;
 /// Text that is not the document that is needed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// It is not JSON, or nests deeper than 128.
+    /// It is not JSON, or nests deeper than [`MAX_DOCUMENT_DEPTH`].
     #[error("line {line}, column {column}: {why}")]
     Syntax {
         /// The line, from 1.
@@ -32,16 +32,73 @@ pub enum DocumentError {
     },
 }
 
+/// How deep documents may nest. A type is at most 256 deep, and one of its levels is three of JSON.
+pub const MAX_DOCUMENT_DEPTH: usize = 1024;
+
+/// What nests no deeper is read on the caller's stack.
+const SHALLOW: usize = 96;
+/// The stack on which anything deeper is read: readers call themselves for every level.
+const ROOM: usize = 64 << 20;
+
+/// Does something with what nests so deep, on a stack that is large enough.
+fn with_room<T: Send>(
+    depth: usize,
+    work: impl FnOnce() -> Result<T, DocumentError> + Send,
+) -> Result<T, DocumentError> {
+    if depth <= SHALLOW {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let refused = |why: String| DocumentError::Syntax { line: 1, column: 0, why };
+        let reader = std::thread::Builder::new().stack_size(ROOM).spawn_scoped(scope, work);
+        let reader = reader.map_err(|error| refused(format!("no stack to read {depth} levels on: {error}")))?;
+        reader.join().unwrap_or_else(|_| Err(refused(format!("{depth} levels could not be read"))))
+    })
+}
+
+/// How deep a text nests, if it is JSON, and no deeper than is read.
+fn depth(text: &str) -> Result<usize, DocumentError> {
+    let (mut deepest, mut open, mut line, mut since) = (0, 0usize, 1, 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\n' => (line, since) = (line + 1, at + 1),
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > MAX_DOCUMENT_DEPTH {
+            let why = format!("it nests deeper than {MAX_DOCUMENT_DEPTH}");
+            return Err(DocumentError::Syntax { line, column: at + 1 - since, why });
+        }
+        deepest = deepest.max(open);
+    }
+    Ok(deepest)
+}
+
+/// Reads a text by a reader of its own depth.
+fn parse<T: DeserializeOwned + Send>(text: &str) -> Result<T, DocumentError> {
+    with_room(depth(text)?, || {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        // Its own limit is lower than types need; this one is what `depth` has seen to.
+        reader.disable_recursion_limit();
+        let found = T::deserialize(&mut reader).and_then(|found| reader.end().map(|()| found));
+        found.map_err(|error| syntax(&error))
+    })
+}
+
 /// Any JSON, from somebody who keeps every key once.
 pub(crate) fn json(text: &str) -> Result<Json, DocumentError> {
-    serde_json::from_str(text).map_err(|error| syntax(&error))
+    parse(text)
 }
 
 /// Any JSON in which no key stands twice.
 pub(crate) fn unique(text: &str) -> Result<Json, DocumentError> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let found = Unique::deserialize(&mut reader).and_then(|Unique(found)| reader.end().map(|()| found));
-    found.map_err(|error| syntax(&error))
+    parse(text).map(|Unique(found)| found)
 }
 
 /// JSON, read so that a key that stands twice is an error.
@@ -118,7 +175,7 @@ fn plain(error: &serde_json::Error) -> String {
 ///
 /// # Errors
 /// [`DocumentError`] with the place.
-pub fn read_document<T: DeserializeOwned + Serialize>(
+pub fn read_document<T: DeserializeOwned + Serialize + Send>(
     text: &str,
     version: Option<&'static str>,
 ) -> Result<T, DocumentError> {
@@ -126,7 +183,7 @@ pub fn read_document<T: DeserializeOwned + Serialize>(
     if let Some(version) = version {
         ensure_supported_schema_version(&found, version)?;
     }
-    typed(&found)
+    with_room(depth(text)?, || typed(&found))
 }
 
 /// JSON as a document.
@@ -193,6 +250,26 @@ mod tests {
         let twice = unique(r#"{"a":[{"b":1,"c":2,"b":3}]}"#).unwrap_err().to_string();
         assert!(twice.contains("the key `b` stands twice"), "{twice}");
         assert!(unique("{} {}").is_err() && unique("").is_err());
+    }
+
+    #[test]
+    fn deep_documents_are_read_or_refused() {
+        #[derive(Serialize, Deserialize)]
+        struct Deep {
+            types: Json,
+        }
+        let nested = |levels: usize| format!("{{\"types\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        for levels in [1, SHALLOW, SHALLOW + 1, MAX_DOCUMENT_DEPTH - 1] {
+            let text = nested(levels);
+            let read: Deep = read_document(&text, None).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), text, "{levels} levels");
+        }
+        let refused = |text: &str| read_document::<Deep>(text, None).err().map(|error| error.to_string());
+        let expected = format!("line 1, column {}: it nests deeper than 1024", MAX_DOCUMENT_DEPTH + 9);
+        assert_eq!(refused(&nested(MAX_DOCUMENT_DEPTH)), Some(expected));
+        // Brackets in texts are none.
+        assert!(refused(&format!("{{\"types\":\"\\\"{}\"}}", "[".repeat(5000))).is_none());
+        assert!(refused(&"[".repeat(1 << 20)).is_some());
     }
 
     #[test]

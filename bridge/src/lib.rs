@@ -35,7 +35,7 @@ mod value_json;
 
 pub use coherence::CoherenceBundle;
 pub use comparison::{ComparisonResult, FirstDifference, ProtocolMachineReplayBundle, compare_execution};
-pub use document::{DocumentError, read_document};
+pub use document::{DocumentError, MAX_DOCUMENT_DEPTH, read_document};
 pub use effect_json::{OutcomeError, outcome_from_json, request_json};
 pub use envelope_json::envelope_json;
 pub use equivalence::{EquivalenceChecker, EquivalenceError, EquivalenceReport, GoldenBundle};
