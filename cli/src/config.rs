@@ -71,6 +71,28 @@ fn over(base: &mut Table, said: Table) {
     }
 }
 
+fn unreadable(path: &Path, why: &str) -> Failure {
+    let file = path.display().to_string();
+    Failure::refused("unreadable", format!("{file} cannot be read: {why}")).field("file", file)
+}
+
+/// The text of a document in TOML.
+pub(crate) fn text(path: &Path) -> Outcome<String> {
+    let size = path.metadata().map_err(|error| unreadable(path, &error.to_string()))?.len();
+    if size > MAX_BYTES {
+        return Err(unreadable(path, &format!("it has {size} bytes, and a configuration has at most {MAX_BYTES}")));
+    }
+    std::fs::read_to_string(path).map_err(|error| unreadable(path, &error.to_string()))
+}
+
+/// A text that is not the document that it should be, with the line.
+pub(crate) fn wrong(path: &Path, text: &str, what: &str, code: &str, error: &toml::de::Error) -> Failure {
+    let file = path.display().to_string();
+    let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+    let message = format!("{file} is no {what}: {}", error.to_string().trim_end());
+    Failure::refused(code, message).field("file", file).field("line", line)
+}
+
 impl Document {
     /// The document in a file, or the default; `named` is the preset that stands for what it leaves out, and goes before
     /// the one that it names itself.
@@ -80,19 +102,8 @@ impl Document {
             return Ok(Self { machine, ..Self::default() });
         };
         let file = path.display().to_string();
-        let unreadable = |why: String| {
-            Failure::refused("unreadable", format!("{file} cannot be read: {why}")).field("file", file.clone())
-        };
-        let size = path.metadata().map_err(|error| unreadable(error.to_string()))?.len();
-        if size > MAX_BYTES {
-            return Err(unreadable(format!("it has {size} bytes, and a configuration has at most {MAX_BYTES}")));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        let refused = |error: toml::de::Error| {
-            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            let message = format!("{file} is no configuration: {}", error.to_string().trim_end());
-            Failure::refused("bad_config", message).field("file", file.clone()).field("line", line)
-        };
+        let text = text(path)?;
+        let refused = |error: toml::de::Error| wrong(path, &text, "configuration", "bad_config", &error);
         // Read whole first, so that what is wrong is shown where it stands.
         let mut document: Self = toml::from_str(&text).map_err(refused)?;
         if document.config_schema_version != VERSION {
@@ -101,7 +112,7 @@ impl Document {
             return Err(Failure::refused("bad_config", message).field("file", file).field("found", found));
         }
         if let Some(name) = named.or(document.preset.as_deref()) {
-            let mut base = Table::try_from(preset(name)?).map_err(|error| unreadable(error.to_string()))?;
+            let mut base = Table::try_from(preset(name)?).map_err(|error| unreadable(path, &error.to_string()))?;
             let mut said: Table = text.parse().map_err(refused)?;
             if let Some(Value::Table(machine)) = said.remove("machine") {
                 over(&mut base, machine);

@@ -3,6 +3,7 @@
 //! Exit status: 0 ok, 1 refused input, 2 usage, 3 the run itself failed. With `--json` every command writes one JSON
 //! document to standard output, and errors as `{"error":{"code","message",…}}` to standard error.
 
+mod admit;
 mod bench;
 mod capability_gates;
 mod check;
@@ -81,6 +82,8 @@ enum Command {
     Trace(trace::Args),
     /// Check a trace's schedule: could every wave have been certified, at its step, beside those that were out?
     VerifyWaves(verify_waves::Args),
+    /// Say what a protocol and a configuration need, and what contracts grant of it.
+    Admit(admit::Args),
     /// Measure the built-in workloads.
     Bench(bench::Args),
     /// Resources, commitments and proofs.
@@ -112,6 +115,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome<()> {
         Command::Diff(args) => diff::run(args, out),
         Command::Trace(args) => trace::run(args, out),
         Command::VerifyWaves(args) => verify_waves::run(args, out),
+        Command::Admit(args) => admit::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         Command::Heap(args) => heap::run(args, out),
         Command::Turns(args) => turns::run(args, out),

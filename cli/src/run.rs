@@ -44,6 +44,7 @@ fn bad_choice(error: &ChoiceError) -> Failure {
 pub(crate) fn runtime_failure(error: &RuntimeError) -> Failure {
     match error {
         RuntimeError::Config(_) | RuntimeError::Schedule(_) => Failure::usage("bad_configuration", error.to_string()),
+        RuntimeError::Admission(_) => Failure::refused("not_admitted", error.to_string()),
         RuntimeError::Open(_) => Failure::refused("cannot_open", error.to_string()),
         RuntimeError::Upgrade(_) => Failure::refused("upgrade_refused", error.to_string()),
         RuntimeError::NobodyChooses { .. } | RuntimeError::NobodyAnswers { .. } => {

@@ -611,3 +611,78 @@ fn help_and_version_are_no_errors() {
         assert!(!said.out.is_empty(), "{args:?}");
     }
 }
+
+#[test]
+fn admission_gives_its_reasons() {
+    let scratch = Scratch::new();
+    says(
+        &["admit", "examples/ping_pong.tell"],
+        expect![[r#"
+        exit 0
+        admitted
+        granted  profile: determinism_artifacts for full (runs claim full)
+        granted  schedule: parallel_waves (wave is 64 and window 32)
+    "#]],
+    );
+    let narrow =
+        scratch.file("narrow.toml", "capabilities = [\"guards\"]\n\n[transport_contracts]\nauthenticated = true\n");
+    says(
+        &["admit", "examples/ping_pong.tell", "--contracts", &narrow],
+        expect![[r#"
+        exit 1
+        rejected_uncovered_requirement
+        granted  profile: determinism_artifacts for full (runs claim full)
+        REFUSED  schedule: parallel_waves (wave is 64 and window 32): the contracts do not grant the capability parallel_waves
+        REFUSED  contracts: authenticated (messages are signed): authentication is off
+        --- error
+        error[not_admitted]: the runtime's contracts do not cover schedule: parallel_waves (wave is 64 and window 32): the contracts do not grant the capability parallel_waves; contracts: authenticated (messages are signed): authentication is off
+    "#]],
+    );
+    says(
+        &["admit", "examples/ping_pong.tell", "--contracts", &narrow, "--profile", "replay", "--json"],
+        expect![[r#"
+        exit 1
+        {"items":[{"by":"profile","granted":false,"refused":"the contracts have no artifact for it: determinism_artifacts.replay","requires":"determinism_artifacts for replay","why":"runs claim replay"},{"by":"schedule","granted":false,"refused":"the contracts do not grant the capability parallel_waves","requires":"parallel_waves","why":"wave is 64 and window 32"},{"by":"contracts","granted":false,"refused":"authentication is off","requires":"authenticated","why":"messages are signed"}],"profile":"replay","result":"rejected_unsupported_determinism_profile"}
+        --- error
+        {"error":{"code":"not_admitted","items":[{"by":"profile","granted":false,"refused":"the contracts have no artifact for it: determinism_artifacts.replay","requires":"determinism_artifacts for replay","why":"runs claim replay"},{"by":"schedule","granted":false,"refused":"the contracts do not grant the capability parallel_waves","requires":"parallel_waves","why":"wave is 64 and window 32"},{"by":"contracts","granted":false,"refused":"authentication is off","requires":"authenticated","why":"messages are signed"}],"message":"the runtime's contracts do not cover profile: determinism_artifacts for replay (runs claim replay): the contracts have no artifact for it: determinism_artifacts.replay; schedule: parallel_waves (wave is 64 and window 32): the contracts do not grant the capability parallel_waves; contracts: authenticated (messages are signed): authentication is off","result":"rejected_unsupported_determinism_profile"}}
+    "#]],
+    );
+    let canonical = scratch.file("canonical.toml", "[schedule]\nwave = 1\nwindow = 1\n");
+    let nothing = scratch.file("nothing.toml", "");
+    says(
+        &["admit", "examples/ping_pong.tell", "--config", &canonical, "--contracts", &nothing],
+        expect![[r#"
+        exit 0
+        admitted
+        granted  profile: determinism_artifacts for full (runs claim full)
+    "#]],
+    );
+    let strange = scratch.file("strange.toml", "capabilities = [\"magic\"]\n");
+    says(
+        &["admit", "examples/ping_pong.tell", "--contracts", &strange],
+        expect![[r#"
+        exit 1
+        --- error
+        error[bad_contracts]: $TMP:strange.toml is no list of contracts: TOML parse error at line 1, column 17
+          |
+        1 | capabilities = ["magic"]
+          |                 ^^^^^^^
+        unknown variant `magic`, expected one of `live_migration`, `autoscale_repartition`, `placement_refinement`, `relaxed_reordering`, `parallel_waves`, `speculation`, `dynamic_sessions`, `spawning`, `delegation`, `guards`, `knowledge`, `deferred_effects`, `host_predicates`, `output_conditions`, `lossy_buffers`
+    "#]],
+    );
+}
+
+/// The contracts in the handbook must be some, and its image must be admitted under them.
+#[test]
+fn the_handbooks_contracts() {
+    let book = std::fs::read_to_string(common::root().join("docs/admission.md")).unwrap();
+    let text = book.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let scratch = Scratch::new();
+    let file = scratch.file("contracts.toml", text);
+    assert_eq!(
+        json(&["admit", "examples/ping_pong.tell", "--contracts", &file, "--profile", "replay"])["result"],
+        "admitted"
+    );
+    let refused = motet(&["admit", "examples/ping_pong.tell", "--contracts", &file, "--profile", "modulo-effects"]);
+    assert_eq!(refused.status, 1, "{}", refused.err);
+}

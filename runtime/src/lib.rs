@@ -3,6 +3,7 @@
 //! [`GuestRuntime`] is the cooperative runtime; everything it does between a plan and a commit is the same whoever
 //! executes the wave.
 
+mod admission;
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 #[doc(hidden)]
 pub mod checked;
@@ -34,6 +35,12 @@ mod topology;
 mod upgrade;
 mod waves;
 
+pub use admission::{
+    AdmissibilityClass, AdmissionItem, AdmissionRefusal, AdmissionRequest, AttachmentPoint, DeterminismArtifacts,
+    EscalationWindow, ExecutionProfile, FairnessAssumption, RequiredBy, Requirement, RuntimeAdmission,
+    RuntimeCapability, RuntimeCapabilitySnapshot, RuntimeContracts, RuntimeGateResult, SEMANTIC_ATTACHMENT_POINTS,
+    TransportContracts, admit,
+};
 pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use durable::{

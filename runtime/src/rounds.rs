@@ -4,6 +4,7 @@
 //! [`Runtime::load`], [`Runtime::open`]), run ([`Runtime::turn`], [`Runtime::run`], [`Runtime::complete`]), observe
 //! (everything that takes `&self`, and the drains).
 
+use crate::admission::Held;
 use crate::contained::Contained;
 use crate::contention::{Contention, ContentionMetrics};
 use crate::executor::{Executor, Inline, Observed};
@@ -29,6 +30,8 @@ pub struct Runtime<E> {
     pub(crate) planner: Planner,
     executor: E,
     schedule: Schedule,
+    /// What the host's contracts allow.
+    pub(crate) held: Box<Held>,
     pub(crate) limit: u64,
     pub(crate) to_ask: Vec<Ask>,
     pub(crate) asked: BTreeMap<EffectId, EffectCoordinate>,
@@ -126,6 +129,7 @@ impl<E> Runtime<E> {
             planner: Planner::default(),
             executor,
             schedule,
+            held: Box::default(),
             limit: u64::MAX,
             to_ask: Vec::new(),
             asked: BTreeMap::new(),
@@ -149,6 +153,7 @@ impl<E> Runtime<E> {
             machine: self.machine,
             planner: self.planner,
             schedule: self.schedule,
+            held: self.held,
             limit: self.limit,
             to_ask: self.to_ask,
             asked: self.asked,
@@ -171,6 +176,7 @@ impl<E> Runtime<E> {
         if let Some((_, wants)) = self.admitted {
             served(&image, wants)?;
         }
+        self.admit_image(&image)?;
         let id = self.machine.load(Arc::clone(&image))?;
         if let Some(tape) = &mut self.tape {
             tape.image(id, &image);

@@ -1,5 +1,6 @@
 //! What a runtime says: how a turn went, how a run stands, and why something could not be done.
 
+use crate::admission::AdmissionRefusal;
 use crate::schedule::ScheduleError;
 use crate::threads::WorkersError;
 use motet_machine::{
@@ -18,6 +19,9 @@ pub enum RuntimeError {
     /// The schedule makes no sense.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
+    /// The host's contracts do not cover what was asked for.
+    #[error(transparent)]
+    Admission(#[from] Box<AdmissionRefusal>),
     /// An image or a session was refused.
     #[error(transparent)]
     Open(#[from] OpenError),

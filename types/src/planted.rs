@@ -187,6 +187,11 @@ faults! {
     ProfileReplayForgetsTicks = "profile.replay_forgets_ticks", "Runs at other ticks are equal under the profile `replay`.";
     ProfileKeepsTicks = "profile.keeps_ticks", "Runs at other ticks differ under the profile `modulo_effects`.";
     ProfileCrossesBarriers = "profile.crosses_barriers", "What is of no session may be moved past.";
+    AdmissionIgnoresWaves = "admission.ignores_waves", "Waves of several sessions need no grant.";
+    AdmissionIgnoresImages = "admission.ignores_images", "What an image does needs no grant.";
+    AdmissionTrustsPresence = "admission.trusts_presence", "Contracts that grant anything grant every capability.";
+    AdmissionMixesProfiles = "admission.mixes_profiles", "A profile needs its artifact alone.";
+    AdmissionForgetsContracts = "admission.forgets_contracts", "What a runtime was held to does not count for images that are loaded later.";
     TierExcusesAnswers = "tier.excuses_answers", "Answers that differ between runs do not count against a host's tier.";
     TierExcusesQuestions = "tier.excuses_questions", "Questions that differ between runs do not count against it.";
     CertifierTrustsWave = "certifier.trusts_wave", "The certifier takes any wave number.";

@@ -28,6 +28,7 @@ pub use entry::{EntryError, Intent, JOURNAL_VERSION};
 pub use plan::DurableRecoveryPlan;
 pub use recover::{RecoverError, replay_log};
 
+use crate::admission::{RuntimeAdmission, RuntimeContracts};
 use crate::executor::{Executor, Inline};
 use crate::rounds::Runtime;
 use crate::schedule::Schedule;
@@ -220,6 +221,15 @@ impl<E> Durable<E> {
             self.append(IMAGE, &bytes, &[])?;
         }
         Ok(id)
+    }
+
+    /// Holds the run to contracts from now on, as [`Runtime::hold_to`]. They are no part of the log: whoever recovers a run
+    /// says again what it is held to.
+    ///
+    /// # Errors
+    /// As [`Runtime::hold_to`].
+    pub fn hold_to(&mut self, contracts: RuntimeContracts) -> Result<RuntimeAdmission, DurableError> {
+        Ok(self.runtime.hold_to(contracts)?)
     }
 
     /// Opens a session. It is acknowledged by the next [`Durable::sync`].

@@ -1,5 +1,6 @@
 //! The promises, one function each. A function answers `Err` with what it found when the promise is broken.
 
+pub mod admission;
 pub mod agreements;
 pub mod buffers;
 pub mod bytes;

@@ -30,7 +30,7 @@ fn give(endpoint: u16) -> Instr {
 const CLOSE: Instr = Instr::Close { session: P };
 
 /// A opens a talk and gives Q's end to a child, which answers.
-const SHARED: [Instr; 12] = [
+pub(super) const SHARED: [Instr; 12] = [
     OPEN,
     Instr::Spawn { args: REGISTERS - 1, dst: CHILD, target: 10 },
     Instr::Transfer { endpoint: Q, target: CHILD, bundle: 0 },
