@@ -58,7 +58,8 @@ impl<E> Runtime<E> {
     /// where they were, in the new image's code.
     ///
     /// # Errors
-    /// [`UpgradeRefusal`], with the first session that cannot move.
+    /// [`UpgradeRefusal`], with the first session that cannot move; [`RuntimeError::Admission`] where the runtime's
+    /// contracts do not grant it.
     pub fn upgrade(
         &mut self,
         to: ImageId,
@@ -66,6 +67,7 @@ impl<E> Runtime<E> {
         sessions: &[SessionId],
     ) -> Result<u64, RuntimeError> {
         self.sound()?;
+        self.admit_upgrade()?;
         let mut plans = self.machine.plan_upgrade(to, options)?;
         let outcome = self.machine.upgrade(&mut plans, sessions)?;
         let tick = self.machine.tick();

@@ -190,6 +190,7 @@ catches! {
     AdmissionIgnoresImages => admission::needs_are_discharged_item_by_item,
     AdmissionTrustsPresence => admission::needs_are_discharged_item_by_item,
     AdmissionMixesProfiles => admission::profiles_need_their_artifacts,
+    AdmissionMovesUnasked => upgrades::contracts_grant_moves,
     AdmissionForgetsContracts => admission::nothing_advanced_runs_ungated,
     TierExcusesAnswers => composing::tiers_are_held_to_answers,
     TierExcusesQuestions => composing::tiers_are_held_to_answers,

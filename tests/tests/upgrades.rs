@@ -4,7 +4,7 @@ motet_tests::promises! {
     upgrades: the_same_moves_anywhere, what_lies_behind_does_not_count, sends_may_go_ahead, loops_move_at_their_start,
         decisions_are_not_split, registers_are_carried_by_sort, questions_go_along, questions_stay_the_same,
         messages_in_flight_are_kept, islands_are_whole, failures_stay, all_or_none, hosts_and_roles_stay,
-        reasons_are_counted;
+        contracts_grant_moves, reasons_are_counted;
     upgrading: runs_that_move_are_runs;
     upgrade_crashes: crashes_leave_whole_images, unused_images_are_replaced;
 }

@@ -191,6 +191,7 @@ faults! {
     AdmissionIgnoresImages = "admission.ignores_images", "What an image does needs no grant.";
     AdmissionTrustsPresence = "admission.trusts_presence", "Contracts that grant anything grant every capability.";
     AdmissionMixesProfiles = "admission.mixes_profiles", "A profile needs its artifact alone.";
+    AdmissionMovesUnasked = "admission.moves_unasked", "Sessions move to another image whatever the contracts grant.";
     AdmissionForgetsContracts = "admission.forgets_contracts", "What a runtime was held to does not count for images that are loaded later.";
     TierExcusesAnswers = "tier.excuses_answers", "Answers that differ between runs do not count against a host's tier.";
     TierExcusesQuestions = "tier.excuses_questions", "Questions that differ between runs do not count against it.";

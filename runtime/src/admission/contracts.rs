@@ -58,6 +58,8 @@ names! {
         OutputConditions = "output_conditions",
         /// To lose messages where no type can tell.
         LossyBuffers = "lossy_buffers",
+        /// To move sessions that have begun to another image.
+        SessionUpgrade = "session_upgrade",
     }
 }
 

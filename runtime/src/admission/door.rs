@@ -1,9 +1,11 @@
 //! The door of a runtime: what it was held to, and what is refused there.
 
-use crate::admission::contracts::RuntimeContracts;
+use crate::admission::contracts::{RuntimeCapability, RuntimeContracts};
 use crate::admission::gate::{
-    AdmissionRefusal, AdmissionRequest, RuntimeAdmission, RuntimeCapabilitySnapshot, admit, snapshot,
+    AdmissionRefusal, AdmissionRequest, RuntimeAdmission, RuntimeCapabilitySnapshot, admit, admit_one,
+    snapshot,
 };
+use crate::admission::requirement::RequiredBy;
 use crate::profile::DeterminismMode;
 use crate::rounds::Runtime;
 use crate::schedule::Schedule;
@@ -88,6 +90,15 @@ impl<E> Runtime<E> {
         // What is loaded already was held against them when it came, or when they did.
         let request = AdmissionRequest { images: vec![image], ..self.request(self.held.profile) };
         admit(&request, contracts).enforce().map(drop).map_err(Box::new)
+    }
+
+    /// Refuses to move sessions to another image where the contracts do not grant it.
+    pub(crate) fn admit_upgrade(&self) -> Result<(), Box<AdmissionRefusal>> {
+        if planted(Planted::AdmissionMovesUnasked) {
+            return Ok(());
+        }
+        let (need, why) = (RuntimeCapability::SessionUpgrade, "sessions are to move to another image");
+        admit_one(RequiredBy::Upgrade, need, why, &self.held.contracts).map_err(Box::new)
     }
 
     fn request(&self, profile: DeterminismMode) -> AdmissionRequest<'_> {

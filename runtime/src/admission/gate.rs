@@ -189,6 +189,22 @@ const fn artifact(mode: DeterminismMode) -> &'static str {
     }
 }
 
+/// Refuses what nothing in a runtime needs until somebody asks for it.
+pub(super) fn admit_one(
+    by: RequiredBy,
+    need: RuntimeCapability,
+    why: &str,
+    contracts: &RuntimeContracts,
+) -> Result<(), AdmissionRefusal> {
+    let item = capability(by, Need::new(need, why), contracts);
+    let result = match *contracts == RuntimeContracts::none() {
+        _ if item.is_granted() => return Ok(()),
+        true => RuntimeGateResult::RejectedMissingContracts,
+        false => RuntimeGateResult::RejectedUncoveredRequirement,
+    };
+    Err(AdmissionRefusal { result, items: vec![item] })
+}
+
 fn capability(by: RequiredBy, Need { capability, why }: Need, contracts: &RuntimeContracts) -> AdmissionItem {
     let present = *contracts != RuntimeContracts::none() && planted(Planted::AdmissionTrustsPresence);
     let granted = contracts.capabilities.contains(&capability) || present;

@@ -21,6 +21,8 @@ pub enum RequiredBy {
     Profile,
     /// The contracts themselves, which promise it to others.
     Contracts,
+    /// Whoever moves sessions to another image.
+    Upgrade,
 }
 
 impl fmt::Display for RequiredBy {
@@ -31,6 +33,7 @@ impl fmt::Display for RequiredBy {
             Self::Schedule => f.write_str("schedule"),
             Self::Profile => f.write_str("profile"),
             Self::Contracts => f.write_str("contracts"),
+            Self::Upgrade => f.write_str("upgrade"),
         }
     }
 }
@@ -63,7 +66,7 @@ pub(super) struct Need {
 }
 
 impl Need {
-    fn new(capability: RuntimeCapability, why: impl Into<String>) -> Self {
+    pub(super) fn new(capability: RuntimeCapability, why: impl Into<String>) -> Self {
         Self { capability, why: why.into() }
     }
 }

@@ -9,7 +9,9 @@ use motet_machine::{
     CodeImage, EffectHandler, EffectOutcome, ProtocolMachineConfig, TopologyPerturbation, UpgradeDecision, UpgradeMode,
     UpgradeOptions, UpgradeRefusal,
 };
-use motet_runtime::{GuestRuntime, RunStatus, RuntimeError, Schedule, SeededHost, Turn};
+use motet_runtime::{
+    GuestRuntime, RunStatus, RuntimeCapability, RuntimeContracts, RuntimeError, Schedule, SeededHost, Turn,
+};
 use motet_types::{Action, EffectKind, Instr, SessionId, Value};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
@@ -480,6 +482,32 @@ pub fn hosts_and_roles_stay() -> Result<(), String> {
     runtime.turn(&motet_machine::NoHost).map_err(text)?;
     let refused = runtime.load(asker("New", "ask", 1, NAT)?);
     ensure!(matches!(refused, Err(RuntimeError::NobodyAnswers { .. })), "{refused:?}");
+    Ok(())
+}
+
+/// Sessions move where the runtime's contracts grant it. What Motet answers for itself does; asking needs no grant.
+pub fn contracts_grant_moves() -> Result<(), String> {
+    for granted in [true, false] {
+        let mut runtime = GuestRuntime::new(config(), one_step()).map_err(text)?;
+        let mut contracts = RuntimeContracts::own();
+        if !granted {
+            contracts.capabilities.remove(&RuntimeCapability::SessionUpgrade);
+        }
+        runtime.hold_to(contracts).map_err(text)?;
+        let first = runtime.load(protocol("Order", &ORDER)?).map_err(text)?;
+        let session = runtime.open(first).map_err(text)?;
+        let to = runtime.load(protocol("Again", &ORDER)?).map_err(text)?;
+        ensure!(runtime.stage_upgrade(to, FULL).map_err(text)?.movable() == [session], "it may not move");
+        let moved = runtime.upgrade(to, FULL, &[session]);
+        let right = match &moved {
+            Ok(1) => granted,
+            Err(RuntimeError::Admission(refusal)) => {
+                !granted && refusal.items.iter().any(|item| item.to_string().contains("session_upgrade"))
+            }
+            _ => false,
+        };
+        ensure!(right, "granted {granted}: {moved:?}");
+    }
     Ok(())
 }
 

@@ -2,11 +2,12 @@
 
 use super::{Present, fields, named, strict, variants};
 use motet_machine::{Preset, ProtocolMachineConfig};
-use motet_runtime::{DeterminismMode, EffectDeterminismTier};
+use motet_runtime::{DeterminismMode, EffectDeterminismTier, RuntimeCapability};
 use serde_json::json;
 
 pub(super) fn put(present: &mut Present) {
     strict! { present: motet_machine::ProtocolMachineConfig, motet_machine::BufferConfig, motet_machine::GuardLayer }
+    strict! { present: motet_runtime::RuntimeContracts, motet_runtime::DeterminismArtifacts }
     named! { present:
         motet_machine::BufferMode, motet_machine::BackpressurePolicy, motet_machine::TraceMode,
         motet_machine::CommunicationReplayMode, motet_machine::FlowPolicy, motet_machine::OutputConditionPolicy,
@@ -15,7 +16,11 @@ pub(super) fn put(present: &mut Present) {
     present.put("machine::Preset", Preset::ALL.map(Preset::name));
     present.put("runtime::EffectDeterminismTier", EffectDeterminismTier::ALL.map(EffectDeterminismTier::name));
     present.put("runtime::DeterminismMode", DeterminismMode::ALL.map(|mode| format!("{mode:?}")));
+    present.put("runtime::RuntimeCapability", RuntimeCapability::ALL.iter().map(|one| one.name()));
     variants! { present:
+        motet_runtime::RuntimeGateResult {
+            Admitted, RejectedMissingContracts, RejectedUnsupportedDeterminismProfile, RejectedUncoveredRequirement,
+        }
         motet_machine::FlowPredicate { TargetRolePrefix, FactContains, EndpointRoleMatchesTarget, All, Any }
         motet_machine::Gate {
             Open, Message, Room, GuestMessage, GuestRoom, Link, GuestLink, Answer, Guard, NextBurst, Halted, Crashed,
