@@ -31,7 +31,8 @@ fn decisions(answer: &Value) -> Vec<String> {
 fn sessions_move_and_go_on() {
     let scratch = Scratch::new();
     let old = scratch.file("old.tell", OLD);
-    let new = scratch.file("new.tell", OLD.replace("  Buyer -> Seller : Ask", "  Seller -> Buyer : Hello\n  Buyer -> Seller : Ask"));
+    let new = scratch
+        .file("new.tell", OLD.replace("  Buyer -> Seller : Ask", "  Seller -> Buyer : Hello\n  Buyer -> Seller : Ask"));
     let wal = stopped(&scratch, &old);
     let dry = said(&["upgrade", &wal, &new, "--dry-run"], 0);
     assert_eq!((&dry["moved"], dry["sessions"].as_array().map(Vec::len)), (&Value::from(0), Some(4)));

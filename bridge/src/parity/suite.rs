@@ -99,7 +99,11 @@ fn round_trips(bundles: &[GoldenBundle]) -> SuiteReport {
 }
 
 /// A document that is written and read is the same again.
-fn there_and_back<T: DeserializeOwned + Serialize + PartialEq + Send>(report: &mut SuiteReport, what: &str, document: &T) {
+fn there_and_back<T: DeserializeOwned + Serialize + PartialEq + Send>(
+    report: &mut SuiteReport,
+    what: &str,
+    document: &T,
+) {
     let text = match serde_json::to_string(document) {
         Ok(text) => text,
         Err(error) => return report.failed(what, &error),

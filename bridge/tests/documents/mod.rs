@@ -28,7 +28,7 @@ trait Versioned: DeserializeOwned + Serialize + schemars::JsonSchema {
     const VERSION: Option<&'static str>;
 }
 
-fn read<T: Versioned>(text: &str) -> Result<Value, String> {
+fn read<T: Versioned + Send>(text: &str) -> Result<Value, String> {
     let document: T = read_document(text, T::VERSION).map_err(|error| error.to_string())?;
     serde_json::to_value(document).map_err(|error| error.to_string())
 }

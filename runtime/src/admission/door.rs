@@ -2,8 +2,7 @@
 
 use crate::admission::contracts::{RuntimeCapability, RuntimeContracts};
 use crate::admission::gate::{
-    AdmissionRefusal, AdmissionRequest, RuntimeAdmission, RuntimeCapabilitySnapshot, admit, admit_one,
-    snapshot,
+    AdmissionRefusal, AdmissionRequest, RuntimeAdmission, RuntimeCapabilitySnapshot, admit, admit_one, snapshot,
 };
 use crate::admission::requirement::RequiredBy;
 use crate::profile::DeterminismMode;
