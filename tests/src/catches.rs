@@ -286,7 +286,6 @@ catches! {
     RestoreTrustsCredits => credits::credits_are_state,
     ConfigForgetsCredits => credits::credits_are_state,
     ConfigForgetsBudget => deadlines::deadlines_go_with_their_sessions,
-    DurableKeepsUnusedImage => upgrade_crashes::unused_images_are_replaced,
     UpgradeKeepsLabels => upgrades::messages_in_flight_are_kept,
     UpgradeTrustsTypes => upgrades::what_lies_behind_does_not_count,
     UpgradeSplitsDecision => upgrades::decisions_are_not_split,

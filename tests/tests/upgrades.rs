@@ -6,5 +6,5 @@ motet_tests::promises! {
         messages_in_flight_are_kept, islands_are_whole, failures_stay, all_or_none, hosts_and_roles_stay,
         contracts_grant_moves, reasons_are_counted;
     upgrading: runs_that_move_are_runs;
-    upgrade_crashes: crashes_leave_whole_images, unused_images_are_replaced;
+    upgrade_crashes: crashes_leave_whole_images, unused_images_are_in_nobodys_way;
 }

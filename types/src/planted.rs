@@ -284,7 +284,6 @@ faults! {
     RestoreTrustsCredits = "restore.trusts_credits", "A restored machine believes what coroutines have used.";
     ConfigForgetsCredits = "config.forgets_credits", "The configuration's bytes leave the credits out.";
     ConfigForgetsBudget = "config.forgets_budget", "The configuration's bytes leave the budget of effects out.";
-    DurableKeepsUnusedImage = "durable.keeps_unused_image", "An image that was logged and never used stands before the one that came in its place.";
     UpgradeKeepsLabels = "upgrade.keeps_labels", "A message in flight that the new image has no label for keeps its old number.";
     UpgradeTrustsTypes = "upgrade.trusts_types", "Any state of the new type does.";
     UpgradeSplitsDecision = "upgrade.splits_decision", "A role moves between the host's decision and the send that obeys it.";

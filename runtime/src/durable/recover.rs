@@ -170,14 +170,7 @@ impl Script {
             Entry::Image { number, bytes } => {
                 let error = |error| RecoverError::Image { number, error };
                 let image = CodeImage::load(&bytes).map_err(error)?;
-                // One of that number that stands here already was never used: a run that had used it would not have
-                // numbered another one so after it was recovered.
-                if number as usize <= self.images.len() {
-                    self.images.truncate(if planted(Planted::DurableKeepsUnusedImage) {
-                        usize::MAX
-                    } else {
-                        number as usize
-                    });
+                if number as usize == self.images.len() {
                     self.images.push(Arc::new(image));
                 }
             }

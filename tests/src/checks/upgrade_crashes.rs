@@ -132,8 +132,8 @@ pub fn crashes_leave_whole_images() -> Result<(), String> {
     Ok(())
 }
 
-/// An image that came into the log and was never used leaves its number to the next one.
-pub fn unused_images_are_replaced() -> Result<(), String> {
+/// An image that came into the log and was never used is in nobody's way.
+pub fn unused_images_are_in_nobodys_way() -> Result<(), String> {
     let (disk, world) = (SimDisk::new(), World::default());
     let mut run = begin(&disk, 0)?;
     run.turn(&world).map_err(text)?;
