@@ -118,7 +118,7 @@ fn arguments() {
     let huge = u64::MAX.to_string();
     expect![[r#"
         2 usage: 'motet' requires a subcommand but one was not provided
-          [subcommands: check, project, compile, inspect, run, recover, compact, replay, diff, trace, verify-waves, admit, bench, heap, turns, subtype, parity, capability-gates, release-conformance, help]
+          [subcommands: check, project, compile, inspect, run, recover, compact, replay, diff, trace, verify-waves, admit, bench, heap, turns, subtype, upgrade, parity, capability-gates, release-conformance, help]
             help: `motet help` lists the commands
         2 usage: unrecognized subcommand 'fly'
             help: `motet help` lists the commands

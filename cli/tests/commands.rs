@@ -667,7 +667,7 @@ fn admission_gives_its_reasons() {
           |
         1 | capabilities = ["magic"]
           |                 ^^^^^^^
-        unknown variant `magic`, expected one of `live_migration`, `autoscale_repartition`, `placement_refinement`, `relaxed_reordering`, `parallel_waves`, `speculation`, `dynamic_sessions`, `spawning`, `delegation`, `guards`, `knowledge`, `deferred_effects`, `host_predicates`, `output_conditions`, `lossy_buffers`
+        unknown variant `magic`, expected one of `live_migration`, `autoscale_repartition`, `placement_refinement`, `relaxed_reordering`, `parallel_waves`, `speculation`, `dynamic_sessions`, `spawning`, `delegation`, `guards`, `knowledge`, `deferred_effects`, `host_predicates`, `output_conditions`, `lossy_buffers`, `session_upgrade`
     "#]],
     );
 }

@@ -40,6 +40,12 @@ pub enum RuntimeError {
     /// Sessions were not moved to another image.
     #[error(transparent)]
     Upgrade(Box<UpgradeRefusal>),
+    /// More sessions than one input of a run can name.
+    #[error("no more than {limit} sessions move at once; move them in parts")]
+    TooManyAtOnce {
+        /// How many may.
+        limit: u64,
+    },
     /// A recorded upgrade came at another time.
     #[error("sessions were moved to another image at {}; the run is at {}", .recorded.0, .found.0)]
     UpgradeDiffers {

@@ -79,7 +79,7 @@ const UPGRADE: u8 = 9;
 const EXHAUSTED: u8 = u8::MAX;
 
 /// The most sessions that one input moves: what a record from a stranger may make its reader allocate.
-const MAX_UPGRADED: u64 = 1 << 24;
+pub(crate) const MAX_UPGRADED: u64 = 1 << 24;
 
 /// What became of an operation: 0 for taken, otherwise the refusal's position plus one.
 fn encode_refusal(refused: Option<OwnershipError>) -> u8 {

@@ -5,7 +5,7 @@
 
 use crate::rounds::Runtime;
 use crate::status::RuntimeError;
-use crate::tape::Input;
+use crate::tape::{Input, MAX_UPGRADED};
 use motet_machine::{ImageId, UpgradeDecision, UpgradeOptions, UpgradeRefusal};
 use motet_types::{SessionId, Tick};
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ impl<E> Runtime<E> {
     ///
     /// # Errors
     /// [`UpgradeRefusal`], with the first session that cannot move; [`RuntimeError::Admission`] where the runtime's
-    /// contracts do not grant it.
+    /// contracts do not grant it; [`RuntimeError::TooManyAtOnce`] for more than 2^24 sessions.
     pub fn upgrade(
         &mut self,
         to: ImageId,
@@ -68,6 +68,9 @@ impl<E> Runtime<E> {
     ) -> Result<u64, RuntimeError> {
         self.sound()?;
         self.admit_upgrade()?;
+        if sessions.len() as u64 > MAX_UPGRADED {
+            return Err(RuntimeError::TooManyAtOnce { limit: MAX_UPGRADED });
+        }
         let mut plans = self.machine.plan_upgrade(to, options)?;
         let outcome = self.machine.upgrade(&mut plans, sessions)?;
         let tick = self.machine.tick();

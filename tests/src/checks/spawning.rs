@@ -149,14 +149,13 @@ pub fn the_failed_are_given_nothing() -> Result<(), String> {
         ),
     ];
     for (what, happens, expected) in cases {
-        let mut runtime = setup()?.schedule(1, 1).guest(&image)?;
+        let mut runtime = setup()?.schedule(1, 1).sessions(1).guest(&image)?;
+        // A stands before it gives the endpoint away, and B waits.
         while runtime.machine().tally().steps < 5 {
             runtime.turn(&NoHost).map_err(|error| error.to_string())?;
         }
         drop(runtime.perturb(&happens).map_err(|error| error.to_string())?);
-        for _ in 0..3 {
-            runtime.turn(&NoHost).map_err(|error| error.to_string())?;
-        }
+        runtime.run(&NoHost).map_err(|error| error.to_string())?;
         let found: Vec<_> = runtime.faults().iter().map(|fault| (fault.coroutine.0, fault.fault.class())).collect();
         let refused = found.iter().find(|(coroutine, _)| *coroutine == 0).map(|(_, class)| *class);
         ensure!(refused == expected, "{what}: {found:?}");
