@@ -40,13 +40,15 @@ impl Frame<'_> {
         value.has_sort(self.image.sorts(), self.image.label_sort(label))
     }
 
-    /// Leaves a message out. The types must not notice: the branch leads from a state to itself at both ends.
+    /// Leaves a message out. The types must not notice: at both ends the branch leads to a state that nobody can tell from
+    /// the one before.
     #[cold]
-    fn drop_send(&mut self, comm: &Comm, reason: &'static str) -> Step {
+    fn drop_send(&mut self, role: RoleId, comm: &Comm, reason: &'static str) -> Step {
         if !comm.elastic() && !planted(Planted::StepDropAdvances) {
             return Err(Box::new(Fault::BufferFull { edge: comm.edge, reason }));
         }
         self.out.dropped += 1;
+        self.advance(role, comm.next);
         // The others first: a sender whose messages go nowhere would never let its receiver run.
         self.pc = comm.pc;
         Ok(Outcome::Yielded)
@@ -79,7 +81,7 @@ impl Frame<'_> {
 
     /// What a full edge does with the message: nothing has been changed or asked yet.
     #[cold]
-    fn no_room(&mut self, comm: &Comm) -> Step {
+    fn no_room(&mut self, role: RoleId, comm: &Comm) -> Step {
         let edge = comm.edge;
         match self.context.policy {
             _ if planted(Planted::StepFullFaults) => Err(Box::new(Fault::BufferFull { edge, reason: "it was full" })),
@@ -87,7 +89,7 @@ impl Frame<'_> {
                 Edge::of(self.edges, edge).wait_to_send(self.coroutine);
                 self.block(Gate::Room(edge))
             }
-            BackpressurePolicy::Drop => self.drop_send(comm, "it was full and its policy is to drop"),
+            BackpressurePolicy::Drop => self.drop_send(role, comm, "it was full and its policy is to drop"),
             _ => Err(Box::new(Fault::BufferFull { edge, reason: "it was full" })),
         }
     }
@@ -135,7 +137,7 @@ pub(crate) fn send_as<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, r
 #[cold]
 #[inline(never)]
 fn look_or_wait<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: RoleId, comm: &Comm) -> Step {
-    let Some(close) = frame.context.close else { return frame.no_room(comm) };
+    let Some(close) = frame.context.close else { return frame.no_room(role, comm) };
     if frame.is_down(comm.edge) {
         return frame.block(Gate::Link(comm.edge));
     }
@@ -143,7 +145,7 @@ fn look_or_wait<H: Respondent + ?Sized>(frame: &mut Frame<'_>, host: &H, role: R
     let header = Edge::of(frame.edges, comm.edge).header();
     let room = header.len() < usize::from(close.capacity);
     if !(room || overwrites && Edge::of(frame.edges, comm.edge).last_is(comm.label, frame.ext)) {
-        return frame.no_room(comm);
+        return frame.no_room(role, comm);
     }
     let sent = (comm.tag, frame.word(comm.reg));
     deliver::<H, true>(frame, host, role, comm, sent, overwrites)
@@ -168,7 +170,7 @@ fn deliver<H: Respondent + ?Sized, const CLOSELY: bool>(
         match reply.says {
             Says::Deliver => {}
             Says::Drop if planted(Planted::StepDropIgnored) => {}
-            Says::Drop => return frame.drop_send(comm, "the host dropped the message"),
+            Says::Drop => return frame.drop_send(role, comm, "the host dropped the message"),
             Says::Defer if planted(Planted::StepDeferIgnored) => {}
             Says::Defer => return frame.block(Gate::NextBurst),
             _ => {

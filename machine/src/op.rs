@@ -15,6 +15,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use motet_types::{
     Action, EdgeId, EffectRow, ImageParts, Instr, LabelId, LayerId, SortId, SortTable, StatePart, ValType, Value,
+    bisimilar,
 };
 
 /// The payload is a product, whose components must be checked too.
@@ -253,7 +254,9 @@ struct Build<'a> {
     code: &'a [Instr],
     sorts: &'a SortTable,
     constants: &'a [Value],
-    /// Labels on edges that lead some receiver's state elsewhere: messages that matter one by one.
+    /// For each state the class of those that nobody can tell from it.
+    classes: Vec<u32>,
+    /// Labels on edges that lead some receiver on to another type: messages that matter one by one.
     rigid: BTreeSet<(u16, u16)>,
     /// Where execution goes on when it goes on at each position.
     targets: Vec<u32>,
@@ -297,16 +300,17 @@ fn threads(code: &[Instr]) -> Vec<u32> {
 /// Builds the operations; `points` has what is known of every instruction that a path reaches.
 pub(crate) fn build(parts: &ImageParts, checked: &Checked, points: &[Option<Point>]) -> Ops {
     let Checked { sorts, code, constants } = checked;
-    let mut rigid = BTreeSet::new();
+    let (classes, mut rigid) = (bisimilar(&parts.states), BTreeSet::new());
     for (at, state) in parts.states.iter().enumerate() {
         if let Action::Recv(edge) = state.action {
-            let moving = state.branches.iter().filter(|branch| branch.next as usize != at);
+            let moving = state.branches.iter().filter(|branch| classes[branch.next as usize] != classes[at]);
             rigid.extend(moving.map(|branch| (edge, branch.label)));
         }
     }
     let (targets, choices, branches) = (threads(code), BTreeMap::new(), BTreeMap::new());
     let (tables, arms, led) = (BTreeMap::new(), Vec::new(), Vec::new());
-    let mut build = Build { parts, code, sorts, constants, rigid, targets, choices, branches, tables, arms, led };
+    let mut build =
+        Build { parts, code, sorts, constants, classes, rigid, targets, choices, branches, tables, arms, led };
     let ops = (0..parts.code.len()).map(|pc| build.op(pc as u32, points[pc])).collect();
     let (mut branches, mut branches_at) = (Vec::new(), Vec::with_capacity(parts.states.len() + 1));
     for (at, state) in parts.states.iter().enumerate() {
@@ -332,7 +336,8 @@ impl Build<'_> {
         if payload == ValType::Prod {
             flags |= COMPOUND;
         }
-        if branch.next == state && !self.rigid.contains(&(edge.0, branch.label)) {
+        let stays = self.classes[branch.next as usize] == self.classes[state as usize];
+        if stays && !self.rigid.contains(&(edge.0, branch.label)) {
             flags |= ELASTIC;
         }
         if offered {

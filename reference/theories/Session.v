@@ -97,7 +97,7 @@ Definition go_on (c : config) (code : list instr) (pc : nat) : nat :=
 
 (** * Which messages may be left out or overwritten
 
-    Only where no type can tell: the branch leads from a state to itself at the sender, and in every state of the
+    Only where no type can tell: the branch leads back to the same type at the sender, and in every state of the
     receiver's type that takes this label from this sender. *)
 
 Definition nexts (t : ltype) : list ltype :=
@@ -114,14 +114,50 @@ Fixpoint reachable (n : nat) (todo seen : list ltype) : list ltype :=
   | _, _ => seen
   end.
 
+Definition most_states : nat := 64 * 64.
+
+(** Whether two types are the same but for how often their loops are written out: whatever happens from one can happen from
+    the other. [taken] are pairs that are being looked at already; [n] bounds how many are. *)
+
+Fixpoint continuations (xs ys : list (label * ltype)) : option (list (ltype * ltype)) :=
+  match xs with
+  | [] => Some []
+  | (l, x) :: xs =>
+      match branch l ys, continuations xs ys with
+      | Some y, Some rest => Some ((head x, head y) :: rest)
+      | _, _ => None
+      end
+  end.
+
+Definition both_go_on (a b : ltype) : option (list (ltype * ltype)) :=
+  match a, b with
+  | LEnd, LEnd => Some []
+  | LSend p xs, LSend q ys | LRecv p xs, LRecv q ys =>
+      if String.eqb p q && Nat.eqb (length xs) (length ys) then continuations xs ys else None
+  | _, _ => None
+  end.
+
+Fixpoint alike (n : nat) (todo taken : list (ltype * ltype)) : bool :=
+  match n, todo with
+  | _, [] => true
+  | O, _ => false
+  | S n, (a, b) :: todo =>
+      if ltype_eqb a b || existsb (fun p => ltype_eqb (fst p) a && ltype_eqb (snd p) b) taken
+      then alike n todo taken
+      else match both_go_on a b with
+           | Some more => alike n (more ++ todo) ((a, b) :: taken)
+           | None => false
+           end
+  end.
+
+Definition same_type (a b : ltype) : bool := alike most_states [(head a, head b)] [].
+
 Definition keeps (from : string) (l : label) (t : ltype) : bool :=
   match t with
   | LRecv p bs =>
-      if String.eqb p from then match branch l bs with Some k => ltype_eqb (head k) t | None => true end else true
+      if String.eqb p from then match branch l bs with Some k => same_type k t | None => true end else true
   | _ => true
   end.
-
-Definition most_states : nat := 64 * 64.
 
 Definition receiver_type (env : setting) (role : string) : ltype :=
   let fix find (ps : list program) (ts : list ltype) : ltype :=
@@ -132,7 +168,7 @@ Definition receiver_type (env : setting) (role : string) : ltype :=
   find (e_programs env) (e_types env).
 
 Definition elastic (env : setting) (e : edge) (l : label) (now next : ltype) : bool :=
-  ltype_eqb (head now) (head next) &&
+  same_type now next &&
   forallb (keeps (fst e) l) (reachable most_states [head (receiver_type env (snd e))] []).
 
 (** * The instructions *)

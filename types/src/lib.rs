@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod automaton;
+mod bisimilar;
 mod effect;
 mod encode;
 mod event;
@@ -25,6 +26,7 @@ mod unfold;
 mod value;
 
 pub use automaton::{Automata, AutomatonError};
+pub use bisimilar::bisimilar;
 pub use effect::{
     Admissibility, AgreementUse, AuthorityClass, EffectFailureKind, EffectInterfaceMetadata, EffectKind, EffectKinds,
     HandlerDomain, INVOKE_MAY_BLOCK, ReentrancyPolicy, RegionScope, RetryShape, SemanticClass, TimeoutPolicy, Totality,

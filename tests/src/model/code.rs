@@ -56,11 +56,32 @@ impl Code {
 
     /// Whether neither end's type can tell one message of this branch more or fewer.
     pub(super) fn is_elastic(&self, state: u32, branch: BranchPart, edge: EdgeId) -> bool {
-        let moves = |(at, row): (usize, &StatePart)| {
+        let moves = |(at, row): (u32, &StatePart)| {
             row.action == Action::Recv(edge.0)
-                && row.branches.iter().any(|other| other.label == branch.label && other.next as usize != at)
+                && row.branches.iter().any(|other| other.label == branch.label && !self.alike(at, other.next))
         };
-        branch.next == state && !self.parts.states.iter().enumerate().any(moves)
+        self.alike(state, branch.next) && !(0..).zip(&self.parts.states).any(moves)
+    }
+
+    /// Whether two states are the same type: whatever happens from one can happen from the other.
+    fn alike(&self, a: u32, b: u32) -> bool {
+        let (mut taken, mut todo) = (BTreeSet::new(), vec![(a, b)]);
+        while let Some((a, b)) = todo.pop() {
+            if a == b || !taken.insert((a, b)) {
+                continue;
+            }
+            let (one, other) = (self.state(a), self.state(b));
+            if one.action != other.action || one.branches.len() != other.branches.len() {
+                return false;
+            }
+            for branch in &one.branches {
+                match other.branches.iter().find(|row| row.label == branch.label) {
+                    Some(row) => todo.push((branch.next, row.next)),
+                    None => return false,
+                }
+            }
+        }
+        true
     }
 
     /// This program's label that is what another program calls by that number: of the same name and sort.
