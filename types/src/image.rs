@@ -63,7 +63,7 @@ pub struct EdgePart {
 }
 
 /// What a state of a local-type automaton allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 pub enum Action {
     /// Nothing.
     End,
