@@ -151,6 +151,7 @@ Fixpoint alike (n : nat) (todo taken : list (ltype * ltype)) : bool :=
   end.
 
 Definition same_type (a b : ltype) : bool := alike most_states [(head a, head b)] [].
+Arguments same_type : simpl never.
 
 Definition keeps (from : string) (l : label) (t : ltype) : bool :=
   match t with

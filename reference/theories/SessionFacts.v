@@ -7,6 +7,9 @@ From Motet Require Import Values Types TypesFacts Code Session.
 Import ListNotations.
 Open Scope list_scope.
 
+(** Nothing here rests on which messages may be left out. *)
+Opaque elastic.
+
 (** What a list of events says that a role did. *)
 Definition act (role : string) (e : event) : list action :=
   match e with
