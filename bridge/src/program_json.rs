@@ -1,7 +1,7 @@
 //! An image's code and a machine's configuration in the form that runners take: `reference/README.md` says what it is.
 
 use crate::run_document::{MachineInput, ProgramInput};
-use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, ValueRef};
+use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, OutputConditionPolicy, ValueRef};
 use motet_types::{
     ConstantPart, EffectKind, EffectKinds, Instr, LabelId, RoleId, ScalarPart, Sort, SortId, SortTable, TableRow, Value,
 };
@@ -145,7 +145,7 @@ pub fn image_roles(image: &CodeImage) -> Vec<String> {
 }
 
 /// What runners know of a machine's configuration. Jumps are folded, as the machine does.
-pub fn machine_input(buffer: &BufferConfig, max_payload: usize) -> MachineInput {
+pub fn machine_input(buffer: &BufferConfig, max_payload: usize, outputs: &OutputConditionPolicy) -> MachineInput {
     let policy = match buffer.policy {
         BackpressurePolicy::Block => json!("block"),
         BackpressurePolicy::Drop => json!("drop"),
@@ -158,6 +158,12 @@ pub fn machine_input(buffer: &BufferConfig, max_payload: usize) -> MachineInput 
         latest: Some(buffer.mode == BufferMode::LatestValue),
         max_payload: Some(max_payload as u64),
         fold_jumps: Some(true),
+        outputs: Some(match outputs {
+            OutputConditionPolicy::Disabled => json!("disabled"),
+            OutputConditionPolicy::AllowAll => json!("allow_all"),
+            OutputConditionPolicy::DenyAll => json!("deny_all"),
+            OutputConditionPolicy::AllowList(names) => json!({"allow_list": names}),
+        }),
     }
 }
 
@@ -168,6 +174,7 @@ pub fn wants_input(wants: EffectKinds) -> Vec<String> {
         (EffectKind::Receive, "receive"),
         (EffectKind::Choose, "choose"),
         (EffectKind::InvokeStep, "invoke_step"),
+        (EffectKind::OutputConditionHint, "output_condition_hint"),
     ];
     names.into_iter().filter(|(kind, _)| wants.contains(*kind)).map(|(_, name)| name.to_owned()).collect()
 }

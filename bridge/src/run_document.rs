@@ -77,6 +77,9 @@ documents! {
         /// Whether a jump is carried out with the instruction before it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub fold_jumps: Option<bool>,
+        /// Which outputs may become visible: `"disabled"`, `"allow_all"`, `"deny_all"`, `{"allow_list": [...]}`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub outputs: Option<Json>,
     }
 
     /// A host that was written down.

@@ -24,15 +24,24 @@ let policy path json =
   | Object [ ("resize", n) ] -> PResize (as_int path n)
   | _ -> refuse path "is no policy"
 
+let outputs path json =
+  match json with
+  | String "disabled" -> OutputsUnchecked
+  | String "allow_all" -> OutputsAll
+  | String "deny_all" -> OutputsNone
+  | Object [ ("allow_list", names) ] -> OutputsUnder (List.map (as_string path) (as_list path names))
+  | _ -> refuse path "is no policy for outputs"
+
 let config json wants =
   let path = "config" in
-  only path json [ "capacity"; "policy"; "latest"; "max_payload"; "fold_jumps" ];
+  only path json [ "capacity"; "policy"; "latest"; "max_payload"; "fold_jumps"; "outputs" ];
   let or_ key default read = match optional json key with Some x -> read (path ^ "." ^ key) x | None -> default in
   { c_capacity = or_ "capacity" 64 as_int;
     c_policy = or_ "policy" PBlock policy;
     c_latest = or_ "latest" false as_bool;
     c_max_payload = N.of_nat (or_ "max_payload" 65536 as_int);
     c_wants = wants;
+    c_outputs = or_ "outputs" OutputsUnchecked outputs;
     c_fold_jumps = or_ "fold_jumps" false as_bool }
 
 let projected path global roles =
@@ -74,11 +83,12 @@ let wants_of json =
   let named = match json with Some list -> List.map (as_string "host.wants") (as_list "host.wants" list) | None -> [] in
   List.iter
     (fun name ->
-      if not (List.mem name [ "send_decision"; "receive"; "choose"; "invoke_step" ]) then
+      if not (List.mem name [ "send_decision"; "receive"; "choose"; "invoke_step"; "output_condition_hint" ]) then
         refuse "host.wants" ("`" ^ name ^ "` is no kind of effect"))
     named;
   let has name = List.mem name named in
-  { w_send = has "send_decision"; w_receive = has "receive"; w_choose = has "choose"; w_invoke = has "invoke_step" }
+  { w_send = has "send_decision"; w_receive = has "receive"; w_choose = has "choose"; w_invoke = has "invoke_step";
+    w_hint = has "output_condition_hint" }
 
 let place at = Printf.sprintf "%d/%d/%d" at.at_session at.at_coroutine at.at_counter
 
@@ -87,10 +97,11 @@ let plain at = function
   | QReceive _ -> OReceive None
   | QChoose (_, ls) -> OChoose (at.at_counter mod max 1 (List.length ls))
   | QInvoke _ -> OInvoke VUnit
+  | QHint -> OHint None
 
 let host_of json =
   match json with
-  | None -> ({ w_send = false; w_receive = false; w_choose = true; w_invoke = false }, fun at q _ -> plain at q)
+  | None -> ({ w_send = false; w_receive = false; w_choose = true; w_invoke = false; w_hint = false }, fun at q _ -> plain at q)
   | Some json -> (
       only "host" json [ "wants"; "script" ];
       let wants = wants_of (optional json "wants") in
@@ -176,7 +187,8 @@ let run_protocol payload =
        ("concurrency", int concurrency);
        ("status", String (status_name (status_of m)));
        ( "effect_exchanges",
-         Array (List.rev_map (fun x -> Wire.exchange_json (role_of x.x_at.at_session) x) m.exchanges) ) ]
+         Array (List.rev_map (fun x -> Wire.exchange_json (role_of x.x_at.at_session) x) m.exchanges) );
+       ("semantic_objects", Objects.document m) ]
     @ if detail then [ ("final_states", Array (List.map session_state m.sessions)) ] else [])
 
 let project_all payload =
@@ -202,6 +214,7 @@ let answer line =
         match operation with
         | String "runProtocol" -> run_protocol payload
         | String "project" -> project_all payload
+        | String "walSync" -> Wal.sync payload
         | _ -> refused "operation" "operation" "is not one that this runner has")
   with
   | Malformed message -> error "malformed" "" message

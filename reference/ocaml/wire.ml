@@ -139,6 +139,14 @@ let request_json = function
   | QInvoke (interface, operation, v) ->
       [ ("kind", String "invoke_step"); ("interface", String interface); ("operation", String operation);
         ("argument", value_json v) ]
+  | QHint -> [ ("kind", String "output_condition_hint") ]
+
+let hint path json =
+  only path json [ "predicate_ref"; "witness_ref" ];
+  let witness = Option.map (as_string path) (optional json "witness_ref") in
+  { h_predicate = str path json "predicate_ref"; h_witness = witness }
+
+let optional_json = function Some text -> String text | None -> Null
 
 let answer path json =
   match str path json "status" with
@@ -161,6 +169,7 @@ let answer path json =
       | "receive" -> OReceive (Option.map (value path) (present "payload"))
       | "choose" -> OChoose (num path response "position")
       | "invoke_step" -> OInvoke (value path (field path response "answer"))
+      | "output_condition_hint" -> OHint (Option.map (hint path) (optional response "hint"))
       | other -> refuse path ("`" ^ other ^ "` is no kind of response"))
   | other -> refuse path ("`" ^ other ^ "` is no status")
 
@@ -180,6 +189,12 @@ let answer_json = function
         | OReceive (Some v) -> ("receive", [ ("payload", value_json v) ])
         | OChoose n -> ("choose", [ ("position", int n) ])
         | OInvoke v -> ("invoke_step", [ ("answer", value_json v) ])
+        | OHint None -> ("output_condition_hint", [ ("hint", Null) ])
+        | OHint (Some given) ->
+            let fields =
+              [ ("predicate_ref", String given.h_predicate); ("witness_ref", optional_json given.h_witness) ]
+            in
+            ("output_condition_hint", [ ("hint", Object fields) ])
         | OFailed _ | OBlocked | OPending -> ("", [])
       in
       Object [ ("status", String "success"); ("response", Object (("kind", String kind) :: fields)) ]
@@ -196,6 +211,7 @@ let fault_code = function
   | FRegister -> "register"
   | FPc -> "pc"
   | FBuffer -> "buffer"
+  | FOutput -> "output_condition"
 
 let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
 
@@ -219,6 +235,10 @@ let event_json role_of ((round, sid), event) =
   | EFailureBranch (i, f) -> fault "failure_branch_entered" i f
   | EFaulted (i, f) -> fault "faulted" i f
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]
+  | EChecked (i, under, passed, _, _) ->
+      let witness = match under.h_witness with Some text -> [ ("witness_ref", String text) ] | None -> [] in
+      put "output_condition_checked"
+        ([ role i; ("predicate_ref", String under.h_predicate); ("passed", Bool passed) ] @ witness)
 
 let exchange_json role_of x =
   let at = x.x_at in

@@ -1,8 +1,8 @@
 (** Every named theorem, and what it assumes. `cargo xtask prove` reads what this prints and refuses anything but
     "Closed under the global context" for each. *)
 
-From Motet Require Import Values Types TypesFacts Code Session SessionFacts Machine MachineFacts Heap HeapFacts
-  Durability Authority.
+From Motet Require Import Values Types TypesFacts Code Session SessionFacts Outputs Objects Machine MachineFacts Heap HeapFacts
+  Durability WalSync Authority.
 
 (* Types and their monitor *)
 Print Assumptions monitor_is_type.
@@ -12,6 +12,12 @@ Print Assumptions advance_wellformed.
 (* Steps *)
 Print Assumptions step_preserves_typing.
 Print Assumptions nothing_by_halves.
+
+(* Outputs *)
+Print Assumptions refused_output_leaves_nothing.
+Print Assumptions standing_outputs_pass.
+Print Assumptions published_is_proved.
+Print Assumptions outputs_end_as_they_must.
 
 (* Runs *)
 Print Assumptions step_deterministic.
@@ -55,6 +61,9 @@ Print Assumptions reuse_is_finalized.
 Print Assumptions terminal_truth.
 Print Assumptions soft_safe_not_reexecuted.
 Print Assumptions recover_again.
+Print Assumptions written_in_order.
+Print Assumptions written_is_permitted.
+Print Assumptions crossing_is_covered.
 
 (* Results and ownership *)
 Print Assumptions late_result_rejected.

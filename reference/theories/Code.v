@@ -39,7 +39,11 @@ Inductive request : Set :=
 | QSend (partner : string) (l : label) (payload : value)
 | QReceive (partner : string) (l : label) (payload : value)
 | QChoose (partner : string) (labels : list label)
-| QInvoke (interface operation : string) (argument : value).
+| QInvoke (interface operation : string) (argument : value)
+| QHint.
+
+(** Under which condition an output is said to stand, and what is said to speak for it. *)
+Record hint : Set := mk_hint { h_predicate : string; h_witness : option string }.
 
 Inductive decision : Set :=
 | Deliver
@@ -52,6 +56,7 @@ Inductive answer : Set :=
 | OReceive (replacement : option value)
 | OChoose (position : nat)
 | OInvoke (v : value)
+| OHint (given : option hint)
 | OFailed (kind message : string)
 | OBlocked
 | OPending.
@@ -61,7 +66,7 @@ Inductive answer : Set :=
 Definition host : Set := coordinate -> request -> list value -> answer.
 
 Inductive fault : Set :=
-| FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer.
+| FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutput.
 
 Inductive terminal : Set := TClosed | TFaulted.
 
@@ -75,7 +80,10 @@ Inductive event : Set :=
 | EHalted (coroutine : nat)
 | EFailureBranch (coroutine : nat) (f : fault)
 | EFaulted (coroutine : nat) (f : fault)
-| ETerminal (t : terminal).
+| ETerminal (t : terminal)
+(** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
+    the condition is about. *)
+| EChecked (coroutine : nat) (under : hint) (passed : bool) (told : list event) (sent : option value).
 
 (** What was asked, with the registers as they were, and what was answered. *)
 Record exchange : Set := mk_exchange {
@@ -84,7 +92,11 @@ Record exchange : Set := mk_exchange {
 Inductive policy : Set := PBlock | PDrop | PError | PResize (max : nat).
 
 (** Which kinds of effects the host wants to be asked about; the machine answers the others itself. *)
-Record wants : Set := mk_wants { w_send : bool; w_receive : bool; w_choose : bool; w_invoke : bool }.
+Record wants : Set := mk_wants {
+  w_send : bool; w_receive : bool; w_choose : bool; w_invoke : bool; w_hint : bool }.
+
+(** Which outputs may stand. *)
+Inductive outputs : Set := OutputsUnchecked | OutputsAll | OutputsNone | OutputsUnder (predicates : list string).
 
 Record config : Set := mk_config {
   c_capacity : nat;
@@ -92,6 +104,7 @@ Record config : Set := mk_config {
   c_latest : bool;
   c_max_payload : N;
   c_wants : wants;
+  c_outputs : outputs;
   (** Registered deviation [jump-folding]: jumps belong to the instruction before them. *)
   c_fold_jumps : bool }.
 

@@ -5,7 +5,7 @@
     ready one in cyclic order runs. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code Session.
+From Motet Require Import Values Types Code Session Outputs.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -43,7 +43,7 @@ Definition advance_session (env : setting) (h : host) (s : session) : moved_on :
   match next_ready (s_coroutines s) (s_current s) with
   | None => (s, [], [])
   | Some i =>
-      let r := step env h s i in
+      let r := seen env h s i (step env h s i) in
       let s' := r_session r in
       match r_outcome r with
       | Faults f =>

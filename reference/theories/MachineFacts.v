@@ -4,7 +4,7 @@
     but for the rounds' numbers; and a wave of one is the canonical round itself. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types TypesFacts Code Session SessionFacts Machine.
+From Motet Require Import Values Types TypesFacts Code Session SessionFacts Outputs Machine.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -85,6 +85,33 @@ Proof.
     rewrite acts_app, N, app_nil_r. now split.
 Qed.
 
+Lemma typing_asked : forall s i k, nth_error (s_coroutines s) i = Some k -> typing (put i (asked_once k) s) = typing s.
+Proof.
+  intros s i k K. rewrite typing_put. apply replace_same. unfold typing. now rewrite nth_error_map, K.
+Qed.
+
+(** A check of an output moves no type: neither where it passes nor where it takes the step back. *)
+Lemma typed_seen : forall env h s es i r,
+  typed env s es -> typed env (r_session r) (es ++ r_events r) ->
+  typed env (r_session (seen env h s i r)) (es ++ r_events (seen env h s i r)).
+Proof.
+  intros env h s es i r T R.
+  assert (Same : typed env (r_session r) (es ++ r_events r)) by exact R.
+  assert (Back : forall more, (forall role, acts role more = []) -> typed env s (es ++ more))
+    by (intros; now apply typed_more with (s := s)).
+  assert (On : forall after more, typing after = typing (r_session r) -> (forall role, acts role more = []) ->
+      typed env after (es ++ r_events r ++ more))
+    by (intros; rewrite app_assoc; now apply typed_more with (s := r_session r)).
+  unfold seen. destruct (c_outputs (e_config env)); try exact Same;
+    (destruct (r_events r) as [|e rest] eqn:E; [rewrite E; exact Same |]);
+    (destruct (r_outcome r); try (rewrite E; exact Same));
+    (destruct (nth_error (s_coroutines (r_session r)) i) as [k|] eqn:K; [|rewrite E; exact Same]);
+    unfold judged; split_matches; simpl r_session; simpl r_events; rewrite ?E;
+    first [ apply Back; reflexivity
+          | apply On; [first [reflexivity | now apply typing_asked] | reflexivity]
+          | rewrite app_nil_r; assumption ].
+Qed.
+
 Lemma first_ready_in : forall ks i j, first_ready ks i = Some j -> i <= j < i + length ks.
 Proof.
   induction ks as [|k ks IH]; simpl; intros i j F; [discriminate|].
@@ -98,17 +125,18 @@ Proof.
   intros env h s es T. unfold advance_session.
   destruct (negb (live s)); [rewrite app_nil_r; assumption|].
   destruct (next_ready (s_coroutines s) (s_current s)) as [i|]; [|rewrite app_nil_r; assumption].
-  assert (S : typed env (r_session (step env h s i)) (es ++ r_events (step env h s i))).
+  assert (B : typed env (r_session (step env h s i)) (es ++ r_events (step env h s i))).
   { destruct (nth_error (s_coroutines s) i) as [k|] eqn:K.
     - apply (typed_step env s es i k); auto. now apply step_preserves_typing.
     - unfold step. rewrite K. simpl. rewrite app_nil_r. assumption. }
+  pose proof (typed_seen env h s es i (step env h s i) T B) as S. set (r := seen env h s i (step env h s i)) in *.
   assert (M : forall current end_ more, (forall role, acts role more = []) ->
-      typed env (at_ current end_ (r_session (step env h s i))) (es ++ r_events (step env h s i) ++ more)).
-  { intros. rewrite app_assoc. now apply typed_more with (s := r_session (step env h s i)). }
+      typed env (at_ current end_ (r_session r)) (es ++ r_events r ++ more)).
+  { intros. rewrite app_assoc. now apply typed_more with (s := r_session r). }
   assert (M0 : forall current end_,
-      typed env (at_ current end_ (r_session (step env h s i))) (es ++ r_events (step env h s i))).
+      typed env (at_ current end_ (r_session r)) (es ++ r_events r)).
   { intros. specialize (M current end_ []). rewrite app_nil_r in M. now apply M. }
-  destruct (r_outcome (step env h s i)); try apply M0; try (now apply M).
+  destruct (r_outcome r); try apply M0; try (now apply M).
   destruct (all_halted _); [now apply M | apply M0].
 Qed.
 

@@ -9,6 +9,12 @@ fn the_machine_is_as_the_reference_says() {
 
 #[test]
 #[ignore = "needs the reference: cargo xtask prove"]
+fn semantic_effects_are_as_the_reference_says() {
+    motet_tests::keep("effects", motet_tests::reference::effects);
+}
+
+#[test]
+#[ignore = "needs the reference: cargo xtask prove"]
 fn the_heap_is_as_the_reference_says() {
     motet_tests::keep("heaps", motet_tests::reference::heaps);
 }

@@ -144,13 +144,13 @@ impl Reference {
             std::fs::copy(&from, self.build.join(file)).map_err(|error| format!("{}: {error}", from.display()))?;
         }
         let mut sources = Vec::new();
-        for name in ["json", "wire", "blake3", "protocol_machine_runner", "heap_parity_runner"] {
+        for name in ["json", "wire", "objects", "wal", "blake3", "protocol_machine_runner", "heap_parity_runner"] {
             let text = self.read(&format!("ocaml/{name}.ml"))?;
             let to = self.build.join(format!("{name}.ml"));
             std::fs::write(&to, text).map_err(|error| format!("{}: {error}", to.display()))?;
             sources.push(format!("{name}.ml"));
         }
-        let runners = sources.split_off(3);
+        let runners = sources.split_off(5);
         for runner in runners {
             let out = runner.trim_end_matches(".ml").to_owned();
             let mut command = Command::new("ocamlfind");

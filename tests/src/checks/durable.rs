@@ -75,7 +75,7 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 /// A durable run with its sessions open and acknowledged.
-pub(super) fn begin(disk: &SimDisk, checkpoint_records: u64) -> Result<DurableGuestRuntime, String> {
+pub(crate) fn begin(disk: &SimDisk, checkpoint_records: u64) -> Result<DurableGuestRuntime, String> {
     let storage = Arc::new(disk.clone());
     let mut run =
         Durable::create(storage, options(checkpoint_records), config(), schedule(), Inline::default()).map_err(text)?;

@@ -1,5 +1,7 @@
 //! One case: a protocol with everything that decides its run, run here and in the reference.
 
+use super::hints::Hinting;
+use super::objects::{comparable, without_digests};
 use super::recorder::Recorder;
 use crate::dice::Dice;
 use crate::generate::{Size, protocol, wild};
@@ -13,7 +15,9 @@ use motet_bridge::{
     wants_input,
 };
 use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
-use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, Gate};
+use motet_machine::{
+    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, Gate, OutputConditionPolicy, TraceReader,
+};
 use motet_runtime::{Schedule, SeededHost};
 use motet_types::{
     CoroutineId, EffectKind, EffectKinds, EventKind, GlobalType, ImageParts, Instr, SessionId, TableRow,
@@ -41,6 +45,8 @@ pub struct Case {
     pub wants: EffectKinds,
     /// The edges' buffers.
     pub buffer: BufferConfig,
+    /// Which outputs may become visible.
+    pub outputs: OutputConditionPolicy,
     /// How many sessions there are.
     pub sessions: usize,
     /// The width of a wave; 1 is the canonical schedule.
@@ -62,15 +68,19 @@ pub struct Difference {
     pub reference: Vec<String>,
 }
 
-/// What a case came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a case came to, as both said it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Whether the protocol was refused by both.
     pub refused: bool,
-    /// Events that were compared.
-    pub events: usize,
-    /// Exchanges that were compared.
-    pub exchanges: usize,
+    /// The events, their ticks as the specification has them.
+    pub events: Vec<Json>,
+    /// The exchanges with the host.
+    pub exchanges: Vec<Json>,
+    /// What every coroutine waits for at the end, by session.
+    pub states: Vec<Json>,
+    /// The semantic objects: the lists' names, and their objects.
+    pub objects: Vec<Json>,
     /// Whether the run completed.
     pub completed: bool,
     /// Whether some session faulted.
@@ -119,6 +129,15 @@ impl Case {
         };
         let mode = if dice.one_in(5) { BufferMode::LatestValue } else { BufferMode::Fifo };
         let sessions = 1 + dice.below(3);
+        let outputs = match dice.below(8) {
+            0 => OutputConditionPolicy::AllowAll,
+            1 => OutputConditionPolicy::AllowList(super::hints::some_names(&mut dice)),
+            2 if dice.one_in(4) => OutputConditionPolicy::DenyAll,
+            _ => OutputConditionPolicy::Disabled,
+        };
+        if outputs != OutputConditionPolicy::Disabled && !dice.one_in(3) {
+            wants = wants.with(EffectKind::OutputConditionHint);
+        }
         Self {
             global,
             hooks: dice.one_in(4),
@@ -127,6 +146,7 @@ impl Case {
             mood,
             wants,
             buffer: BufferConfig { mode, capacity, policy },
+            outputs,
             sessions,
             wave: if dice.one_in(3) { 2 + dice.below(3) as u32 } else { 1 },
             limit: 20 + dice.below(120 * sessions) as u64,
@@ -194,10 +214,13 @@ impl Case {
         if theirs != *local {
             return Ok(Err(one("projection", &local.to_string(), &theirs.to_string())));
         }
-        let host = Recorder::new(Moody { inner: SeededHost::new(self.seed), mood: self.mood }, self.wants);
+        let host = Hinting { inner: SeededHost::new(self.seed), seed: self.seed };
+        let host = Recorder::new(Moody { inner: host, mood: self.mood }, self.wants);
         let mut setup = Setup::default().sessions(self.sessions).limit(self.limit);
         setup.schedule = Schedule { wave: self.wave, ..Schedule::canonical() };
         setup.config.buffer = self.buffer;
+        setup.config.output_condition_policy = self.outputs.clone();
+        setup.config.semantic_objects = Some(u32::MAX);
         let mut runtime = setup.guest(image)?;
         let status = runtime.run(&host).map_err(|error| error.to_string())?;
         let exchanges = host.into_exchanges();
@@ -212,7 +235,7 @@ impl Case {
             ..ChoreographyInput::new(self.global.clone(), image_roles(image))
         };
         let input = ProtocolMachineRunInput {
-            config: Some(machine_input(&self.buffer, setup.config.max_payload_bytes)),
+            config: Some(machine_input(&self.buffer, setup.config.max_payload_bytes, &self.outputs)),
             host: Some(HostInput { wants: Some(wants_input(self.wants)), script: Some(script) }),
             detail: Some(true),
             ..ProtocolMachineRunInput::new(vec![choreography], self.wave.into(), self.limit)
@@ -221,16 +244,25 @@ impl Case {
             Ok(reply) => reply,
             Err(error) => return Ok(Err(one("answer", "a run", &error.to_string()))),
         };
-        let events = runtime.machine().events();
-        let events: Result<Vec<_>, String> =
-            events.iter().map(|event| Ok(from_one(ProtocolMachineTraceEvent::of(image, event, "")?))).collect();
-        let events = audit_of(&events?);
+        let bytes = runtime.machine().trace_bytes();
+        let (mut reader, mut events) = (TraceReader::new(&bytes), Vec::new());
+        while let Some(event) = reader.next() {
+            let event = event.map_err(|error| error.to_string())?;
+            events.push(from_one(ProtocolMachineTraceEvent::of(image, &event, reader.text())?));
+        }
+        let (events, digests) = without_digests(audit_of(&events));
         if let Some(difference) = differs("events", &events, &audit_of(&reply.trace)) {
             return Ok(Err(difference));
         }
         let theirs: Result<Vec<Json>, _> = reply.effect_exchanges.iter().map(serde_json::to_value).collect();
         let theirs = theirs.map_err(|error| error.to_string())?;
         if let Some(difference) = differs("effect exchanges", &exchanges, &theirs) {
+            return Ok(Err(difference));
+        }
+        let objects = runtime.semantic_objects().map_err(|error| error.to_string())?;
+        let objects = comparable(&objects, &digests)?;
+        let theirs = reply.semantic_objects.as_ref().ok_or("the reference has no semantic objects")?;
+        if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[])?) {
             return Ok(Err(difference));
         }
         let machine = runtime.machine();
@@ -268,8 +300,10 @@ impl Case {
         }
         Ok(Ok(Outcome {
             refused: false,
-            events: events.len(),
-            exchanges: exchanges.len(),
+            events,
+            exchanges,
+            states,
+            objects,
             completed: status.name() == "completed",
             faulted: !runtime.faults().is_empty(),
         }))

@@ -17,6 +17,7 @@ struct Seen {
     faulted: u64,
     events: u64,
     exchanges: u64,
+    objects: u64,
 }
 
 /// Runs the lane. The first difference is shrunk and answered as a `.tell` file.
@@ -34,26 +35,32 @@ pub fn differential() -> Result<(), String> {
                 let (case, difference) = shrink(case, difference, &mut runner);
                 Err(format!("\n{}", tell(&case, &difference)))
             }
-            Ok(Outcome { refused, events, exchanges, completed, faulted }) => {
+            Ok(Outcome { refused, events, exchanges, objects, completed, faulted, .. }) => {
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.refused += u64::from(refused);
                 seen.completed += u64::from(completed);
                 seen.faulted += u64::from(faulted);
-                seen.events += events as u64;
-                seen.exchanges += exchanges as u64;
+                seen.events += events.len() as u64;
+                seen.exchanges += exchanges.len() as u64;
+                seen.objects += objects.len() as u64;
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
                 Ok(())
             }
         }
     })?;
-    let Seen { refused, completed, faulted, events, exchanges } = *seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let Seen { refused, completed, faulted, events, exchanges, objects } =
+        *seen.lock().unwrap_or_else(PoisonError::into_inner);
     println!(
-        "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} events \
-         and {exchanges} exchanges compared",
+        "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} \
+         events, {exchanges} exchanges and {objects} semantic objects compared",
         lane.cases()
     );
     if lane.cases() >= 100 {
-        let enough = completed * 8 > lane.cases() && faulted > 0 && refused > 0 && exchanges > lane.cases();
+        let enough = completed * 8 > lane.cases()
+            && faulted > 0
+            && refused > 0
+            && exchanges > lane.cases()
+            && objects > lane.cases();
         ensure!(enough, "the lane saw too little");
     }
     Ok(())

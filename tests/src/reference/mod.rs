@@ -3,15 +3,19 @@
 
 mod case;
 mod compare;
+mod effects;
 mod encode;
 mod golden;
 mod heap;
+mod hints;
+mod objects;
 mod recorder;
 mod shrink;
 mod tell;
 
 pub use case::{Case, Difference};
 pub use compare::differential;
+pub use effects::effects;
 pub use encode::global_json;
 pub use golden::golden;
 pub use heap::heaps;

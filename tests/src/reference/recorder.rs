@@ -64,10 +64,8 @@ fn body_json(request: &EffectRequest<'_>) -> Json {
             put("layer", layer.0.into());
             put("evidence", value_json(image, evidence.get()));
         }
-        EffectRequestBody::OutputConditionHint { output } => {
-            put("kind", "output_condition_hint".into());
-            put("output_digest", output.to_string().into());
-        }
+        // Without the digest, which is of the machine's packed form.
+        EffectRequestBody::OutputConditionHint { .. } => put("kind", "output_condition_hint".into()),
     }
     body
 }

@@ -4,7 +4,7 @@ use super::case::{Case, Difference, acts};
 use crate::witness::Mood;
 use motet_bridge::runner::ProtocolMachineRunner;
 use motet_choreo::check;
-use motet_machine::{BackpressurePolicy, BufferConfig};
+use motet_machine::{BackpressurePolicy, BufferConfig, OutputConditionPolicy};
 use motet_types::{EffectKind, EffectKinds};
 use serde_json::{Value as Json, json};
 
@@ -71,6 +71,8 @@ fn simpler(case: &Case) -> Vec<Case> {
     with(&|case| case.mood = Mood::Reliable);
     with(&|case| case.wants = EffectKinds::NONE.with(EffectKind::Choose));
     with(&|case| case.buffer = BufferConfig::default());
+    with(&|case| case.outputs = OutputConditionPolicy::Disabled);
+    with(&|case| case.outputs = OutputConditionPolicy::AllowAll);
     with(&|case| case.buffer.policy = BackpressurePolicy::Block);
     with(&|case| case.limit /= 2);
     with(&|case| case.limit -= u64::from(case.limit > 1));

@@ -1,0 +1,95 @@
+(* The semantic objects of a run as a document. Outputs are told apart by numbers, in the order in which they came: the
+   machine has digests of its own packed form in their place. *)
+
+open Reference
+open Json
+
+let text = Wire.optional_json
+let strings all = Array (List.map (fun one -> String one) (List.sort compare all))
+
+let stage_name = function
+  | AtObserved -> "observed"
+  | AtAuthoritative -> "authoritative"
+  | AtMaterialized -> "materialized"
+  | AtCanonical -> "canonical"
+  | AtRejected -> "rejected"
+
+let proof_id p = Printf.sprintf "materialization:%s:%d" p.p_output.o_under.h_predicate p.p_number
+let read_id p = Printf.sprintf "output_condition:%s:%d" p.p_output.o_under.h_predicate p.p_number
+let publication p = if p.p_way.y_published > 0 then "materialization.succeeded" else "materialization.failed"
+let publication_id p = proof_id p ^ ":" ^ publication p
+let session p = ("session", int p.p_output.o_session)
+let owner = ("owner_id", Null)
+let when_ holds all = if holds then all else []
+
+let operation p =
+  Object
+    [ ("operation_id", String (proof_id p)); session p; owner; ("kind", String "materialization");
+      ("phase", String (if p.p_way.y_stage = AtCanonical then "succeeded" else "failed"));
+      ("handler_identity", Null); ("effect_ids", Array []); ("dependent_operation_ids", Array []);
+      ("terminal_publication", String (publication p)); ("budget_ticks", Null); ("requires_proof", Bool true) ]
+
+let read p =
+  Object
+    [ ("read_id", String (read_id p)); session p; owner; ("kind", String "output_condition");
+      ("lifecycle", String (if p.p_way.y_read then "verified" else "rejected"));
+      ("predicate_ref", String p.p_output.o_under.h_predicate); ("witness_id", Null); ("generation", Null);
+      ("reason", text p.p_output.o_under.h_witness) ]
+
+let proof p =
+  Object
+    [ ("proof_id", String (proof_id p)); session p; ("predicate_ref", String p.p_output.o_under.h_predicate);
+      ("witness_ref", String (read_id p)); ("output_digest", String (string_of_int p.p_number));
+      ("passed", Bool p.p_way.y_proof) ]
+
+let handle p =
+  Object
+    [ ("handle_id", String (proof_id p)); session p; owner; ("kind", String "materialization");
+      ("proof_ref", String (proof_id p)) ]
+
+let published p =
+  Object
+    [ ("publication_id", String (publication_id p)); session p; ("operation_id", String (proof_id p)); owner;
+      ("publication", String (publication p)); ("observer_class", String "canonical");
+      ("status", String (if p.p_way.y_published > 0 then "published" else "rejected"));
+      ("proof_ref", String (proof_id p)); ("handle_ref", text (if p.p_way.y_handle then Some (proof_id p) else None));
+      ("reason", Null) ]
+
+let path p =
+  let w = p.p_way in
+  Object
+    [ ("operation_id", String (proof_id p)); session p; owner;
+      ("read_class", String (if w.y_read then "authoritative_only" else "none")); ("stage", String (stage_name w.y_stage));
+      ("observed_read_ids", Array []); ("authoritative_read_ids", strings (when_ w.y_read [ read_id p ]));
+      ("proof_ids", strings [ proof_id p ]); ("canonical_handle_ids", strings (when_ w.y_handle [ proof_id p ]));
+      ("publication_ids", strings (when_ (w.y_published > 0) [ publication_id p ]));
+      ("invalidated_by_handoff_ids", Array []);
+      ("rejected_publication_ids", strings (when_ (w.y_stage = AtRejected) [ publication_id p ])) ]
+
+(* A session to which something happened, or that has not ended. *)
+let region all s =
+  let own = List.filter (fun p -> p.p_output.o_session = s.s_id) all in
+  if s.s_end <> None && own = [] then None
+  else
+    Some
+      (Object
+         [ ("region_id", String (Printf.sprintf "session:%d" s.s_id)); ("session", int s.s_id); owner;
+           ("scope", String "session"); ("operation_ids", strings (List.map proof_id own));
+           ("effect_ids", Array []); ("authoritative_read_ids", strings (List.map read_id own));
+           ("handle_ids", strings (List.map proof_id (List.filter (fun p -> p.p_way.y_handle) own)));
+           ("publication_ids", strings (List.map publication_id own)) ])
+
+let document m =
+  let all = operations (List.rev m.trace) in
+  let list f = Array (List.map f all) in
+  let none = Array [] in
+  Object
+    [ ("schema_version", String "protocol_machine.semantic_objects.v1");
+      ("operation_instances", list operation); ("outstanding_effects", none); ("semantic_handoffs", none);
+      ("transformation_obligations", none); ("authoritative_reads", list read); ("observed_reads", none);
+      ("materialization_proofs", list proof);
+      ("canonical_handles", Array (List.map handle (List.filter (fun p -> p.p_way.y_handle) all)));
+      ("publication_events", list published); ("prestate_bindings", none); ("agreement_profiles", none);
+      ("agreement_contracts", none); ("agreement_evidence", none); ("agreement_states", none);
+      ("regions", Array (List.filter_map (region all) m.sessions)); ("progress_contracts", none);
+      ("progress_transitions", none); ("finalization_paths", list path) ]

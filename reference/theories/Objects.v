@@ -1,0 +1,140 @@
+(** Semantic objects of a run (specification, section 8), as far as steps answered at once make any: every output that is
+    checked is an operation with a read, a proof, and, where it passed, a handle and a canonical publication.
+
+    Made from the whole trace at its end, where the machine keeps them as they come. *)
+
+From Coq Require Import NArith String List Bool Arith Lia.
+From Motet Require Import Values Types Code Session.
+Import ListNotations.
+Open Scope list_scope.
+
+(** One checked output. Outputs with the same content under the same condition are one. *)
+Record output : Set := mk_output {
+  o_session : nat; o_told : list event; o_sent : option value; o_under : hint; o_passed : bool }.
+
+Fixpoint list_eqb {A} (eqb : A -> A -> bool) (xs ys : list A) : bool :=
+  match xs, ys with
+  | [], [] => true
+  | x :: xs, y :: ys => eqb x y && list_eqb eqb xs ys
+  | _, _ => false
+  end.
+
+Definition option_eqb {A} (eqb : A -> A -> bool) (x y : option A) : bool :=
+  match x, y with
+  | None, None => true
+  | Some x, Some y => eqb x y
+  | _, _ => false
+  end.
+
+Fixpoint value_eqb (a b : value) : bool :=
+  match a, b with
+  | VUnit, VUnit => true
+  | VNat n, VNat m => N.eqb n m
+  | VBool x, VBool y => Bool.eqb x y
+  | VStr x, VStr y => String.eqb x y
+  | VProd a1 a2, VProd b1 b2 => value_eqb a1 b1 && value_eqb a2 b2
+  | VEndpoint s r, VEndpoint t q => Nat.eqb s t && String.eqb r q
+  | _, _ => false
+  end.
+
+(** What one step can tell, compared; nothing else is part of an output. *)
+Definition told_eqb (a b : event) : bool :=
+  match a, b with
+  | ESent e l, ESent f m | EReceived e l, EReceived f m | EOffered e l, EOffered f m | EChose e l, EChose f m =>
+      edge_eqb e f && label_eqb l m
+  | EInvoked i x o, EInvoked j y p => Nat.eqb i j && String.eqb x y && String.eqb o p
+  | EHalted i, EHalted j => Nat.eqb i j
+  | _, _ => false
+  end.
+
+Definition same_output (a b : output) : bool :=
+  Nat.eqb (o_session a) (o_session b) && list_eqb told_eqb (o_told a) (o_told b) &&
+  option_eqb value_eqb (o_sent a) (o_sent b).
+
+Definition same_check (a b : output) : bool :=
+  same_output a b && String.eqb (h_predicate (o_under a)) (h_predicate (o_under b)).
+
+(** The number of an output among different ones, and its operation among those. *)
+Fixpoint first_at (same : output -> output -> bool) (x : output) (xs : list output) (n : nat) : nat :=
+  match xs with
+  | [] => n
+  | y :: xs => if same y x then n else first_at same x xs (S n)
+  end.
+
+(** Each once, in the order in which they came. *)
+Definition once (same : output -> output -> bool) (xs : list output) : list output :=
+  fold_left (fun kept x => if existsb (fun y => same y x) kept then kept else kept ++ [x]) xs [].
+
+Definition checked_outputs (trace : list (nat * nat * event)) : list output :=
+  flat_map (fun e => match e with
+    | (_, sid, EChecked _ under passed told sent) => [mk_output sid told sent under passed]
+    | _ => []
+    end) trace.
+
+(** * The way of an operation that needs a proof *)
+
+Inductive stage : Set := AtObserved | AtAuthoritative | AtMaterialized | AtCanonical | AtRejected.
+
+Record way : Set := mk_way { y_stage : stage; y_read : bool; y_proof : bool; y_handle : bool; y_published : nat }.
+
+Inductive act_on : Set := Authorize | Materialize (passed : bool) | Publish | Reject.
+
+Definition began : way := mk_way AtObserved false false false 0.
+
+(** Nothing is published without a passed proof and its handle, and nothing twice. *)
+Definition taken (w : way) (a : act_on) : option way :=
+  match a, y_stage w with
+  | Authorize, AtObserved => Some (mk_way AtAuthoritative true (y_proof w) (y_handle w) (y_published w))
+  | Materialize true, AtAuthoritative => Some (mk_way AtMaterialized (y_read w) true true (y_published w))
+  | Publish, AtMaterialized => Some (mk_way AtCanonical (y_read w) (y_proof w) (y_handle w) (S (y_published w)))
+  | Reject, AtObserved | Reject, AtAuthoritative => Some (mk_way AtRejected (y_read w) false false (y_published w))
+  | _, _ => None
+  end.
+
+Fixpoint along (w : way) (acts : list act_on) : option way :=
+  match acts with
+  | [] => Some w
+  | a :: acts => match taken w a with Some w => along w acts | None => None end
+  end.
+
+Definition way_of (passed : bool) : way :=
+  match along began (if passed then [Authorize; Materialize true; Publish] else [Reject]) with
+  | Some w => w
+  | None => began
+  end.
+
+Record operation : Set := mk_operation { p_output : output; p_number : nat; p_way : way }.
+
+(** The operations of a trace, oldest event first. *)
+Definition operations (trace : list (nat * nat * event)) : list operation :=
+  let checks := checked_outputs trace in
+  let outputs := once same_output checks in
+  map (fun x => mk_operation x (first_at same_output x outputs 0) (way_of (o_passed x))) (once same_check checks).
+
+(** Whatever acts are tried, what is published has a read with authority, a passed proof and its handle, and is published
+    once. *)
+Theorem published_is_proved : forall acts w,
+  along began acts = Some w -> y_published w <= 1 /\
+  (0 < y_published w -> y_read w = true /\ y_proof w = true /\ y_handle w = true).
+Proof.
+  assert (I : forall acts w0 w, along w0 acts = Some w ->
+    (match y_stage w0 with
+     | AtObserved => y_published w0 = 0
+     | AtAuthoritative => y_published w0 = 0 /\ y_read w0 = true
+     | AtMaterialized => y_published w0 = 0 /\ y_read w0 = true /\ y_proof w0 = true /\ y_handle w0 = true
+     | AtCanonical => y_published w0 = 1 /\ y_read w0 = true /\ y_proof w0 = true /\ y_handle w0 = true
+     | AtRejected => y_published w0 = 0
+     end) ->
+    y_published w <= 1 /\ (0 < y_published w -> y_read w = true /\ y_proof w = true /\ y_handle w = true)).
+  { induction acts as [|a acts IH]; intros w0 w E J; simpl in E.
+    - injection E as ->. destruct (y_stage w); intuition lia.
+    - destruct (taken w0 a) as [w1|] eqn:T; [|discriminate]. apply (IH w1 w E).
+      destruct a as [|[]| |], w0 as [[] r p h n]; simpl in *; try discriminate; injection T as <-; simpl;
+        repeat match goal with H : _ /\ _ |- _ => destruct H end; subst; auto. }
+  intros acts w E. apply (I acts began w E). reflexivity.
+Qed.
+
+(** The ways that a machine takes are ways: a passed output ends canonical, a refused one rejected with nothing to show. *)
+Theorem outputs_end_as_they_must :
+  way_of true = mk_way AtCanonical true true true 1 /\ way_of false = mk_way AtRejected false false false 0.
+Proof. split; reflexivity. Qed.

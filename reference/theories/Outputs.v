@@ -1,0 +1,104 @@
+(** Output conditions (specification, sections 2.2 and 5): a step that tells something is held against a condition before
+    anybody sees it. Of a step that is refused nothing stays. *)
+
+From Coq Require Import NArith String Ascii List Bool Arith.
+From Motet Require Import Values Types Code Session.
+Import ListNotations.
+Open Scope list_scope.
+
+(** The condition of an output of which the host says nothing. *)
+Definition observable : hint := mk_hint "protocol_machine.observable_output"%string None.
+
+Definition no_control (c : ascii) : bool := Nat.leb 32 (nat_of_ascii c) && negb (Nat.eqb (nat_of_ascii c) 127).
+
+Fixpoint printable (text : string) : bool :=
+  match text with
+  | EmptyString => true
+  | String c rest => no_control c && printable rest
+  end.
+
+(** A name of a condition or a witness: something, at most 256 bytes, no control characters. *)
+Definition named (text : string) : bool :=
+  Nat.ltb 0 (String.length text) && Nat.leb (String.length text) 256 && printable text.
+
+Definition well_named (given : hint) : bool :=
+  named (h_predicate given) && match h_witness given with Some w => named w | None => true end.
+
+Definition passes (policy : outputs) (given : hint) : bool :=
+  match policy with
+  | OutputsUnchecked | OutputsAll => true
+  | OutputsNone => false
+  | OutputsUnder names => existsb (String.eqb (h_predicate given)) names
+  end.
+
+(** The payload of the message that a step sent: the last on its edge. *)
+Fixpoint sent_by (es : list event) (s : session) : option value :=
+  match es with
+  | [] => None
+  | ESent e _ :: _ => match rev (queue e (s_queues s)) with m :: _ => Some (m_payload m) | [] => None end
+  | _ :: es => sent_by es s
+  end.
+
+(** What the check makes of a step: [s] is the session before it, [xs] are the exchanges of the check. *)
+Definition judged (policy : outputs) (s : session) (i : nat) (r : stepped) (after : session) (xs : list exchange)
+    (given : hint) : stepped :=
+  let check := EChecked i given (passes policy given) (r_events r) (sent_by (r_events r) (r_session r)) in
+  if passes policy given then mk_stepped after (r_events r ++ [check]) (r_exchanges r ++ xs) (r_outcome r)
+  else mk_stepped s [check] (r_exchanges r ++ xs) (Faults FOutput).
+
+(** A step, [r], of coroutine [i] with its output checked. *)
+Definition seen (env : setting) (h : host) (s : session) (i : nat) (r : stepped) : stepped :=
+  let policy := c_outputs (e_config env) in
+  match policy, r_events r, r_outcome r, nth_error (s_coroutines (r_session r)) i with
+  | OutputsUnchecked, _, _, _ | _, [], _, _ | _, _, Faults _, _ | _, _, _, None => r
+  | _, _, _, Some k =>
+      if w_hint (c_wants (e_config env)) then
+        let a := h (here (r_session r) i k) QHint (k_registers k) in
+        let xs := [record_of (r_session r) i k QHint a] in
+        let after := put i (asked_once k) (r_session r) in
+        match a with
+        | OHint None => judged policy s i r after xs observable
+        | OHint (Some given) =>
+            if well_named given then judged policy s i r after xs given
+            else mk_stepped s [] (r_exchanges r ++ xs) (Faults FInvoke)
+        | _ => mk_stepped s [] (r_exchanges r ++ xs) (Faults FInvoke)
+        end
+      else judged policy s i r (r_session r) [] observable
+  end.
+
+(** Of a step whose output is refused nothing stays but the word that it was checked. *)
+Theorem refused_output_leaves_nothing : forall env h s i,
+  r_outcome (step env h s i) <> Faults FOutput ->
+  let r := seen env h s i (step env h s i) in
+  r_outcome r = Faults FOutput ->
+  r_session r = s /\ exists given told sent, r_events r = [EChecked i given false told sent].
+Proof.
+  intros env h s i N r F. subst r. unfold seen in *.
+  destruct (c_outputs (e_config env)), (r_events (step env h s i)) eqn:E, (r_outcome (step env h s i)) eqn:O,
+    (nth_error (s_coroutines (r_session (step env h s i))) i); simpl in *; try congruence;
+    unfold judged in *;
+    repeat match goal with
+    | H : context [match ?x with _ => _ end] |- _ => destruct x eqn:?; simpl in *; try discriminate
+    end; try congruence; split; try reflexivity; rewrite ?E; eauto.
+Qed.
+
+(** An output that was not let pass is in no trace as anything but refused, and every output that is checked and stands
+    was let pass by the policy. *)
+Theorem standing_outputs_pass : forall env h s i e,
+  let r := seen env h s i (step env h s i) in
+  (forall f, r_outcome r <> Faults f) ->
+  In e (r_events r) -> ~ In e (r_events (step env h s i)) ->
+  exists given told sent, e = EChecked i given true told sent /\ passes (c_outputs (e_config env)) given = true.
+Proof.
+  intros env h s i e r N I S. subst r. unfold seen in *.
+  destruct (c_outputs (e_config env)) eqn:P, (r_events (step env h s i)) eqn:E, (r_outcome (step env h s i)) eqn:O,
+    (nth_error (s_coroutines (r_session (step env h s i))) i); simpl in *; rewrite ?E in *;
+    try (exfalso; now apply S); try (exfalso; eapply N; eassumption);
+    unfold judged in *;
+    repeat match goal with
+    | H : context [match ?x with _ => _ end] |- _ => destruct x eqn:?; simpl in *; rewrite ?E in *
+    end; try (exfalso; eapply N; reflexivity);
+    try (destruct I as [<- | I]; [exfalso; apply S; now left |]; apply in_app_or in I as [I | [<- | []]];
+         [exfalso; apply S; now right | eauto 6]);
+    try contradiction.
+Qed.
