@@ -6,6 +6,7 @@ use crate::run_document::{
     ProtocolMachineTraceEvent, RunStatus,
 };
 use crate::schema::BridgeVersion;
+use crate::step_state::run_by_steps;
 use motet_choreo::{CompileError, Diagnostics, Source, SourceError, compile, load};
 use motet_machine::{
     CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, ProtocolMachineConfig,
@@ -194,8 +195,14 @@ pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOut
             images.push(Arc::clone(&image));
         }
     }
-    runtime.limit_steps(input.max_steps);
-    let status = runtime.run(&PlainHost)?;
+    let (status, step_states) = match input.steps {
+        Some(true) if wave > 1 => return field("steps", true.into(), "they are of runs with a concurrency of 1"),
+        Some(true) => run_by_steps(&mut runtime, &PlainHost, input.max_steps).map_err(HereError::Event)?,
+        _ => {
+            runtime.limit_steps(input.max_steps);
+            (runtime.run(&PlainHost)?, Vec::new())
+        }
+    };
     let machine = runtime.machine();
     let bytes = machine.trace_bytes();
     let mut reader = TraceReader::new(&bytes);
@@ -220,7 +227,7 @@ pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOut
         effect_exchanges: Vec::new(),
         effect_trace: Vec::new(),
         output_condition_trace: Vec::new(),
-        step_states: Vec::new(),
+        step_states,
         semantic_objects: None,
         final_states: None,
     })

@@ -29,6 +29,7 @@ mod run_document;
 #[cfg(feature = "runner")]
 pub mod runner;
 mod schema;
+mod step_state;
 mod turns_json;
 mod validator;
 mod value_json;
@@ -70,6 +71,7 @@ pub use run_document::{
     ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer,
 };
 pub use schema::{BridgeVersion, BundleVersion, HEAP_PARITY_SCHEMA_VERSION, HOST_SCHEMA_VERSION, HeapParityVersion};
+pub use step_state::{gate_name, run_by_steps, session_state_json};
 pub use turns_json::{TurnCase, TurnsError, cut_point_json, turns_from_json};
 pub use validator::{ProjectionDifference, RoundTrip, Validator, ValidatorError, projections};
 pub use value_json::{ValueError, value_from_json, value_json};

@@ -31,6 +31,9 @@ documents! {
         /// Whether the answer says how every session stands at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub detail: Option<bool>,
+        /// Whether the answer says how the sessions stand behind each step; `concurrency` is 1 then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub steps: Option<bool>,
     }
 
     /// One protocol.
@@ -361,8 +364,28 @@ impl From<motet_runtime::RunStatus> for RunStatus {
 impl ProtocolMachineRunInput {
     /// An input with nothing but what the specification has.
     pub const fn new(choreographies: Vec<ChoreographyInput>, concurrency: u64, max_steps: u64) -> Self {
-        let (config, host, detail) = (None, None, None);
-        Self { schema_version: BridgeVersion, choreographies, concurrency, max_steps, config, host, detail }
+        let (config, host, detail, steps) = (None, None, None, None);
+        Self { schema_version: BridgeVersion, choreographies, concurrency, max_steps, config, host, detail, steps }
+    }
+}
+
+impl ProtocolMachineStepState {
+    /// A step of which nothing is said.
+    pub const fn of(step_index: u64) -> Self {
+        Self {
+            step_index,
+            pre_state: None,
+            post_state: None,
+            selected_coro: None,
+            selected_pc: None,
+            selected_type: None,
+            exec_status: None,
+            session_type_counts: BTreeMap::new(),
+            buffered_message_counts: BTreeMap::new(),
+            ready_queue: Vec::new(),
+            blocked: Vec::new(),
+            event: None,
+        }
     }
 }
 

@@ -97,7 +97,7 @@ let plain at = function
   | QReceive _ -> OReceive None
   | QChoose (_, ls) -> OChoose (at.at_counter mod max 1 (List.length ls))
   | QInvoke _ -> OInvoke VUnit
-  | QHint -> OHint None
+  | QOutputConditionHint -> OOutputConditionHint None
 
 let host_of json =
   match json with
@@ -151,6 +151,40 @@ let session_state s =
       ("coroutines", Array (List.map coroutine s.s_coroutines));
       ("buffers", Array (List.map edge (List.filter (fun (_, ms) -> ms <> []) s.s_queues))) ]
 
+(* How a session stands behind a step: by its number, and nothing of one that has ended. *)
+let step_state index s =
+  let coroutine k =
+    Object
+      [ ("pc", int k.k_pc); ("status", String (gate_name k.k_gate)); ("asked", int k.k_asked);
+        ("registers", Array (List.map Wire.value_json k.k_registers)) ]
+  in
+  let held = List.sort compare (List.filter (fun (_, ms) -> ms <> []) s.s_queues) in
+  let edge ((from, to_), ms) =
+    Object [ ("sender", String from); ("receiver", String to_);
+             ("messages", Array (List.map (fun m -> String m.m_label.l_name) ms)) ]
+  in
+  let state =
+    if s.s_end <> None then Null
+    else
+      Object
+        [ ("sid", int s.s_id); ("coroutines", Array (List.map coroutine s.s_coroutines));
+          ("buffers", Array (List.map edge held)) ]
+  in
+  Object [ ("step_index", int index); ("post_state", Object [ (string_of_int s.s_id, state) ]) ]
+
+(* Canonical rounds one by one, with the session that made each. *)
+let run_by_steps env host limit started =
+  let rec go index m states =
+    match m.ready_queue with
+    | sid :: _ when index < limit -> (
+        match round env host m with
+        | Some m -> go (index + 1) m (step_state index (List.nth m.sessions sid) :: states)
+        | None -> (m, states))
+    | _ -> (m, states)
+  in
+  let m, states = go 0 started [] in
+  (m, List.rev states)
+
 (* Waves of at most the given width, narrower where the queue or what is left of the limit is shorter. A wave that is
    not certified is a canonical round instead. *)
 let rec run_wide env host width left m =
@@ -161,7 +195,7 @@ let rec run_wide env host width left m =
 
 let run_protocol payload =
   only "payload" payload
-    [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "detail" ];
+    [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "detail"; "steps" ];
   checked_version "payload" payload;
   let wants, host = host_of (optional payload "host") in
   let config = config (Option.value (optional payload "config") ~default:(Object [])) wants in
@@ -171,7 +205,13 @@ let run_protocol payload =
   let env sid = if sid < Array.length settings then settings.(sid) else settings.(0) in
   let started = boot env (Array.length settings) in
   let limit = num "payload" payload "max_steps" in
-  let m = if concurrency <= 1 then run env host limit started else run_wide env host concurrency limit started in
+  let steps = match optional payload "steps" with Some b -> as_bool "payload.steps" b | None -> false in
+  if steps && concurrency > 1 then refused "steps" "steps" "they are of runs with a concurrency of 1";
+  let m, states =
+    if steps then run_by_steps env host limit started
+    else if concurrency <= 1 then (run env host limit started, [])
+    else (run_wide env host concurrency limit started, [])
+  in
   let role_of sid i =
     match List.nth_opt (env sid).e_programs i with Some p -> p.p_role | None -> "?"
   in
@@ -188,7 +228,8 @@ let run_protocol payload =
        ("status", String (status_name (status_of m)));
        ( "effect_exchanges",
          Array (List.rev_map (fun x -> Wire.exchange_json (role_of x.x_at.at_session) x) m.exchanges) );
-       ("semantic_objects", Objects.document m) ]
+       ("semantic_objects", Objects.document m);
+       ("step_states", Array states) ]
     @ if detail then [ ("final_states", Array (List.map session_state m.sessions)) ] else [])
 
 let project_all payload =

@@ -139,7 +139,7 @@ let request_json = function
   | QInvoke (interface, operation, v) ->
       [ ("kind", String "invoke_step"); ("interface", String interface); ("operation", String operation);
         ("argument", value_json v) ]
-  | QHint -> [ ("kind", String "output_condition_hint") ]
+  | QOutputConditionHint -> [ ("kind", String "output_condition_hint") ]
 
 let hint path json =
   only path json [ "predicate_ref"; "witness_ref" ];
@@ -169,7 +169,7 @@ let answer path json =
       | "receive" -> OReceive (Option.map (value path) (present "payload"))
       | "choose" -> OChoose (num path response "position")
       | "invoke_step" -> OInvoke (value path (field path response "answer"))
-      | "output_condition_hint" -> OHint (Option.map (hint path) (optional response "hint"))
+      | "output_condition_hint" -> OOutputConditionHint (Option.map (hint path) (optional response "hint"))
       | other -> refuse path ("`" ^ other ^ "` is no kind of response"))
   | other -> refuse path ("`" ^ other ^ "` is no status")
 
@@ -189,8 +189,8 @@ let answer_json = function
         | OReceive (Some v) -> ("receive", [ ("payload", value_json v) ])
         | OChoose n -> ("choose", [ ("position", int n) ])
         | OInvoke v -> ("invoke_step", [ ("answer", value_json v) ])
-        | OHint None -> ("output_condition_hint", [ ("hint", Null) ])
-        | OHint (Some given) ->
+        | OOutputConditionHint None -> ("output_condition_hint", [ ("hint", Null) ])
+        | OOutputConditionHint (Some given) ->
             let fields =
               [ ("predicate_ref", String given.h_predicate); ("witness_ref", optional_json given.h_witness) ]
             in
@@ -211,7 +211,7 @@ let fault_code = function
   | FRegister -> "register"
   | FPc -> "pc"
   | FBuffer -> "buffer"
-  | FOutput -> "output_condition"
+  | FOutputCondition -> "output_condition"
 
 let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
 
@@ -235,7 +235,7 @@ let event_json role_of ((round, sid), event) =
   | EFailureBranch (i, f) -> fault "failure_branch_entered" i f
   | EFaulted (i, f) -> fault "faulted" i f
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]
-  | EChecked (i, under, passed, _, _) ->
+  | EOutputConditionChecked (i, under, passed, _, _) ->
       let witness = match under.h_witness with Some text -> [ ("witness_ref", String text) ] | None -> [] in
       put "output_condition_checked"
         ([ role i; ("predicate_ref", String under.h_predicate); ("passed", Bool passed) ] @ witness)

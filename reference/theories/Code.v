@@ -40,7 +40,7 @@ Inductive request : Set :=
 | QReceive (partner : string) (l : label) (payload : value)
 | QChoose (partner : string) (labels : list label)
 | QInvoke (interface operation : string) (argument : value)
-| QHint.
+| QOutputConditionHint.
 
 (** Under which condition an output is said to stand, and what is said to speak for it. *)
 Record hint : Set := mk_hint { h_predicate : string; h_witness : option string }.
@@ -56,7 +56,7 @@ Inductive answer : Set :=
 | OReceive (replacement : option value)
 | OChoose (position : nat)
 | OInvoke (v : value)
-| OHint (given : option hint)
+| OOutputConditionHint (given : option hint)
 | OFailed (kind message : string)
 | OBlocked
 | OPending.
@@ -66,7 +66,7 @@ Inductive answer : Set :=
 Definition host : Set := coordinate -> request -> list value -> answer.
 
 Inductive fault : Set :=
-| FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutput.
+| FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutputCondition.
 
 Inductive terminal : Set := TClosed | TFaulted.
 
@@ -83,7 +83,7 @@ Inductive event : Set :=
 | ETerminal (t : terminal)
 (** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
     the condition is about. *)
-| EChecked (coroutine : nat) (under : hint) (passed : bool) (told : list event) (sent : option value).
+| EOutputConditionChecked (coroutine : nat) (under : hint) (passed : bool) (told : list event) (sent : option value).
 
 (** What was asked, with the registers as they were, and what was answered. *)
 Record exchange : Set := mk_exchange {

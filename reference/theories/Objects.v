@@ -67,7 +67,7 @@ Definition once (same : output -> output -> bool) (xs : list output) : list outp
 
 Definition checked_outputs (trace : list (nat * nat * event)) : list output :=
   flat_map (fun e => match e with
-    | (_, sid, EChecked _ under passed told sent) => [mk_output sid told sent under passed]
+    | (_, sid, EOutputConditionChecked _ under passed told sent) => [mk_output sid told sent under passed]
     | _ => []
     end) trace.
 

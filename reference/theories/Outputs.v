@@ -42,9 +42,9 @@ Fixpoint sent_by (es : list event) (s : session) : option value :=
 (** What the check makes of a step: [s] is the session before it, [xs] are the exchanges of the check. *)
 Definition judged (policy : outputs) (s : session) (i : nat) (r : stepped) (after : session) (xs : list exchange)
     (given : hint) : stepped :=
-  let check := EChecked i given (passes policy given) (r_events r) (sent_by (r_events r) (r_session r)) in
+  let check := EOutputConditionChecked i given (passes policy given) (r_events r) (sent_by (r_events r) (r_session r)) in
   if passes policy given then mk_stepped after (r_events r ++ [check]) (r_exchanges r ++ xs) (r_outcome r)
-  else mk_stepped s [check] (r_exchanges r ++ xs) (Faults FOutput).
+  else mk_stepped s [check] (r_exchanges r ++ xs) (Faults FOutputCondition).
 
 (** A step, [r], of coroutine [i] with its output checked. *)
 Definition seen (env : setting) (h : host) (s : session) (i : nat) (r : stepped) : stepped :=
@@ -53,12 +53,12 @@ Definition seen (env : setting) (h : host) (s : session) (i : nat) (r : stepped)
   | OutputsUnchecked, _, _, _ | _, [], _, _ | _, _, Faults _, _ | _, _, _, None => r
   | _, _, _, Some k =>
       if w_hint (c_wants (e_config env)) then
-        let a := h (here (r_session r) i k) QHint (k_registers k) in
-        let xs := [record_of (r_session r) i k QHint a] in
+        let a := h (here (r_session r) i k) QOutputConditionHint (k_registers k) in
+        let xs := [record_of (r_session r) i k QOutputConditionHint a] in
         let after := put i (asked_once k) (r_session r) in
         match a with
-        | OHint None => judged policy s i r after xs observable
-        | OHint (Some given) =>
+        | OOutputConditionHint None => judged policy s i r after xs observable
+        | OOutputConditionHint (Some given) =>
             if well_named given then judged policy s i r after xs given
             else mk_stepped s [] (r_exchanges r ++ xs) (Faults FInvoke)
         | _ => mk_stepped s [] (r_exchanges r ++ xs) (Faults FInvoke)
@@ -68,10 +68,10 @@ Definition seen (env : setting) (h : host) (s : session) (i : nat) (r : stepped)
 
 (** Of a step whose output is refused nothing stays but the word that it was checked. *)
 Theorem refused_output_leaves_nothing : forall env h s i,
-  r_outcome (step env h s i) <> Faults FOutput ->
+  r_outcome (step env h s i) <> Faults FOutputCondition ->
   let r := seen env h s i (step env h s i) in
-  r_outcome r = Faults FOutput ->
-  r_session r = s /\ exists given told sent, r_events r = [EChecked i given false told sent].
+  r_outcome r = Faults FOutputCondition ->
+  r_session r = s /\ exists given told sent, r_events r = [EOutputConditionChecked i given false told sent].
 Proof.
   intros env h s i N r F. subst r. unfold seen in *.
   destruct (c_outputs (e_config env)), (r_events (step env h s i)) eqn:E, (r_outcome (step env h s i)) eqn:O,
@@ -88,7 +88,7 @@ Theorem standing_outputs_pass : forall env h s i e,
   let r := seen env h s i (step env h s i) in
   (forall f, r_outcome r <> Faults f) ->
   In e (r_events r) -> ~ In e (r_events (step env h s i)) ->
-  exists given told sent, e = EChecked i given true told sent /\ passes (c_outputs (e_config env)) given = true.
+  exists given told sent, e = EOutputConditionChecked i given true told sent /\ passes (c_outputs (e_config env)) given = true.
 Proof.
   intros env h s i e r N I S. subst r. unfold seen in *.
   destruct (c_outputs (e_config env)) eqn:P, (r_events (step env h s i)) eqn:E, (r_outcome (step env h s i)) eqn:O,

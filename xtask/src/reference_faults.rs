@@ -100,6 +100,30 @@ const FAULTS: &[Fault] = &[
     ),
     fault("machine.fault_ends_nothing", "Machine", "(at_ i (Some TFaulted) s',", "(at_ i None s',"),
     fault(
+        "outputs.refused_leaves_traces",
+        "Outputs",
+        "else mk_stepped s [check] (r_exchanges r ++ xs) (Faults FOutputCondition).",
+        "else mk_stepped s (r_events r ++ [check]) (r_exchanges r ++ xs) (Faults FOutputCondition).",
+    ),
+    fault(
+        "outputs.hint_unheard",
+        "Outputs",
+        "if well_named given then judged policy s i r after xs given",
+        "if well_named given then judged policy s i r after xs observable",
+    ),
+    fault(
+        "outputs.asking_uncounted",
+        "Outputs",
+        "let after := put i (asked_once k) (r_session r) in",
+        "let after := r_session r in",
+    ),
+    fault(
+        "objects.one_of_each_check",
+        "Objects",
+        "if existsb (fun y => same y x) kept then kept else kept ++ [x]",
+        "if existsb (fun y => same y x) kept then kept ++ [x] else kept ++ [x]",
+    ),
+    fault(
         "project.union_unsorted",
         "Project",
         "LRecv p (sorted (both ++ others xs ys))",

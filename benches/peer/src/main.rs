@@ -12,7 +12,8 @@
 //! | `--turns N` | interleaved turns per row, 5 unless told; a row that has taken two seconds makes no more |
 //! | `--only W` | one of `ping_pong`, `ring64`, `many_sessions`, `choice`, `choice_stop` |
 //!
-//! `motet-peer bars` measures everything that Motet is to reach and says what it reaches; `cargo xtask bars` is the same.
+//! `motet-peer contention` counts how often threads find locks taken, beside the predecessor; `cargo xtask performance-gate`
+//! asks for it. `motet-peer bars` measures everything that Motet is to reach and says what it reaches; `cargo xtask bars` is the same.
 //!
 //! The crate stands outside the workspace, with its own lock file, so that the predecessor's dependencies are never
 //! part of a build of Motet. Nothing of the predecessor is copied: it is called through its public interface.
@@ -22,6 +23,7 @@
 use std::process::ExitCode;
 
 mod bars;
+mod contention;
 mod erlang;
 mod growth;
 mod measure;
@@ -118,6 +120,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((first, rest)) if first == "bars" => return finish(bars::run(rest)),
+        Some((first, [])) if first == "contention" => return finish(contention::run()),
         Some((first, rest)) if first == "parked" => return finish(bars::parked(rest)),
         _ => {}
     }

@@ -79,12 +79,27 @@ impl Peer for Motet {
         let (config, schedule) = (self.config(), Schedule::throughput());
         let opening = Instant::now();
         match self.workers {
-            1 => drive(GuestRuntime::new(config, schedule), image, &host, opening, workload, size),
+            1 => drive(GuestRuntime::new(config, schedule), image, &host, opening, workload, size).map(|(it, _)| it),
             workers => {
                 let runtime = ThreadedGuestRuntime::with_workers(config, schedule, workers);
-                drive(runtime, image, &Arc::new(host), opening, workload, size)
+                drive(runtime, image, &Arc::new(host), opening, workload, size).map(|(it, _)| it)
             }
         }
+    }
+}
+
+impl Motet {
+    /// The times that a thread found a lock taken in a run on two threads.
+    pub(crate) fn contended(workload: Workload, size: usize) -> Result<(Sample, u64), String> {
+        let image = image(&protocol(workload))?;
+        let host = Arc::new(Host::new(false, workload, size));
+        let runtime = ThreadedGuestRuntime::with_workers(
+            Self::TWO_WORKERS.config(),
+            Schedule::throughput(),
+            Self::TWO_WORKERS.workers,
+        );
+        let (sample, runtime) = drive(runtime, image, &host, Instant::now(), workload, size)?;
+        Ok((sample, runtime.contention().lock_contention_events))
     }
 }
 
@@ -96,7 +111,7 @@ fn drive<E: Executor<H>, H: EffectHandler>(
     opening: Instant,
     workload: Workload,
     size: usize,
-) -> Result<Sample, String> {
+) -> Result<(Sample, Runtime<E>), String> {
     let wanted = workload.messages(size);
     let mut runtime = runtime.map_err(|e| format!("runtime: {e}"))?;
     let id = runtime.load(image).map_err(|e| format!("load: {e}"))?;
@@ -127,7 +142,7 @@ fn drive<E: Executor<H>, H: EffectHandler>(
     if messages < wanted {
         return Err(format!("completed after {messages} of {wanted} messages"));
     }
-    Ok(Sample { messages, open: Some(open), run })
+    Ok((Sample { messages, open: Some(open), run }, runtime))
 }
 
 /// A host that does as little as it may: constant payloads, and a count of the choices it was asked for.

@@ -99,6 +99,22 @@ impl Peer for Telltale {
     }
 
     fn run(&self, workload: Workload, size: usize) -> Result<Sample, String> {
+        self.driven(workload, size).map(|(sample, _)| sample)
+    }
+}
+
+impl Telltale {
+    /// The times that a thread found a lock taken in a run on two threads, as the predecessor counts them.
+    pub(crate) fn contended(workload: Workload, size: usize) -> Result<(Sample, u64), String> {
+        match Self::THREADS2.driven(workload, size)? {
+            (sample, Machine::Threaded(machine)) => {
+                Ok((sample, machine.machine().contention_metrics().lock_contention_events))
+            }
+            (_, Machine::Cooperative(_)) => Err("two threads make a threaded machine".to_owned()),
+        }
+    }
+
+    fn driven(self, workload: Workload, size: usize) -> Result<(Sample, Machine), String> {
         let image = image(&protocol(workload))?;
         let stop_after = match workload {
             Workload::ChoiceStop => size,
@@ -144,7 +160,7 @@ impl Peer for Telltale {
         if messages < wanted {
             return Err(format!("ended after {messages} of {wanted} messages"));
         }
-        Ok(Sample { messages, open: Some(open), run })
+        Ok((Sample { messages, open: Some(open), run }, machine))
     }
 }
 

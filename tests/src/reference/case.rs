@@ -11,13 +11,11 @@ use crate::witness::{Mood, Moody};
 use motet_bridge::runner::{ProtocolMachineRunner, RunnerError, RunnerErrorKind};
 use motet_bridge::{
     ChoreographyInput, FinalState, HostInput, LeanStructuredError, ProjectPayload, ProtocolMachineRunInput,
-    ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, audit_of, image_programs, image_roles, machine_input,
-    wants_input,
+    ProtocolMachineStepState, ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, audit_of, gate_name,
+    image_programs, image_roles, machine_input, run_by_steps, wants_input,
 };
 use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
-use motet_machine::{
-    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, Gate, OutputConditionPolicy, TraceReader,
-};
+use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, OutputConditionPolicy, TraceReader};
 use motet_runtime::{Schedule, SeededHost};
 use motet_types::{
     CoroutineId, EffectKind, EffectKinds, EventKind, GlobalType, ImageParts, Instr, SessionId, TableRow,
@@ -222,7 +220,11 @@ impl Case {
         setup.config.output_condition_policy = self.outputs.clone();
         setup.config.semantic_objects = Some(u32::MAX);
         let mut runtime = setup.guest(image)?;
-        let status = runtime.run(&host).map_err(|error| error.to_string())?;
+        let by_steps = self.wave == 1;
+        let (status, steps) = match by_steps {
+            true => run_by_steps(&mut runtime, &host, self.limit)?,
+            false => (runtime.run(&host).map_err(|error| error.to_string())?, Vec::new()),
+        };
         let exchanges = host.into_exchanges();
         let answer = |x: &Json| ScriptedAnswer {
             operation_id: x["operation_id"].as_str().unwrap_or_default().into(),
@@ -238,6 +240,7 @@ impl Case {
             config: Some(machine_input(&self.buffer, setup.config.max_payload_bytes, &self.outputs)),
             host: Some(HostInput { wants: Some(wants_input(self.wants)), script: Some(script) }),
             detail: Some(true),
+            steps: by_steps.then_some(true),
             ..ProtocolMachineRunInput::new(vec![choreography], self.wave.into(), self.limit)
         };
         let reply = match answered(runner.run(&input))? {
@@ -265,19 +268,13 @@ impl Case {
         if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[])?) {
             return Ok(Err(difference));
         }
+        if let Some(difference) = step_difference(&steps, &reply.step_states) {
+            return Ok(Err(difference));
+        }
         let machine = runtime.machine();
         let alive: Vec<SessionId> = machine.sessions().collect();
-        let gate = |session: SessionId, role: usize| match machine.gate(session, CoroutineId(role as u16)) {
-            Some(Gate::Open | Gate::NextBurst) => "ready",
-            Some(Gate::Message(_) | Gate::GuestMessage(..)) => "recv_wait",
-            Some(Gate::Room(_) | Gate::GuestRoom(..) | Gate::Link(_) | Gate::GuestLink(..)) => "send_wait",
-            Some(Gate::Halted) => "done",
-            Some(Gate::Crashed) => "faulted",
-            Some(Gate::Cancelled) => "cancelled",
-            Some(Gate::Answer) => "invoke_wait",
-            Some(Gate::Guard(_)) => "acquire_denied",
-            None => "?",
-        };
+        let gate =
+            |session: SessionId, role: usize| machine.gate(session, CoroutineId(role as u16)).map_or("?", gate_name);
         let states: Vec<Json> = (0..self.sessions)
             .map(|at| SessionId(at as u64))
             .map(|session| match alive.contains(&session) {
@@ -352,6 +349,25 @@ fn answered<T>(answer: Result<T, RunnerError>) -> Result<Result<T, LeanStructure
 
 fn one(what: &str, here: &str, reference: &str) -> Difference {
     Difference { what: what.into(), at: 0, here: vec![here.into()], reference: vec![reference.into()] }
+}
+
+/// The first step behind which the session that made it stands differently. The reference shows that one alone, and names it.
+fn step_difference(here: &[ProtocolMachineStepState], there: &[ProtocolMachineStepState]) -> Option<Difference> {
+    let shown = |steps: &[ProtocolMachineStepState], sid: &str, at: usize| {
+        steps[at].post_state.as_ref().and_then(|state| state.get(sid)).cloned().unwrap_or(Json::Null)
+    };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for (at, step) in there.iter().enumerate().take(here.len()) {
+        let moved: Vec<String> =
+            step.post_state.iter().filter_map(Json::as_object).flat_map(|all| all.keys().cloned()).collect();
+        for sid in moved {
+            ours.push(shown(here, &sid, at));
+            theirs.push(shown(there, &sid, at));
+        }
+    }
+    let counts = (here.len(), there.len());
+    differs("step states", &ours, &theirs)
+        .or_else(|| (counts.0 != counts.1).then(|| one("steps", &counts.0.to_string(), &counts.1.to_string())))
 }
 
 /// The first place at which two lists differ.

@@ -1,0 +1,105 @@
+//! The machine around each step: one step at a time, and every session as it stands behind it.
+//!
+//! The machine steps whole chunks and tells events; who wants to see each step has it stop after each, which changes nothing of
+//! the run: limits are inputs, and a canonical schedule takes one step at a time anyhow.
+
+use crate::program_json::carried_value_json;
+use crate::run_document::{BufferState, ProtocolMachineStepState};
+use motet_machine::{CodeImage, EffectHandler, Gate, SessionState};
+use motet_runtime::{Executor, RunStatus, Runtime};
+use motet_types::{CoroutineId, EdgeId, SessionId};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a coroutine waits for: a tag of the specification's section 4.4, `ready` or `done`.
+pub const fn gate_name(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Open | Gate::NextBurst => "ready",
+        Gate::Message(_) | Gate::GuestMessage(..) => "recv_wait",
+        Gate::Room(_) | Gate::GuestRoom(..) | Gate::Link(_) | Gate::GuestLink(..) => "send_wait",
+        Gate::Halted => "done",
+        Gate::Crashed => "faulted",
+        Gate::Cancelled => "cancelled",
+        Gate::Answer => "invoke_wait",
+        Gate::Guard(_) => "acquire_denied",
+    }
+}
+
+/// Edges that hold something.
+fn buffers(image: &CodeImage, state: &SessionState) -> Vec<BufferState> {
+    let held = state.edges.iter().enumerate().filter(|(_, edge)| !edge.messages.is_empty());
+    held.map(|(at, edge)| {
+        let (sender, receiver) = image.edge_names(EdgeId(at as u16));
+        let messages = edge.messages.iter().map(|message| image.label_name(message.label).to_owned()).collect();
+        BufferState { sender: sender.to_owned(), receiver: receiver.to_owned(), messages }
+    })
+    .collect()
+}
+
+/// A session as it stands: of each coroutine its instruction within its role's code, what it waits for, how often it has asked, and
+/// its registers; and the edges that hold something, by their names. None where it is not alive.
+///
+/// # Errors
+/// A session that is alive and cannot be shown: it is out in a wave.
+pub fn session_state_json<E>(runtime: &mut Runtime<E>, session: SessionId) -> Result<Option<Json>, String> {
+    let Some(image) = runtime.machine().image_of(session).map(Arc::clone) else { return Ok(None) };
+    let root = runtime.settle_root();
+    let proof = runtime.prove_session(session).map_err(|error| error.to_string())?;
+    let (_, state) = proof.verify(root, session).map_err(|error| error.to_string())?;
+    let coroutines: Vec<Json> = state
+        .coroutines
+        .iter()
+        .enumerate()
+        .map(|(at, one)| {
+            let gate = runtime.machine().gate(session, CoroutineId(at as u16));
+            let registers: Vec<Json> =
+                one.registers.iter().map(|value| carried_value_json(&image, value.into())).collect();
+            json!({
+                "pc": one.pc.0 - image.parts().roles[at].code_start,
+                "status": gate.map_or("?", gate_name),
+                "asked": one.counter,
+                "registers": registers,
+            })
+        })
+        .collect();
+    let mut buffers = buffers(&image, &state);
+    buffers.sort_by(|left, right| (&left.sender, &left.receiver).cmp(&(&right.sender, &right.receiver)));
+    Ok(Some(json!({"sid": session.0, "coroutines": coroutines, "buffers": buffers})))
+}
+
+/// Runs on, one step at a time, up to `limit` steps in all, and answers how every session stood behind each step: under
+/// `post_state` all that are alive, by their numbers.
+///
+/// # Errors
+/// What the runtime refuses, and a session that cannot be shown.
+pub fn run_by_steps<E: Executor<H>, H: EffectHandler>(
+    runtime: &mut Runtime<E>,
+    host: &H,
+    limit: u64,
+) -> Result<(RunStatus, Vec<ProtocolMachineStepState>), String> {
+    let mut states = Vec::new();
+    loop {
+        let before = runtime.machine().tally().steps;
+        runtime.limit_steps(limit.min(before + 1));
+        let status = runtime.run(host).map_err(|error| error.to_string())?;
+        let steps = runtime.machine().tally().steps;
+        if steps == before {
+            return Ok((status, states));
+        }
+        let alive: Vec<SessionId> = runtime.machine().sessions().collect();
+        let mut all = BTreeMap::new();
+        for session in alive {
+            if let Some(state) = session_state_json(runtime, session)? {
+                all.insert(session.0.to_string(), state);
+            }
+        }
+        states.push(ProtocolMachineStepState {
+            post_state: Some(json!(all)),
+            ..ProtocolMachineStepState::of(states.len() as u64)
+        });
+        if steps >= limit || status != RunStatus::MaxSteps {
+            return Ok((status, states));
+        }
+    }
+}
