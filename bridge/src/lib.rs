@@ -11,6 +11,8 @@ mod envelope_json;
 mod equivalence;
 mod event_json;
 mod exec_host;
+mod fragment;
+mod fragment_of;
 mod heap_document;
 mod heap_json;
 mod here;
@@ -22,6 +24,7 @@ mod lean_error;
 mod local_reader;
 mod normal_form;
 mod operation;
+mod outcome_json;
 pub mod parity;
 mod piped;
 mod program_json;
@@ -42,6 +45,10 @@ pub use envelope_json::envelope_json;
 pub use equivalence::{EquivalenceChecker, EquivalenceError, EquivalenceReport, GoldenBundle};
 pub use event_json::event_json;
 pub use exec_host::{DEFAULT_DEADLINE, ExecHost, ExecOptions};
+pub use fragment::{
+    CanonicalReplayFragment, CommunicationConsumptionArtifact, CommunicationIdentityDocument, EffectTraceEntry,
+};
+pub use fragment_of::FragmentError;
 pub use heap_document::{HeapAccount, HeapParityOutput, HeapProofStep, HeapQuestion, HeapRefusal, HeapReplay};
 pub use heap_json::{OperationsError, operations_from_json};
 pub use here::{HereError, PlainHost, global_from_json, run_here, with_programs};
@@ -62,6 +69,7 @@ pub use operation::{
     ReconfigurationPolicy, ReconfigurationTransition, SimRunInput, SimRunOutput, SimTracePayload, UpgradeArtifacts,
     ValidateTracePayload, ValidationReply,
 };
+pub use outcome_json::outcome_json;
 pub use program_json::{
     ProgramError, carried_value_json, image_programs, image_roles, machine_input, sort_json, wants_input,
 };
@@ -70,7 +78,10 @@ pub use run_document::{
     ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus, ProtocolMachineStepState,
     ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer,
 };
-pub use schema::{BridgeVersion, BundleVersion, HEAP_PARITY_SCHEMA_VERSION, HOST_SCHEMA_VERSION, HeapParityVersion};
+pub use schema::{
+    BridgeVersion, BundleVersion, HEAP_PARITY_SCHEMA_VERSION, HOST_SCHEMA_VERSION, HeapParityVersion,
+    SERIALIZATION_SCHEMA_VERSION, SerializationVersion,
+};
 pub use step_state::{gate_name, run_by_steps, session_state_json};
 pub use turns_json::{TurnCase, TurnsError, cut_point_json, turns_from_json};
 pub use validator::{ProjectionDifference, RoundTrip, Validator, ValidatorError, projections};

@@ -8,6 +8,9 @@ pub const HOST_SCHEMA_VERSION: &str = "motet_host.v1";
 /// What the heap's runners answer.
 pub const HEAP_PARITY_SCHEMA_VERSION: &str = "heap_parity.v1";
 
+/// What a run's observable part is written in.
+pub const SERIALIZATION_SCHEMA_VERSION: &str = "machine.serialization.v1";
+
 macro_rules! versions {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {$(
         $(#[$doc])*
@@ -53,6 +56,8 @@ versions! {
     BridgeVersion = LEAN_BRIDGE_SCHEMA_VERSION;
     /// The field `schema_version` of a bundle of claims: `protocol_bundle.v1` and nothing else.
     BundleVersion = PROTOCOL_BUNDLE_SCHEMA_VERSION;
+    /// The field `schema_version` of a replay fragment: `machine.serialization.v1` and nothing else.
+    SerializationVersion = SERIALIZATION_SCHEMA_VERSION;
     /// The field `schema_version` of what the heap's runners answer: `heap_parity.v1` and nothing else.
     HeapParityVersion = HEAP_PARITY_SCHEMA_VERSION;
 }

@@ -41,6 +41,11 @@ impl<T> Artifacts<T> {
         self.kept.iter()
     }
 
+    /// How many were lost since they were last taken.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Takes them, and how many were lost since the last time.
     pub(crate) fn take(&mut self) -> (Vec<T>, u64) {
         (core::mem::take(&mut self.kept).into(), core::mem::take(&mut self.lost))

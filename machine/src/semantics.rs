@@ -223,6 +223,16 @@ impl ProtocolMachine {
         Ok(self.semantics()?.live.export(&names))
     }
 
+    /// The semantic audit that nobody has taken yet, in canonical order (tick, rank, content), and how many records more
+    /// there were than are kept. It stays where it is.
+    ///
+    /// # Errors
+    /// See [`SemanticsError`].
+    pub fn semantic_audit(&self) -> Result<(Vec<SemanticAuditRecord>, u64), SemanticsError> {
+        let audit = &self.semantics()?.audit;
+        Ok((SemanticAuditRecord::all(audit.iter().cloned().collect(), &self.audit_names()), audit.lost()))
+    }
+
     /// Takes the semantic audit so far, in canonical order (tick, rank, content), and how many records more there were
     /// than are kept. Like the trace it is what the machine has told: one that is restored begins with none.
     ///
@@ -232,8 +242,11 @@ impl ProtocolMachine {
         self.semantics()?;
         let taken = self.semantics.as_deref_mut().map(|semantics| semantics.audit.take());
         let (noted, lost) = taken.unwrap_or_default();
-        let names = Names { images: &self.images, run: &self.config.run_id, handler: "" };
-        Ok((SemanticAuditRecord::all(noted, &names), lost))
+        Ok((SemanticAuditRecord::all(noted, &self.audit_names()), lost))
+    }
+
+    fn audit_names(&self) -> Names<'_> {
+        Names { images: &self.images, run: &self.config.run_id, handler: "" }
     }
 }
 

@@ -45,7 +45,7 @@ pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use durable::{
     CheckpointError, CutLogError, Durable, DurableError, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan,
-    EntryError, Intent, JOURNAL_VERSION, RecoverError, cut_log, replay_log,
+    EntryError, Intent, JOURNAL_VERSION, RecoverError, cut_log, log_record, replay_log,
 };
 pub use envelope::{
     ENVELOPE_DIFF_SCHEMA, EffectOrderingClass, EnvelopeDiff, EnvelopeError, FailureVisibleDiffClass,

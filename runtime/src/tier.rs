@@ -54,6 +54,15 @@ impl ObservedTier {
     }
 }
 
+impl EffectDeterminismTier {
+    /// The strongest tier that a run by itself shows: one whose host answered something may have been answered otherwise in
+    /// another run, and its record is enough to run it again; one that asked nobody has nothing that could differ.
+    pub fn of_run(record: &RunRecord) -> Self {
+        let asked = |(_, input): &(u64, Input)| matches!(input, Input::Effect(_) | Input::Answer { .. });
+        if record.inputs.iter().any(asked) { Self::ReplayDeterministic } else { Self::StrictDeterministic }
+    }
+}
+
 /// A question as a record has it, and its answer. What came later has no question on record but its place.
 type Exchange<'a> = (Option<(EffectKind, u32)>, &'a EffectOutcome);
 

@@ -40,6 +40,9 @@ pub enum CommunicationReplayMode {
 }
 
 impl CommunicationReplayMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Sequence, Self::Nullifier];
+
     /// The name, as the command line has it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -71,6 +74,21 @@ pub enum StepKind {
     Offer = 2,
     /// `Choose`.
     Choose = 3,
+}
+
+impl StepKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Send, Self::Receive, Self::Offer, Self::Choose];
+
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Send => "Send",
+            Self::Receive => "Receive",
+            Self::Offer => "Offer",
+            Self::Choose => "Choose",
+        }
+    }
 }
 
 /// What tells one communication from every other of its run.

@@ -301,6 +301,11 @@ impl ProtocolMachine {
         value.zip(tree.prove(index)).ok_or(not_sent)
     }
 
+    /// What is kept of messages that were received, in commit order, and how many more there were. It stays where it is.
+    pub fn consumptions(&self) -> (impl Iterator<Item = &ConsumptionArtifact>, u64) {
+        (self.consumptions.iter(), self.consumptions.lost())
+    }
+
     /// Takes what was kept of messages that were received since it was last taken, in commit order, and how many more there
     /// were than [`max_consumptions`](crate::ProtocolMachineConfig::max_consumptions) allows.
     pub fn drain_consumptions(&mut self) -> (Vec<ConsumptionArtifact>, u64) {

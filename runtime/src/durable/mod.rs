@@ -26,7 +26,7 @@ pub use checkpoint::CheckpointError;
 pub use cut::{CutLogError, cut_log};
 pub use entry::{EntryError, Intent, JOURNAL_VERSION};
 pub use plan::DurableRecoveryPlan;
-pub use recover::{RecoverError, replay_log};
+pub use recover::{RecoverError, log_record, replay_log};
 
 use crate::admission::{RuntimeAdmission, RuntimeContracts};
 use crate::executor::{Executor, Inline};

@@ -10,6 +10,7 @@ use super::spans::{self, Spans};
 use super::{Durable, DurableOptions, DurableRecoveryPlan};
 use crate::executor::Inline;
 use crate::profile::ProfileDifference;
+use crate::record::RunRecord;
 use crate::replay::{ReplayHost, give};
 use crate::rounds::{GuestRuntime, Runtime};
 use crate::schedule::Schedule;
@@ -133,6 +134,8 @@ struct Script {
     found: Found,
     inputs: u64,
     asked: u64,
+    /// Every input in order, where somebody wants them besides.
+    tape: Option<Vec<(u64, Input)>>,
 }
 
 /// Gives a configuration that was read its keys.
@@ -181,6 +184,9 @@ impl Script {
                 self.digests.retain(|boundary| boundary.wave <= waves);
                 self.waves = waves;
                 self.inputs += inputs.len() as u64;
+                if let Some(tape) = &mut self.tape {
+                    tape.extend(inputs.iter().cloned());
+                }
                 for (step, input) in inputs {
                     match input {
                         Input::Answer { at, outcome } => {
@@ -449,6 +455,30 @@ pub fn replay_log(
         evidence_cache: rebuild.script.found.outcomes,
     };
     Ok((runtime, plan))
+}
+
+/// The record of the run in a log, as if it had been written beside it: the log's inputs, and the events of taking them
+/// again. The log must still hold the run's first record.
+///
+/// # Errors
+/// As [`replay_log`]; [`RecoverError::Dropped`] where the log was cut.
+pub fn log_record(storage: Arc<dyn Storage>, options: &DurableOptions) -> Result<RunRecord, RecoverError> {
+    let (log, recovered) = Log::open(storage, &options.log)?;
+    if recovered.report.first > Lsn::ZERO {
+        let checkpoint = Rebuild::begin(recovered.report.first, recovered.checkpoint.as_ref(), options)?;
+        let first = checkpoint.runtime.map_or(0, |runtime| runtime.machine().tally().steps);
+        return Err(RecoverError::Dropped { until: 0, first });
+    }
+    let mut rebuild = Rebuild::begin(Lsn::ZERO, None, options)?;
+    rebuild.script.tape = Some(Vec::new());
+    for record in log.read(Lsn::ZERO)? {
+        rebuild.record(&record?)?;
+    }
+    let (runtime, _) = rebuild.run()?;
+    // What is taken again is not written down again; the log's inputs are the tape.
+    let inputs = rebuild.script.tape.take().unwrap_or_default();
+    let record = RunRecord::of(&runtime).ok_or(RecoverError::Empty)?;
+    Ok(RunRecord { inputs, ..record })
 }
 
 /// Empties the tape.

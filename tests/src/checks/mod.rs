@@ -12,6 +12,7 @@ pub mod deadlines;
 pub mod durable;
 pub mod ended;
 pub mod forgeries;
+pub mod fragments;
 pub mod guards;
 pub mod heaps;
 pub mod histories;

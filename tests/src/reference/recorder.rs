@@ -1,7 +1,7 @@
 //! A recorder: a host that asks another host and writes down every exchange in the reference's form.
 
-use motet_bridge::{carried_value_json as value_json, sort_json};
-use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, SendDecision};
+use motet_bridge::{carried_value_json as value_json, outcome_json, sort_json};
+use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody};
 use motet_types::{EffectKinds, Reg};
 use serde_json::{Value as Json, json};
 use std::sync::{Mutex, PoisonError};
@@ -70,40 +70,6 @@ fn body_json(request: &EffectRequest<'_>) -> Json {
     body
 }
 
-fn outcome_json(request: &EffectRequest<'_>, outcome: &EffectOutcome) -> Json {
-    let value = |value| value_json(request.image, value);
-    let response = match outcome {
-        EffectOutcome::Failure(failure) => {
-            let failure = json!({"kind": failure.kind.name(), "message": failure.message});
-            return json!({"status": "failure", "failure": failure});
-        }
-        EffectOutcome::Blocked => return json!({"status": "blocked"}),
-        EffectOutcome::Pending => return json!({"status": "pending"}),
-        EffectOutcome::Success(response) => match response {
-            EffectResponse::SendDecision(decision) => match decision {
-                SendDecision::Deliver => json!({"kind": "send_decision", "decision": "deliver"}),
-                SendDecision::Replace(with) => {
-                    json!({"kind": "send_decision", "decision": "deliver", "payload": value(with.into())})
-                }
-                SendDecision::Drop => json!({"kind": "send_decision", "decision": "drop"}),
-                SendDecision::Defer => json!({"kind": "send_decision", "decision": "defer"}),
-            },
-            EffectResponse::Receive(None) => json!({"kind": "receive"}),
-            EffectResponse::Receive(Some(with)) => json!({"kind": "receive", "payload": value(with.into())}),
-            EffectResponse::Choose(at) => json!({"kind": "choose", "position": at}),
-            EffectResponse::InvokeStep(with) => json!({"kind": "invoke_step", "answer": value(with.into())}),
-            EffectResponse::Acquire(with) => json!({"kind": "acquire", "evidence": value(with.into())}),
-            EffectResponse::Release => json!({"kind": "release"}),
-            EffectResponse::OutputConditionHint(hint) => {
-                let hint =
-                    hint.as_ref().map(|hint| json!({"predicate_ref": hint.predicate, "witness_ref": hint.witness}));
-                json!({"kind": "output_condition_hint", "hint": hint})
-            }
-        },
-    };
-    json!({"status": "success", "response": response})
-}
-
 impl<H: EffectHandler> EffectHandler for Recorder<H> {
     fn identity(&self) -> &str {
         "recorder"
@@ -119,7 +85,7 @@ impl<H: EffectHandler> EffectHandler for Recorder<H> {
         let outcome = if asked { self.inner.handle_effect(request) } else { EffectOutcome::accept(request.kind()) };
         let at = request_at;
         let place = format!("{}/{}/{}", at.session.0, at.coroutine.0, at.counter);
-        let told = outcome_json(&request, &outcome);
+        let told = outcome_json(request.image, &outcome);
         let exchange = json!({"operation_id": place, "body": body, "outcome": told});
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
         outcome
