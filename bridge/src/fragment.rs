@@ -224,9 +224,7 @@ mod corruption {
 
     #[cfg(feature = "schema")]
     pub(super) fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let pair = |first: serde_json::Value, second: serde_json::Value| {
-            serde_json::json!({"type": "array", "prefixItems": [first, second], "minItems": 2, "maxItems": 2})
-        };
+        let pair = |first: serde_json::Value, second: serde_json::Value| serde_json::json!({"type": "array", "prefixItems": [first, second], "minItems": 2, "maxItems": 2});
         let text = || serde_json::json!({"type": "string"});
         let link = pair(pair(text(), text()), serde_json::json!({"enum": super::corruptions::names()}));
         schemars::json_schema!({"type": "array", "items": link})

@@ -10,12 +10,8 @@ use motet_machine::{
     CodeImage, CommunicationReplayMode, ConsumptionArtifact, EffectCoordinate, EffectOutcome, EffectResponse,
     ProtocolMachineConfig, SemanticsError, TraceError, TraceReader,
 };
-use motet_runtime::{
-    EffectDeterminismTier, Input, ReplayError, RunRecord, Runtime, SessionImages, replay,
-};
-use motet_types::{
-    Digest, Digester, EffectKind, EffectRow, LabelId, LayerId, Planted, RoleId, SessionId, planted,
-};
+use motet_runtime::{EffectDeterminismTier, Input, ReplayError, RunRecord, Runtime, SessionImages, replay};
+use motet_types::{Digest, Digester, EffectKind, EffectRow, LabelId, LayerId, Planted, RoleId, SessionId, planted};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -183,11 +179,7 @@ const fn kind_of(outcome: &EffectOutcome) -> Option<EffectKind> {
 }
 
 /// The interface and the operation of an effect. An answer that came later does not say which of the image's it was.
-fn operation(
-    image: &CodeImage,
-    kind: Option<EffectKind>,
-    subject: Option<u32>,
-) -> (Option<String>, Option<String>) {
+fn operation(image: &CodeImage, kind: Option<EffectKind>, subject: Option<u32>) -> (Option<String>, Option<String>) {
     let Some(kind) = kind else { return (None, None) };
     let own = |row: u32| {
         let row = image.effects().get(EffectRow(row as u16).index())?;

@@ -161,6 +161,40 @@ fn exports_are_valid_and_strangers_are_not() {
     assert!(refused > 100);
 }
 
+/// What a run exports is valid, too: its replay fragment, and the artifacts of an upgrade.
+#[test]
+fn exports_of_runs_are_valid() {
+    let source = "protocol P =\n  roles A, B\n  A -> B : Ask(nat)\n  B -> A : Answer(nat)\n";
+    let source = motet_choreo::Source::from_text("p.tell", source).unwrap();
+    let parts = motet_choreo::compile(&motet_choreo::load(&source).unwrap()).unwrap();
+    let config = motet_machine::ProtocolMachineConfig {
+        record: true,
+        semantic_objects: Some(100),
+        communication_replay_mode: motet_machine::CommunicationReplayMode::Sequence,
+        max_consumptions: 100,
+        ..motet_machine::ProtocolMachineConfig::default()
+    };
+    let mut runtime =
+        motet_runtime::GuestRuntime::new(config, motet_runtime::Schedule::default()).unwrap();
+    let image = runtime.load(motet_machine::CodeImage::verify(parts).unwrap()).unwrap();
+    let session = runtime.open(image).unwrap();
+    let scope = semantic::OwnershipScope::Session;
+    let claim = motet_machine::OwnershipOperation::Claim { owner_id: "host".into(), scope };
+    assert!(runtime.own(session, claim).unwrap().issued.is_some());
+    runtime.run(&motet_bridge::PlainHost).unwrap();
+    let record = motet_runtime::RunRecord::of(&runtime).unwrap();
+    let fragment = motet_bridge::CanonicalReplayFragment::of(&record, &runtime).unwrap();
+    assert!(!fragment.communication_consumption_artifacts.is_empty() && !fragment.semantic_audit_log.is_empty());
+    let valid = |name: &str, document: &Value| {
+        let errors: Vec<String> = validator(name).iter_errors(document).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    };
+    valid("machine.serialization.v1.json", &serde_json::to_value(fragment).unwrap());
+    let model = motet_bridge::parity::capability_model().unwrap();
+    valid("runtime_upgrade_artifact.json", &model.upgrade_artifacts.committed_cutover);
+    valid("runtime_upgrade_artifact.json", &model.upgrade_artifacts.rolled_back);
+}
+
 #[test]
 fn durability_artifacts_are_valid() {
     let validator = validator("telltale.machine.durability.v1.json");

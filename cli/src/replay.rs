@@ -3,15 +3,18 @@
 use crate::failure::{Failure, Outcome};
 use crate::keys::Keys;
 use crate::out::Out;
+use crate::output_file::OutputFile;
 use crate::progress::Progress;
 use crate::record;
 use crate::settings::count;
 use crate::summary::plural;
 use crate::wal;
+use motet_bridge::{CanonicalReplayFragment, FragmentError};
 use motet_machine::{Gate, TraceReader};
-use motet_runtime::{DurableOptions, GuestRuntime, ReplayError, RunRecord, replay, replay_log};
+use motet_runtime::{DurableOptions, GuestRuntime, ReplayError, RunRecord, log_record, replay, replay_log};
 use motet_types::{CoroutineId, RoleId};
 use serde_json::json;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -21,6 +24,9 @@ pub(crate) struct Args {
     /// Stop after this many steps.
     #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
     until: Option<u64>,
+    /// Write the run's replay fragment: the document that every run, replay and recovery of the same has alike.
+    #[arg(long, value_name = "FILE", conflicts_with = "until")]
+    fragment: Option<PathBuf>,
     #[command(flatten)]
     keys: Keys,
 }
@@ -44,6 +50,19 @@ fn failure(error: &ReplayError) -> Failure {
     }
 }
 
+/// Writes the fragment where it is wanted, and answers its digest.
+fn fragment(args: &Args, record: impl FnOnce() -> Outcome<RunRecord>) -> Outcome<Option<String>> {
+    let Some(path) = &args.fragment else { return Ok(None) };
+    let fragment = CanonicalReplayFragment::replayed(&record()?).map_err(|error| match &error {
+        FragmentError::Replay(replay) => failure(replay),
+        _ => Failure::refused("no_fragment", error.to_string()),
+    })?;
+    let mut file = OutputFile::create(path)?;
+    file.write_all(&fragment.to_bytes()).map_err(|error| file.unwritable(&error))?;
+    file.finish()?;
+    Ok(Some(fragment.digest().to_string()))
+}
+
 pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     args.until.map(|until| count("until", until, u64::MAX)).transpose()?;
     if args.file.is_dir() {
@@ -64,8 +83,10 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let events = TraceReader::new(&record.events).count();
     let digest = runtime.trace_digest().unwrap_or_default().to_string();
     let root = runtime.state_root().to_string();
+    let fragment = fragment(args, || Ok(record.clone()))?;
     if out.json {
         return out.document(&json!({
+            "fragment_digest": fragment,
             "equal": true,
             "complete": replayed.end.is_some(),
             "status": runtime.status().name(),
@@ -84,7 +105,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let (steps, messages) = (plural(tally.steps, "step"), plural(tally.messages, "message"));
     out.line(format_args!("equal {how_far}: {}, {messages}, {steps}", plural(tally.opened, "session")))?;
     out.line(format_args!("trace digest {digest}"))?;
-    out.line(format_args!("state root   {root}"))
+    out.line(format_args!("state root   {root}"))?;
+    fragment.map_or(Ok(()), |digest| out.line(format_args!("fragment     {digest}")))
 }
 
 /// How many sessions are shown where a replay was told to stop.
@@ -97,9 +119,12 @@ fn log(args: &Args, out: &mut Out) -> Outcome<()> {
     let replayed = replay_log(storage, &options, args.until);
     let (runtime, plan) = replayed.map_err(|error| wal::recover_failure(&error))?;
     let tally = *runtime.machine().tally();
+    let again = || log_record(wal::storage(&args.file, false)?, &options).map_err(|error| wal::recover_failure(&error));
+    let fragment = fragment(args, again)?;
     let places = if args.until.is_some() { places(&runtime) } else { Vec::new() };
     if out.json {
         return out.document(&json!({
+            "fragment_digest": fragment,
             "equal": true,
             "status": runtime.status().name(),
             "sessions": tally.opened,
@@ -118,7 +143,8 @@ fn log(args: &Args, out: &mut Out) -> Outcome<()> {
     for (session, role, gate) in places {
         out.line(format_args!("session {session}, {role}: {gate}"))?;
     }
-    out.line(format_args!("state root   {}", plan.state_root))
+    out.line(format_args!("state root   {}", plan.state_root))?;
+    fragment.map_or(Ok(()), |digest| out.line(format_args!("fragment     {digest}")))
 }
 
 /// Where the roles of the first sessions stand.

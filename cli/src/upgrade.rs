@@ -7,8 +7,9 @@ use crate::out::Out;
 use crate::recover;
 use crate::summary::plural;
 use crate::wal;
-use motet_machine::{UpgradeDecision, UpgradeMode, UpgradeOptions};
-use motet_runtime::{Durable, DurableOptions, StagedUpgrade};
+use motet_machine::{ImageId, UpgradeDecision, UpgradeMode, UpgradeOptions};
+use motet_runtime::{Durable, DurableError, DurableOptions, RuntimeUpgradeError, RuntimeUpgradeRequest, StagedUpgrade};
+use motet_semantic::{PendingEffectTreatment, RuntimeUpgradeExecutionConstraint};
 use motet_types::SessionId;
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
@@ -32,6 +33,15 @@ pub(crate) struct Args {
     /// Say what becomes of this session only, and move no other; may be given several times.
     #[arg(long, value_name = "N")]
     session: Vec<u64>,
+    /// Refuse an image that needs what the old ones did not.
+    #[arg(long)]
+    preserve_profile: bool,
+    /// Refuse to move a session whose owner is changing.
+    #[arg(long)]
+    keep_owners: bool,
+    /// Fail what sessions wait for that stay behind.
+    #[arg(long)]
+    invalidate_blocked: bool,
     #[command(flatten)]
     keys: Keys,
 }
@@ -50,20 +60,32 @@ impl Args {
         };
         UpgradeOptions { mode, at_start: self.at_start }
     }
+
+    /// A log is held to nothing but what Motet answers for itself, so the new image may need more than the old one did.
+    fn request(&self, to: ImageId) -> RuntimeUpgradeRequest {
+        let mut request = RuntimeUpgradeRequest::new(to, self.options());
+        request.sessions = (!self.session.is_empty()).then(|| self.session.iter().copied().map(SessionId).collect());
+        request.compatibility.execution_constraint = match self.preserve_profile {
+            true => RuntimeUpgradeExecutionConstraint::PreserveBundleProfile,
+            false => RuntimeUpgradeExecutionConstraint::MixedDeterminismAllowed,
+        };
+        request.compatibility.ownership_continuity_required = self.keep_owners;
+        if self.invalidate_blocked {
+            request.compatibility.pending_effect_treatment = PendingEffectTreatment::InvalidateBlocked;
+        }
+        request
+    }
 }
 
-/// Leaves the sessions that were asked for, or all.
-fn only(staged: &mut StagedUpgrade, wanted: &[u64]) -> Outcome<()> {
-    if wanted.is_empty() {
-        return Ok(());
+/// The failure for an upgrade that does not come into its next phase.
+fn failure(error: RuntimeUpgradeError) -> Failure {
+    match error {
+        RuntimeUpgradeError::Runtime(error) => wal::durable_failure(&DurableError::Runtime(error)),
+        RuntimeUpgradeError::NotAlive(session) => {
+            Failure::usage("unknown_session", format!("there is no live session {} in this log", session.0))
+        }
+        other => Failure::refused("upgrade_refused", other.to_string()),
     }
-    let live = |wanted: &&u64| staged.decisions.iter().all(|(session, _)| session.0 != **wanted);
-    if let Some(gone) = wanted.iter().find(live) {
-        let message = format!("there is no live session {gone} in this log");
-        return Err(Failure::usage("unknown_session", message));
-    }
-    staged.decisions.retain(|(session, _)| wanted.contains(&session.0));
-    Ok(())
 }
 
 fn decision_json(session: SessionId, decision: &UpgradeDecision) -> Json {
@@ -106,13 +128,19 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
     let digest = new.digest();
     let failed = |error: motet_runtime::DurableError| wal::durable_failure(&error);
     let to = durable.load(new).map_err(failed)?;
-    let mut staged = durable.stage_upgrade(to, args.options()).map_err(failed)?;
-    only(&mut staged, &args.session)?;
-    let movable = staged.movable();
-    let moved = match args.dry_run || movable.is_empty() {
-        true => 0,
-        false => durable.upgrade(to, args.options(), &movable).map_err(failed)?,
+    let mut execution = durable.begin_upgrade(args.request(to)).map_err(failure)?;
+    let moved = if args.dry_run {
+        execution.roll_back("it was only looked at").map_err(failure)?;
+        0
+    } else {
+        match durable.admit_staged(&mut execution) {
+            Ok(()) => durable.cut_over(&mut execution).map_err(failure)?,
+            // That is an answer, too.
+            Err(RuntimeUpgradeError::NothingMoves { .. }) => 0,
+            Err(error) => return Err(failure(error)),
+        }
     };
+    let staged = execution.staged();
     let root = durable.runtime().state_root();
     if moved > 0 {
         durable.close().map_err(failed)?;
@@ -126,11 +154,12 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Outcome<()> {
             "dry_run": args.dry_run,
             "moved": moved,
             "sessions": sessions.collect::<Vec<_>>(),
+            "artifact": execution.artifact(),
             "recovered": recover::plan_json(&plan),
             "state_root": root.to_string(),
         }));
     }
-    tell(&staged, out)?;
+    tell(staged, out)?;
     match (args.dry_run, moved) {
         (true, _) => out.line(format_args!("nothing was moved")),
         (false, moved) => {

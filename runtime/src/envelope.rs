@@ -86,6 +86,12 @@ impl EnvelopeDiff {
         self.wave_width_bound.candidate_max <= self.wave_width_bound.declared_upper_bound
     }
 
+    /// The report with the digests of both runs' replay fragments in the place of those of their events.
+    #[must_use]
+    pub fn with_fragments(self, baseline: Digest, candidate: Digest) -> Self {
+        Self { baseline_fragment_hash: baseline, candidate_fragment_hash: candidate, ..self }
+    }
+
     /// The digest of the report itself.
     pub fn hash(&self) -> Digest {
         let mut into = blake3::Hasher::new();

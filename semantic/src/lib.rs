@@ -33,12 +33,14 @@ pub use live::{
 pub use objects::{
     AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, AgreementState, AuthoritativeRead,
     AuthoritativeReadKind, AuthoritativeReadLifecycle, AuthorityArtifact, AuthorityAuditRecord, BundleError,
-    CancellationWitness, CanonicalHandle, CanonicalHandleKind, DelegationReceipt, DelegationStatus, EvidenceKind,
-    FORBID_LATE_RESULTS, FinalizationPath, MaterializationProof, ObservedRead, OperationInstance, OperationPhase,
-    OperationVisibility, OutstandingEffect, OutstandingEffectStatus, OwnershipCapability, OwnershipReceipt,
-    OwnershipScope, OwnershipTerminalReason, PUBLICATIONS, PrestateBinding, ProgressContract, ProgressTransition,
-    ProtocolMachineSemanticObjects, PublicationEvent, PublicationObserverClass, PublicationStatus, RELEASED,
-    ReadinessWitness, Region, SemanticHandoff, TimeoutWitness, TransformationObligation,
+    CancellationWitness, CanonicalHandle, CanonicalHandleKind, CanonicalPublicationContinuity, DelegationReceipt,
+    DelegationStatus, EvidenceKind, FORBID_LATE_RESULTS, FinalizationPath, MaterializationProof, ObservedRead,
+    OperationInstance, OperationPhase, OperationVisibility, OutstandingEffect, OutstandingEffectStatus,
+    OwnershipCapability, OwnershipReceipt, OwnershipScope, OwnershipTerminalReason, PUBLICATIONS,
+    PendingEffectTreatment, PrestateBinding, ProgressContract, ProgressTransition, ProtocolMachineSemanticObjects,
+    PublicationEvent, PublicationObserverClass, PublicationStatus, RELEASED, ReadinessWitness, Region,
+    ReissuedPublication, RuntimeUpgradeArtifact, RuntimeUpgradeCompatibility, RuntimeUpgradeExecutionConstraint,
+    SemanticHandoff, TimeoutWitness, TransformationObligation, UpgradedSession,
 };
 #[cfg(feature = "planted")]
 pub use planted::{FAULTS, PLANTED, skip_need};
@@ -50,7 +52,7 @@ pub use rules::{
     HandoffEvent, HandoffPhase, MACHINES, OWNERSHIP, Ownership, OwnershipError, OwnershipEvent, OwnershipPhase,
     PROGRESS, PROGRESS_MEASURE, Progress, ProgressError, ProgressEvent, ProgressState, RECOVERY, Recovery,
     RecoveryError, RecoveryEvent, RecoveryVerdict, SPECULATION, Speculation, SpeculationError, SpeculationEvent,
-    StagesReached,
+    StagesReached, TRANSITION, Transition, TransitionArtifactPhase, TransitionError, TransitionEvent,
 };
 pub use schema_version::{
     DURABILITY_SCHEMA_VERSION, LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION,

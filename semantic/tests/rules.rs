@@ -49,6 +49,7 @@ tests!(
     effect,
     recovery,
     speculation,
+    transition,
     escalations,
     actions,
     scopes,
@@ -536,6 +537,32 @@ fn speculation_oracle(s: Speculation, event: SpeculationEvent) -> Result<Specula
 }
 
 agrees!(speculation, Speculation, SPECULATION, 2, SPECULATION_EVENTS, speculation_oracle);
+
+const TRANSITION_EVENTS: [TransitionEvent; 5] = [
+    TransitionEvent::Admit { granted: false },
+    TransitionEvent::Admit { granted: true },
+    TransitionEvent::CutOver {},
+    TransitionEvent::RollBack {},
+    TransitionEvent::Fail {},
+];
+
+fn transition_oracle(s: Transition, event: TransitionEvent) -> Result<Transition, TransitionError> {
+    use TransitionArtifactPhase::*;
+    use TransitionError as E;
+    let open = matches!(s.phase, Staged | Admitted);
+    match event {
+        TransitionEvent::CutOver {} if s.phase == Staged => Err(E::NotAdmitted),
+        _ if !open => Err(E::Ended),
+        TransitionEvent::Admit { .. } if s.phase == Admitted => Err(E::AlreadyAdmitted),
+        TransitionEvent::Admit { granted: false } => Err(E::NotGranted),
+        TransitionEvent::Admit { granted: true } => Ok(Transition { phase: Admitted, granted: true, ..s }),
+        TransitionEvent::CutOver {} => Ok(Transition { phase: CommittedCutover, cut_overs: s.cut_overs + 1, ..s }),
+        TransitionEvent::RollBack {} => Ok(Transition { phase: RolledBack, ..s }),
+        TransitionEvent::Fail {} => Ok(Transition { phase: Failed, ..s }),
+    }
+}
+
+agrees!(transition, Transition, TRANSITION, 2, TRANSITION_EVENTS, transition_oracle);
 
 pub(crate) fn scopes() {
     let set = |roles: &[&str]| OwnershipScope::Fragments(roles.iter().map(|role| (*role).to_string()).collect());

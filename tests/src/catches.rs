@@ -185,6 +185,8 @@ catches! {
     ProfileForgetsEffects => profiles::profiles_say_the_same_in_small,
     ProfileReplayForgetsTicks => profiles::profiles_say_the_same_in_small,
     ProfileKeepsTicks => profiles::profiles_say_the_same_in_small,
+    UpgradeIgnoresConstraint => staged::refused_upgrades_change_nothing,
+    UpgradeLeavesBlocked => staged::blocked_effects_are_treated_as_asked,
     FragmentForgetsAnswers => fragments::fragments_are_equal_in_small,
     ProfileCrossesBarriers => profiles::nothing_moves_past_what_is_of_no_session,
     AdmissionIgnoresWaves => admission::nothing_advanced_runs_ungated,

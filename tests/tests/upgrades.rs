@@ -5,6 +5,8 @@ motet_tests::promises! {
         decisions_are_not_split, registers_are_carried_by_sort, questions_go_along, questions_stay_the_same,
         messages_in_flight_are_kept, islands_are_whole, failures_stay, all_or_none, hosts_and_roles_stay,
         contracts_grant_moves, reasons_are_counted;
+    staged: phases_follow_each_other, refused_upgrades_change_nothing, blocked_effects_are_treated_as_asked,
+        published_truth_goes_along, cutovers_are_recovered_whole;
     upgrading: runs_that_move_are_runs;
     upgrade_crashes: crashes_leave_whole_images, unused_images_are_in_nobodys_way;
 }

@@ -186,6 +186,8 @@ faults! {
     ProfileForgetsEffects = "profile.forgets_effects", "Runs with other answers of the host are equal under the profile `full`.";
     ProfileReplayForgetsTicks = "profile.replay_forgets_ticks", "Runs at other ticks are equal under the profile `replay`.";
     ProfileKeepsTicks = "profile.keeps_ticks", "Runs at other ticks differ under the profile `modulo_effects`.";
+    UpgradeIgnoresConstraint = "upgrade.ignores_constraint", "An upgrade that must keep its profile may change it.";
+    UpgradeLeavesBlocked = "upgrade.leaves_blocked", "An upgrade leaves what it was to invalidate.";
     FragmentForgetsAnswers = "fragment.forgets_answers", "A replay fragment leaves out what the host answered.";
     ProfileCrossesBarriers = "profile.crosses_barriers", "What is of no session may be moved past.";
     AdmissionIgnoresWaves = "admission.ignores_waves", "Waves of several sessions need no grant.";

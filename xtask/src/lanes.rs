@@ -55,6 +55,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "fragments",
+        test: "profiles",
+        only: "fragments_are_equal_to_the_byte",
+        cases: 10_000,
+        what: "random runs, on threads, replayed and out of a log, have one replay fragment to the byte",
+        ..TESTS
+    },
+    Lane {
         name: "soundness",
         test: "soundness",
         only: "verified_programs_do_not_fault",

@@ -5,8 +5,11 @@
 
 use crate::operation::{CapabilityModel, FinalizationPaths, UpgradeArtifacts};
 use crate::schema::BridgeVersion;
+use motet_choreo::{Source, compile, load};
+use motet_machine::{CodeImage, ProtocolMachineConfig, UpgradeOptions};
+use motet_runtime::{GuestRuntime, RuntimeUpgradeExecution, RuntimeUpgradeRequest, Schedule};
 use motet_semantic::table::{Machine, Refused, Sort};
-use motet_semantic::{Artifact, ArtifactEvent, AuthorityArtifactKind, Finalization, FinalizationEvent, MACHINES};
+use motet_semantic::{Finalization, FinalizationEvent, MACHINES};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeSet, VecDeque};
@@ -163,20 +166,44 @@ fn finalization(events: &[FinalizationEvent]) -> Result<Json, String> {
     Ok(json!({"read_class": state.read_class.name(), "stage": state.stage.name(), "stages": stages, "events": events}))
 }
 
-fn artifact(events: &[ArtifactEvent]) -> Result<Json, String> {
-    let mut state = Artifact::new(AuthorityArtifactKind::OwnershipReceipt);
-    for event in events {
-        state = state.apply(*event).map_err(|error| format!("artifact.{}: {error}", event.name()))?;
+/// An upgrade of a session that has begun, to its own protocol under another name: cut over, and rolled back.
+fn upgrade_artifacts() -> Result<UpgradeArtifacts, String> {
+    fn text(error: impl std::fmt::Display) -> String {
+        error.to_string()
     }
-    let events: Vec<&str> = events.iter().map(|event| event.name()).collect();
-    Ok(json!({"kind": state.kind.name(), "lifecycle": events, "phase": state.phase.name(), "uses": state.uses}))
+    let image = |name: &str| -> Result<CodeImage, String> {
+        let source = format!("protocol {name} =\n  roles A, B\n  A -> B : Ask\n  B -> A : Answer\n");
+        let source = Source::from_text(format!("{name}.tell"), &source).map_err(text)?;
+        let global = load(&source).map_err(|error| format!("{error:?}"))?;
+        CodeImage::verify(compile(&global).map_err(text)?).map_err(text)
+    };
+    let mut runtime = GuestRuntime::new(ProtocolMachineConfig::default(), Schedule::canonical()).map_err(text)?;
+    let old = runtime.load(image("Before")?).map_err(text)?;
+    runtime.open(old).map_err(text)?;
+    let to = runtime.load(image("After")?).map_err(text)?;
+    let request = RuntimeUpgradeRequest::new(to, UpgradeOptions::default());
+    let before = runtime.state_root();
+    let mut given_up = runtime.begin_upgrade(request.clone()).map_err(text)?;
+    runtime.admit_staged(&mut given_up).map_err(text)?;
+    given_up.roll_back("somebody gave it up").map_err(text)?;
+    if runtime.cut_over(&mut given_up).is_ok() || runtime.state_root() != before {
+        return Err(String::from("transition.roll_back: what was rolled back is cut over"));
+    }
+    let mut execution = runtime.begin_upgrade(request).map_err(text)?;
+    if runtime.cut_over(&mut execution).is_ok() {
+        return Err(String::from("transition.cut_over: what was not admitted is cut over"));
+    }
+    runtime.admit_staged(&mut execution).map_err(text)?;
+    runtime.cut_over(&mut execution).map_err(text)?;
+    let document = |execution: &RuntimeUpgradeExecution| serde_json::to_value(execution.artifact()).map_err(text);
+    Ok(UpgradeArtifacts { committed_cutover: document(&execution)?, rolled_back: document(&given_up)? })
 }
 
-/// The capability model of this build, as a runner tells its own: a path of each kind, gone through the tables. Upgrades are
-/// not built; the artifact that is cut over or rolled back here is an ownership's receipt.
+/// The capability model of this build, as a runner tells its own: a path of each kind, gone through the tables, and an upgrade
+/// of each kind, of a run.
 ///
 /// # Errors
-/// A table refuses a step that it must take, or takes one that it must refuse.
+/// A table refuses a step that it must take, or takes one that it must refuse; a run does.
 pub fn capability_model() -> Result<CapabilityModel, String> {
     use FinalizationEvent::{Authorize, Invalidate, Materialize, Observe, Publish};
     let way = [Observe {}, Authorize { authoritative: true }, Materialize { passed: true }];
@@ -185,15 +212,10 @@ pub fn capability_model() -> Result<CapabilityModel, String> {
     if finalization(&[&way[..], &[Invalidate {}, Publish {}]].concat()).is_ok() {
         return Err(String::from("finalization.publish: what was invalidated is published"));
     }
-    let committed_cutover = artifact(&[ArtifactEvent::Issue {}, ArtifactEvent::Commit {}])?;
-    let rolled_back = artifact(&[ArtifactEvent::Issue {}, ArtifactEvent::RollBack {}])?;
-    if artifact(&[ArtifactEvent::Issue {}, ArtifactEvent::RollBack {}, ArtifactEvent::Commit {}]).is_ok() {
-        return Err(String::from("artifact.committed: what was rolled back is committed"));
-    }
     Ok(CapabilityModel {
         schema_version: BridgeVersion,
         finalization_paths: FinalizationPaths { canonical, invalidated },
-        upgrade_artifacts: UpgradeArtifacts { committed_cutover, rolled_back },
+        upgrade_artifacts: upgrade_artifacts()?,
     })
 }
 
@@ -217,6 +239,13 @@ mod tests {
         let model = capability_model().unwrap();
         assert_eq!(model.finalization_paths.canonical["stage"], "canonical");
         assert_eq!(model.finalization_paths.invalidated["stage"], "invalidated");
-        assert_eq!(model.upgrade_artifacts.rolled_back["phase"], "rolled_back");
+        let UpgradeArtifacts { committed_cutover, rolled_back } = &model.upgrade_artifacts;
+        assert_eq!(
+            (&committed_cutover["phase"], &committed_cutover["moved"]),
+            (&json!("committed_cutover"), &json!(1))
+        );
+        assert_eq!((&rolled_back["phase"], &rolled_back["moved"]), (&json!("rolled_back"), &json!(0)));
+        assert_eq!(rolled_back["state_root"], rolled_back["staged_state_root"]);
+        assert_ne!(committed_cutover["next_members"], committed_cutover["previous_members"]);
     }
 }

@@ -2,12 +2,13 @@
 
 use motet_bridge::invariants::ProtocolBundle;
 use motet_bridge::{
-    CapabilityModel, ComparisonResult, GoldenBundle, HEAP_PARITY_SCHEMA_VERSION, HeapAccount, HeapParityOutput,
+    CanonicalReplayFragment, CapabilityModel, ComparisonResult, GoldenBundle, HEAP_PARITY_SCHEMA_VERSION, HeapAccount, HeapParityOutput,
     HeapQuestion, LEAN_BRIDGE_SCHEMA_VERSION, LeanFragment, LeanLog, LeanProgram, LeanProjection, LeanProjections,
     LeanVerdict, NoPayload, OperationEnvelope, PROTOCOL_BUNDLE_SCHEMA_VERSION, ProjectPayload, ProjectReply,
     ProtocolMachineReplayBundle, ProtocolMachineRunInput, ProtocolMachineRunOutput, ReconfigurationTransition,
-    RefusalReply, SimRunInput, SimRunOutput, SimTracePayload, ValidateTracePayload, ValidationReply, read_document,
+    RefusalReply, SERIALIZATION_SCHEMA_VERSION, SimRunInput, SimRunOutput, SimTracePayload, ValidateTracePayload, ValidationReply, read_document,
 };
+use motet_semantic::RuntimeUpgradeArtifact;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -112,6 +113,49 @@ fn output() -> Value {
     })
 }
 
+fn fragment() -> Value {
+    json!({
+        "schema_version": SERIALIZATION_SCHEMA_VERSION,
+        "obs_trace": [event()],
+        "effect_trace": [{
+            "effect_id": "e", "operation_id": "0/0/0", "effect_kind": "invoke_step", "effect_interface": "I",
+            "effect_operation": "o", "inputs": {"role": "A"}, "outputs": {"status": "blocked"},
+            "handler_identity": "h", "ordering_key": 3,
+        }],
+        "crashed_sites": ["A"],
+        "partitioned_edges": [["A", "B"]],
+        "corrupted_edges": [[["B", "A"], "bit_flip"]],
+        "timed_out_sites": [["B", 7]],
+        "effect_determinism_tier": "replay_deterministic",
+        "communication_replay_mode": "sequence",
+        "communication_replay_root": "00",
+        "communication_consumption_artifacts": [{
+            "tick": 1, "mode": "nullifier", "pre_root": "00", "post_root": "01", "identity": {
+                "sid": 0, "sender": "A", "receiver": "B", "step_kind": "Offer", "label": "L", "payload_digest": "02",
+                "sequence_no": 0,
+            },
+        }],
+        "semantic_audit_log": [{"tick": 1, "entry": {"kind": "session_terminal", "session": 0, "reason": "closed"}}],
+        "semantic_audit_lost": 0,
+        "semantic_objects": motet_semantic::ProtocolMachineSemanticObjects::default(),
+    })
+}
+
+fn upgrade_artifact() -> Value {
+    json!({
+        "upgrade_id": "u", "artifact_id": "a", "phase": "failed", "tick": 1, "previous_members": ["b"],
+        "next_members": ["a"], "compatibility": {
+            "execution_constraint": "preserve_bundle_profile", "ownership_continuity_required": true,
+            "pending_effect_treatment": "preserve_pending", "canonical_publication_continuity": "preserve",
+        },
+        "sessions": [{"session": 0, "decision": "waits", "reason": "r"}], "moved": 0,
+        "carried_publication_ids": ["p"], "invalidated_publication_ids": ["q"],
+        "reissued_publications": [{"publication_id": "p", "artifact_id": "a", "digest": "d"}],
+        "carried_obligation_ids": ["e"], "invalidated_obligation_ids": ["f"], "staged_state_root": "00",
+        "state_root": "00", "reason": "r",
+    })
+}
+
 fn error() -> Value {
     json!({"code": "c", "path": "p", "message": "m"})
 }
@@ -202,6 +246,8 @@ rows! {
     "lean_bridge.v1.golden_bundle.json" GoldenBundle, BRIDGE, json!({
         "schema_version": V, "name": "n", "global_type": {"kind": "end"}, "local_types": {"A": {"kind": "end"}},
     });
+    "machine.serialization.v1.json" CanonicalReplayFragment, Some(SERIALIZATION_SCHEMA_VERSION), fragment();
+    "runtime_upgrade_artifact.json" RuntimeUpgradeArtifact, None, upgrade_artifact();
     "protocol_bundle.v1.json" ProtocolBundle, Some(PROTOCOL_BUNDLE_SCHEMA_VERSION), bundle();
     "heap_parity.v1.json" HeapParityOutput, HEAP, json!({
         "schema_version": "heap_parity.v1", "heap_encoding_version": 1, "hasher": "blake3", "resource_fixture": {},

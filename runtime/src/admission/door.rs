@@ -62,6 +62,11 @@ impl<E> Runtime<E> {
         Ok(())
     }
 
+    /// Refuses a profile that the contracts do not let runs claim.
+    pub(crate) fn admit_profile(&self, mode: DeterminismMode) -> Result<(), Box<AdmissionRefusal>> {
+        admit(&self.request(mode), &self.held.contracts).enforce().map(drop).map_err(Box::new)
+    }
+
     /// The determinism profile that runs claim.
     pub const fn determinism_profile(&self) -> DeterminismMode {
         self.held.profile

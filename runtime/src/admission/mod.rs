@@ -21,4 +21,5 @@ pub use gate::{
     AdmissionItem, AdmissionRefusal, AdmissionRequest, RuntimeAdmission, RuntimeCapabilitySnapshot, RuntimeGateResult,
     admit,
 };
+pub(crate) use requirement::needs_more;
 pub use requirement::{RequiredBy, Requirement};

@@ -5,7 +5,7 @@ use crate::profile::DeterminismMode;
 use crate::schedule::{Schedule, SchedulerPolicy};
 use motet_machine::{BackpressurePolicy, BufferMode, CodeImage, FlowPolicy, ProtocolMachineConfig};
 use motet_types::{Instr, Planted, planted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Who needs something.
@@ -69,6 +69,15 @@ impl Need {
     pub(super) fn new(capability: RuntimeCapability, why: impl Into<String>) -> Self {
         Self { capability, why: why.into() }
     }
+}
+
+/// The first capability that an image needs and none of the others do.
+pub(crate) fn needs_more<'a>(
+    image: &CodeImage,
+    others: impl Iterator<Item = &'a CodeImage>,
+) -> Option<RuntimeCapability> {
+    let known: BTreeSet<RuntimeCapability> = others.flat_map(of_image).map(|need| need.capability).collect();
+    of_image(image).into_iter().map(|need| need.capability).find(|needed| !known.contains(needed))
 }
 
 /// What an image needs, from its instructions and its effects.

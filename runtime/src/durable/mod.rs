@@ -32,6 +32,7 @@ use crate::admission::{RuntimeAdmission, RuntimeContracts};
 use crate::executor::{Executor, Inline};
 use crate::rounds::Runtime;
 use crate::schedule::Schedule;
+use crate::staged::{RuntimeUpgradeError, RuntimeUpgradeExecution, RuntimeUpgradeRequest};
 use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::{Input, read_inputs};
 use crate::upgrade::StagedUpgrade;
@@ -289,6 +290,34 @@ impl<E> Durable<E> {
         sessions: &[SessionId],
     ) -> Result<u64, DurableError> {
         Ok(self.runtime.upgrade(to, options, sessions)?)
+    }
+
+    /// Stages an upgrade, as [`Runtime::begin_upgrade`].
+    ///
+    /// # Errors
+    /// As [`Runtime::begin_upgrade`].
+    pub fn begin_upgrade(
+        &self,
+        request: RuntimeUpgradeRequest,
+    ) -> Result<RuntimeUpgradeExecution, RuntimeUpgradeError> {
+        self.runtime.begin_upgrade(request)
+    }
+
+    /// Admits what was staged, as [`Runtime::admit_staged`].
+    ///
+    /// # Errors
+    /// As [`Runtime::admit_staged`].
+    pub fn admit_staged(&self, execution: &mut RuntimeUpgradeExecution) -> Result<(), RuntimeUpgradeError> {
+        self.runtime.admit_staged(execution)
+    }
+
+    /// Cuts the run over, as [`Runtime::cut_over`]. All of it is one entry of the log; it is acknowledged by the next
+    /// [`Durable::sync`]. An upgrade that a crash finds before that was never begun.
+    ///
+    /// # Errors
+    /// As [`Runtime::cut_over`].
+    pub fn cut_over(&mut self, execution: &mut RuntimeUpgradeExecution) -> Result<u64, RuntimeUpgradeError> {
+        self.runtime.cut_over(execution)
     }
 
     /// Takes the audit of ownership so far out. What it tells is durable first.

@@ -14,6 +14,14 @@ names! {
         /// It was undone.
         RolledBack "rolled_back",
     }
+
+    /// What becomes of the effects that are pending where authority changes hands.
+    PendingEffectTreatment {
+        /// They go along: whoever asked goes on waiting, and the answer is taken.
+        PreservePending "preserve_pending",
+        /// Whoever waits for one gets a failure, and an answer that comes later is refused.
+        InvalidateBlocked "invalidate_blocked",
+    }
 }
 
 /// One handoff of an endpoint from a coroutine to another. Its operation is `handoff:<id>`.

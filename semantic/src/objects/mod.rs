@@ -14,6 +14,7 @@ mod proof;
 mod publication;
 mod read;
 mod region;
+mod upgrade;
 
 pub use agreement::{
     AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, AgreementState, EvidenceKind,
@@ -22,7 +23,7 @@ pub use agreement::{
 pub use bundle::{BundleError, ProtocolMachineSemanticObjects};
 pub use effect::{FORBID_LATE_RESULTS, OutstandingEffect, OutstandingEffectStatus};
 pub use finalization::FinalizationPath;
-pub use handoff::{DelegationStatus, SemanticHandoff, TransformationObligation};
+pub use handoff::{DelegationStatus, PendingEffectTreatment, SemanticHandoff, TransformationObligation};
 pub use operation::{OperationInstance, OperationPhase, OperationVisibility};
 pub use ownership::{
     AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, DelegationReceipt, OwnershipCapability,
@@ -33,3 +34,7 @@ pub use proof::{CanonicalHandle, CanonicalHandleKind, MaterializationProof};
 pub use publication::{PUBLICATIONS, PublicationEvent, PublicationObserverClass, PublicationStatus};
 pub use read::{AuthoritativeRead, AuthoritativeReadKind, AuthoritativeReadLifecycle, ObservedRead};
 pub use region::Region;
+pub use upgrade::{
+    CanonicalPublicationContinuity, ReissuedPublication, RuntimeUpgradeArtifact, RuntimeUpgradeCompatibility,
+    RuntimeUpgradeExecutionConstraint, UpgradedSession,
+};

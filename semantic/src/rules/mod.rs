@@ -9,6 +9,7 @@ mod ownership;
 mod progress;
 mod recovery;
 mod speculation;
+mod transition;
 
 pub use agreement::{
     AGREEMENT, Agreement, AgreementEnd, AgreementError, AgreementEscalation, AgreementEvent, AgreementLevel,
@@ -27,9 +28,20 @@ pub use ownership::{OWNERSHIP, Ownership, OwnershipError, OwnershipEvent, Owners
 pub use progress::{PROGRESS, PROGRESS_MEASURE, Progress, ProgressError, ProgressEvent, ProgressState};
 pub use recovery::{DurableRecoveryAction, RECOVERY, Recovery, RecoveryError, RecoveryEvent, RecoveryVerdict};
 pub use speculation::{SPECULATION, Speculation, SpeculationError, SpeculationEvent};
+pub use transition::{TRANSITION, Transition, TransitionArtifactPhase, TransitionError, TransitionEvent};
 
 use crate::table::Machine;
 
 /// Every table, in the order of the documentation.
-pub static MACHINES: [&Machine; 9] =
-    [&OWNERSHIP, &ARTIFACT, &PROGRESS, &AGREEMENT, &FINALIZATION, &HANDOFF, &EFFECT, &RECOVERY, &SPECULATION];
+pub static MACHINES: [&Machine; 10] = [
+    &OWNERSHIP,
+    &ARTIFACT,
+    &PROGRESS,
+    &AGREEMENT,
+    &FINALIZATION,
+    &HANDOFF,
+    &EFFECT,
+    &RECOVERY,
+    &SPECULATION,
+    &TRANSITION,
+];

@@ -37,6 +37,7 @@ pub mod snapshots;
 pub mod soundness;
 pub mod spawning;
 pub mod speculating;
+pub mod staged;
 pub mod steps;
 pub mod subtyping;
 pub mod threads;

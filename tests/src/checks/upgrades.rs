@@ -27,16 +27,16 @@ pub(super) fn image(tell: &str) -> Result<Arc<CodeImage>, String> {
     CodeImage::verify(parts).map(Arc::new).map_err(text)
 }
 
-fn protocol(name: &str, lines: &[&str]) -> Result<Arc<CodeImage>, String> {
+pub(super) fn protocol(name: &str, lines: &[&str]) -> Result<Arc<CodeImage>, String> {
     let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
     image(&format!("protocol {name} =\n  roles A, B, C\n{lines}"))
 }
 
-fn one_step() -> Schedule {
+pub(super) fn one_step() -> Schedule {
     Schedule { wave: 1, fuel: 1, chunk: 1, window: 1, turn: 1, ..Schedule::default() }
 }
 
-fn config() -> ProtocolMachineConfig {
+pub(super) fn config() -> ProtocolMachineConfig {
     ProtocolMachineConfig { record: true, speculation_depth: 2, ..ProtocolMachineConfig::default() }
 }
 
@@ -289,7 +289,7 @@ pub fn registers_are_carried_by_sort() -> Result<(), String> {
 }
 
 /// `A` asks `operation` with a number, and sends the answer.
-fn asker(name: &str, operation: &str, argument: u64, answer: u16) -> Result<Arc<CodeImage>, String> {
+pub(super) fn asker(name: &str, operation: &str, argument: u64, answer: u16) -> Result<Arc<CodeImage>, String> {
     let mut draft = letters(1);
     draft.parts.name = name.into();
     if name != "Old" {

@@ -13,13 +13,13 @@ use motet_semantic::DURABILITY_SCHEMA_VERSION;
 mod bridge {
     pub(super) use crate::invariants::ProtocolBundle;
     pub(super) use crate::{
-        BufferState, CapabilityModel, ChoreographyInput, CoherenceBundle, ComparisonResult, CoroutineState,
-        EffectExchange, FinalState, FinalizationPaths, GoldenBundle, HeapAccount, HeapParityOutput, HeapQuestion,
-        HeapReplay, HostInput, LeanLog, LeanStatus, LeanStructuredError, MachineInput, Operation, OperationEnvelope,
-        ProgramInput, ProjectPayload, ProjectReply, ProtocolMachineReplayBundle, ProtocolMachineRunInput,
-        ProtocolMachineRunOutput, ProtocolMachineSessionStatus, ProtocolMachineStepState, ProtocolMachineTraceEvent,
-        ReconfigurationPolicy, ReconfigurationTransition, RunStatus, SimRunInput, SimRunOutput, SimTracePayload,
-        UpgradeArtifacts, ValidateTracePayload, ValidationReply,
+        BufferState, CanonicalReplayFragment, CapabilityModel, ChoreographyInput, CoherenceBundle, ComparisonResult,
+        CoroutineState, EffectExchange, EffectTraceEntry, FinalState, FinalizationPaths, GoldenBundle, HeapAccount,
+        HeapParityOutput, HeapQuestion, HeapReplay, HostInput, LeanLog, LeanStatus, LeanStructuredError, MachineInput,
+        Operation, OperationEnvelope, ProgramInput, ProjectPayload, ProjectReply, ProtocolMachineReplayBundle,
+        ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus, ProtocolMachineStepState,
+        ProtocolMachineTraceEvent, ReconfigurationPolicy, ReconfigurationTransition, RunStatus, SimRunInput,
+        SimRunOutput, SimTracePayload, UpgradeArtifacts, ValidateTracePayload, ValidationReply,
     };
 }
 
@@ -34,7 +34,7 @@ pub(super) fn put(present: &mut Present) {
         bridge::CoherenceBundle, bridge::ProjectPayload, bridge::ProjectReply, bridge::LeanStructuredError, bridge::LeanLog,
         bridge::ComparisonResult, bridge::ProtocolMachineReplayBundle, bridge::GoldenBundle, bridge::HeapParityOutput,
         bridge::HeapReplay, bridge::HeapQuestion, bridge::HeapAccount, bridge::ProtocolBundle,
-        bridge::OperationEnvelope<NoPayload>,
+        bridge::OperationEnvelope<NoPayload>, bridge::CanonicalReplayFragment, bridge::EffectTraceEntry,
     }
     named! { present: bridge::Operation, bridge::RunStatus, bridge::LeanStatus }
     present.put("parity::CapabilityClass", variants::<CapabilityClass>());

@@ -28,6 +28,8 @@ pub(super) fn put(present: &mut Present) {
         motet_semantic::PublicationObserverClass, motet_semantic::PublicationStatus, motet_semantic::ProgressState,
         motet_semantic::OperationVisibility, motet_semantic::AgreementRule, motet_semantic::EvidenceKind,
         motet_semantic::FinalizationOutcome, motet_semantic::FinalizationReadClass, motet_semantic::FinalizationStage,
+        motet_semantic::TransitionArtifactPhase, motet_semantic::PendingEffectTreatment,
+        motet_semantic::CanonicalPublicationContinuity, motet_semantic::RuntimeUpgradeExecutionConstraint,
     }
     present.put("semantic::OwnershipError", OwnershipError::ALL.iter().map(|error| format!("{error:?}")));
     present.put("semantic::AuthorityArtifact", motet_semantic::AuthorityArtifactKind::NAMES);
