@@ -167,9 +167,63 @@ documents! {
     }
 }
 
+impl From<ReconfigurationPolicy> for motet_runtime::ReconfigurationPolicy {
+    fn from(policy: ReconfigurationPolicy) -> Self {
+        let ReconfigurationPolicy { dynamic_membership, overlap_required } = policy;
+        Self { dynamic_membership, overlap_required }
+    }
+}
+
+impl ReconfigurationTransition {
+    /// What this build answers to [`Operation::ValidateReconfigurationTransition`]: whether the policy lets members change so,
+    /// as it decides about plans of its own compositions.
+    pub fn validate(&self) -> ValidationReply {
+        let policy = motet_runtime::ReconfigurationPolicy::from(self.policy);
+        let refused = policy.allows(&self.previous_members, &self.next_members).err();
+        let error = |refusal: motet_runtime::ReconfigurationRefusal| {
+            let (code, path, message) = ("reconfiguration_refused", "next_members", refusal.to_string());
+            LeanStructuredError { code: code.into(), path: Some(path.into()), message }
+        };
+        ValidationReply {
+            schema_version: BridgeVersion,
+            valid: refused.is_none(),
+            errors: refused.into_iter().map(error).collect(),
+            artifacts: Json::Null,
+        }
+    }
+}
+
 impl<P> OperationEnvelope<P> {
     /// A question.
     pub const fn new(operation: Operation, payload: P) -> Self {
         Self { schema_version: BridgeVersion, operation, payload }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_change_as_policies_let_them() {
+        let valid = |dynamic_membership, overlap_required, before: &[&str], behind: &[&str]| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let transition = ReconfigurationTransition {
+                artifact_id: "a".into(),
+                policy: ReconfigurationPolicy { dynamic_membership, overlap_required },
+                starting_epoch: 0,
+                previous_members: names(before),
+                next_members: names(behind),
+            };
+            let reply = transition.validate();
+            assert_eq!(reply.valid, reply.errors.is_empty());
+            reply.valid
+        };
+        assert!(valid(false, true, &["A", "B"], &["B", "A"]), "nobody comes or goes");
+        assert!(!valid(false, false, &["A"], &["A", "B"]));
+        assert!(valid(true, true, &["A"], &["A", "B"]));
+        assert!(!valid(true, true, &["A"], &["B"]));
+        assert!(valid(true, false, &["A"], &["B"]));
+        assert!(valid(true, true, &[], &["B"]), "there was nobody who could stay");
     }
 }

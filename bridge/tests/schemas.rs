@@ -174,8 +174,7 @@ fn exports_of_runs_are_valid() {
         max_consumptions: 100,
         ..motet_machine::ProtocolMachineConfig::default()
     };
-    let mut runtime =
-        motet_runtime::GuestRuntime::new(config, motet_runtime::Schedule::default()).unwrap();
+    let mut runtime = motet_runtime::GuestRuntime::new(config, motet_runtime::Schedule::default()).unwrap();
     let image = runtime.load(motet_machine::CodeImage::verify(parts).unwrap()).unwrap();
     let session = runtime.open(image).unwrap();
     let scope = semantic::OwnershipScope::Session;

@@ -491,9 +491,9 @@ fn trace_text() {
     says(
         &["replay", &trace, "--json"],
         expect![[r#"
-        exit 0
-        {"complete":true,"equal":true,"events":8,"messages":2,"sessions":1,"state_root":"DIGEST","status":"completed","steps":N,"trace_digest":"DIGEST"}
-    "#]],
+            exit 0
+            {"complete":true,"equal":true,"events":8,"fragment_digest":null,"messages":2,"sessions":1,"state_root":"DIGEST","status":"completed","steps":N,"trace_digest":"DIGEST"}
+        "#]],
     );
 }
 

@@ -8,6 +8,7 @@ mod admission;
 #[doc(hidden)]
 pub mod checked;
 mod compose;
+mod composition;
 mod contained;
 mod contention;
 mod deadlines;
@@ -43,6 +44,11 @@ pub use admission::{
     TransportContracts, admit,
 };
 pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
+pub use composition::{
+    BudgetPart, ComposedGuestRuntime, ComposedRuntime, CompositionCertificate, CompositionTopology, LOCAL_MEMBER,
+    LinkError, MemoryBudget, Placement, PlanError, ProtocolBundle, ReconfigurationPlan, ReconfigurationPolicy,
+    ReconfigurationRefusal, ReconfigurationStep, TheoremPack, Transport,
+};
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use durable::{
     CheckpointError, CutLogError, Durable, DurableError, DurableGuestRuntime, DurableOptions, DurableRecoveryPlan,

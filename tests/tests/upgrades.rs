@@ -7,6 +7,8 @@ motet_tests::promises! {
         contracts_grant_moves, reasons_are_counted;
     staged: phases_follow_each_other, refused_upgrades_change_nothing, blocked_effects_are_treated_as_asked,
         published_truth_goes_along, cutovers_are_recovered_whole;
+    composition: what_does_not_link_says_why, budgets_are_measured, refused_plans_change_nothing,
+        members_fail_with_their_roles, plans_are_applied_whole_or_not_at_all;
     upgrading: runs_that_move_are_runs;
     upgrade_crashes: crashes_leave_whole_images, unused_images_are_in_nobodys_way;
 }

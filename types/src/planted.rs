@@ -188,6 +188,10 @@ faults! {
     ProfileKeepsTicks = "profile.keeps_ticks", "Runs at other ticks differ under the profile `modulo_effects`.";
     UpgradeIgnoresConstraint = "upgrade.ignores_constraint", "An upgrade that must keep its profile may change it.";
     UpgradeLeavesBlocked = "upgrade.leaves_blocked", "An upgrade leaves what it was to invalidate.";
+    LinkTrustsCertificate = "composition.trusts_certificate", "A bundle's certificate is believed.";
+    LinkForgetsEffects = "composition.forgets_effects", "Bundles may ask one host two questions under one name.";
+    BudgetUnmeasured = "composition.budget_unmeasured", "A composition does not look at what it holds.";
+    PlanIgnoresPolicy = "composition.ignores_policy", "A plan may change members whatever a bundle's policy says.";
     FragmentForgetsAnswers = "fragment.forgets_answers", "A replay fragment leaves out what the host answered.";
     ProfileCrossesBarriers = "profile.crosses_barriers", "What is of no session may be moved past.";
     AdmissionIgnoresWaves = "admission.ignores_waves", "Waves of several sessions need no grant.";

@@ -55,6 +55,14 @@ const LANES: &[Lane] = &[
         ..TESTS
     },
     Lane {
+        name: "plans",
+        test: "upgrades",
+        only: "plans_are_applied_whole_or_not_at_all",
+        cases: 100_000,
+        what: "random plans of a composition are applied whole or not at all, and what they come to fits together",
+        ..TESTS
+    },
+    Lane {
         name: "fragments",
         test: "profiles",
         only: "fragments_are_equal_to_the_byte",

@@ -2,11 +2,12 @@
 
 use motet_bridge::invariants::ProtocolBundle;
 use motet_bridge::{
-    CanonicalReplayFragment, CapabilityModel, ComparisonResult, GoldenBundle, HEAP_PARITY_SCHEMA_VERSION, HeapAccount, HeapParityOutput,
-    HeapQuestion, LEAN_BRIDGE_SCHEMA_VERSION, LeanFragment, LeanLog, LeanProgram, LeanProjection, LeanProjections,
-    LeanVerdict, NoPayload, OperationEnvelope, PROTOCOL_BUNDLE_SCHEMA_VERSION, ProjectPayload, ProjectReply,
-    ProtocolMachineReplayBundle, ProtocolMachineRunInput, ProtocolMachineRunOutput, ReconfigurationTransition,
-    RefusalReply, SERIALIZATION_SCHEMA_VERSION, SimRunInput, SimRunOutput, SimTracePayload, ValidateTracePayload, ValidationReply, read_document,
+    CanonicalReplayFragment, CapabilityModel, ComparisonResult, GoldenBundle, HEAP_PARITY_SCHEMA_VERSION, HeapAccount,
+    HeapParityOutput, HeapQuestion, LEAN_BRIDGE_SCHEMA_VERSION, LeanFragment, LeanLog, LeanProgram, LeanProjection,
+    LeanProjections, LeanVerdict, NoPayload, OperationEnvelope, PROTOCOL_BUNDLE_SCHEMA_VERSION, ProjectPayload,
+    ProjectReply, ProtocolMachineReplayBundle, ProtocolMachineRunInput, ProtocolMachineRunOutput,
+    ReconfigurationTransition, RefusalReply, SERIALIZATION_SCHEMA_VERSION, SimRunInput, SimRunOutput, SimTracePayload,
+    ValidateTracePayload, ValidationReply, read_document,
 };
 use motet_semantic::RuntimeUpgradeArtifact;
 use serde::Serialize;

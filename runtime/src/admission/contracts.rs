@@ -32,7 +32,7 @@ names! {
         LiveMigration = "live_migration",
         /// To divide sessions anew among runtimes. Nothing asks for it yet.
         AutoscaleRepartition = "autoscale_repartition",
-        /// To place roles elsewhere. Nothing asks for it yet.
+        /// To place roles at other members' sites.
         PlacementRefinement = "placement_refinement",
         /// To pick sessions in another order than that in which they became ready.
         RelaxedReordering = "relaxed_reordering",

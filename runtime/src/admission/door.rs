@@ -105,6 +105,12 @@ impl<E> Runtime<E> {
         admit_one(RequiredBy::Upgrade, need, why, &self.held.contracts).map_err(Box::new)
     }
 
+    /// Refuses to place roles elsewhere where the contracts do not grant it.
+    pub(crate) fn admit_placement(&self) -> Result<(), Box<AdmissionRefusal>> {
+        let (need, why) = (RuntimeCapability::PlacementRefinement, "a role is to be placed elsewhere");
+        admit_one(RequiredBy::Plan, need, why, &self.held.contracts).map_err(Box::new)
+    }
+
     fn request(&self, profile: DeterminismMode) -> AdmissionRequest<'_> {
         let machine = self.machine();
         let images = machine.images().iter().map(|image| &**image).collect();

@@ -23,6 +23,8 @@ pub enum RequiredBy {
     Contracts,
     /// Whoever moves sessions to another image.
     Upgrade,
+    /// Whoever changes where a composition's roles are.
+    Plan,
 }
 
 impl fmt::Display for RequiredBy {
@@ -34,6 +36,7 @@ impl fmt::Display for RequiredBy {
             Self::Profile => f.write_str("profile"),
             Self::Contracts => f.write_str("contracts"),
             Self::Upgrade => f.write_str("upgrade"),
+            Self::Plan => f.write_str("plan"),
         }
     }
 }

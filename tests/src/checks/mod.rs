@@ -6,6 +6,7 @@ pub mod buffers;
 pub mod bytes;
 pub mod compiling;
 pub mod composing;
+pub mod composition;
 pub mod credits;
 pub mod cut_runs;
 pub mod deadlines;

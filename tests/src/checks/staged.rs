@@ -234,7 +234,7 @@ pub fn blocked_effects_are_treated_as_asked() -> Result<(), String> {
         ensure!(artifact.state_root == runtime.state_root().to_string(), "another root");
         let waits = |session| runtime.machine().asks_of(session).count();
         ensure!((waits(stays), waits(moves)) == (1 - gone, 1), "{treatment}");
-        let outstanding: Vec<_> = runtime.outstanding().map(|(id, at)| (id, at)).collect();
+        let outstanding: Vec<_> = runtime.outstanding().collect();
         ensure!(outstanding.len() == 2 - gone, "{outstanding:?}");
         for (id, _) in outstanding {
             runtime.complete(id, done(Value::Nat(9))).map_err(text)?;

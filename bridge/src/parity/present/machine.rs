@@ -40,9 +40,13 @@ pub(super) fn put(present: &mut Present) {
         motet_machine::SendDecision { Deliver, Replace, Drop, Defer }
         motet_runtime::RunStatus { Completed, Faulted, MaxSteps, Waiting, Stuck }
         motet_runtime::Turn { Ran, Idle }
+        motet_runtime::Placement { Local, Remote, Colocated }
+        motet_runtime::Transport { InProcess, SharedMemory, Network }
         motet_runtime::EffectCompositionPolicy { All, First, Threshold }
     }
     fields! { present:
+        motet_runtime::ProtocolBundle { code, certificate, reconfiguration_policy }
+        motet_runtime::CompositionCertificate { artifact_id, link_ok_full, theorem_pack, runtime_contracts }
         motet_machine::CoroutineState { pc, counter, state, standing, registers }
         motet_machine::SignedValue { statement, signature }
         motet_machine::Statement { run, image, session, edge, label, sequence, payload }

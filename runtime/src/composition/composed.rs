@@ -1,0 +1,205 @@
+//! A runtime of several bundles.
+
+use crate::admission::RuntimeContracts;
+use crate::composition::budget::MemoryBudget;
+use crate::composition::bundle::ProtocolBundle;
+use crate::composition::error::{LinkError, PlanError};
+use crate::composition::plan::{LOCAL_MEMBER, Placement, ReconfigurationPlan, ReconfigurationStep};
+use crate::composition::policy::ReconfigurationPolicy;
+use crate::composition::topology::CompositionTopology;
+use crate::executor::{Executor, Inline};
+use crate::rounds::{GuestRuntime, Runtime};
+use crate::schedule::Schedule;
+use crate::status::{RuntimeError, Turn};
+use motet_machine::{EffectHandler, ImageId, ProtocolMachineConfig, TopologyOutcome, TopologyPerturbation};
+use motet_types::{Planted, RoleId, SessionId, planted};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Several bundles in one runtime.
+///
+/// Its methods stand in families: start ([`ComposedRuntime::new`], [`ComposedRuntime::admit_bundle`],
+/// [`ComposedRuntime::open`]), run ([`ComposedRuntime::turn`]), change ([`ComposedRuntime::apply`],
+/// [`ComposedRuntime::crash_member`], [`ComposedRuntime::partition`]), observe (everything that takes `&self`).
+#[derive(Debug)]
+pub struct ComposedRuntime<E> {
+    runtime: Runtime<E>,
+    budget: MemoryBudget,
+    bundles: Vec<(ImageId, ProtocolBundle)>,
+    topology: CompositionTopology,
+}
+
+impl<E> ComposedRuntime<E> {
+    /// A composition without bundles, held to contracts.
+    ///
+    /// # Errors
+    /// As [`Runtime::with_contracts`].
+    pub fn new(
+        config: ProtocolMachineConfig,
+        schedule: Schedule,
+        executor: E,
+        contracts: RuntimeContracts,
+        budget: MemoryBudget,
+    ) -> Result<Self, RuntimeError> {
+        let runtime = Runtime::with_contracts(config, schedule, executor, contracts)?;
+        Ok(Self { runtime, budget, bundles: Vec::new(), topology: CompositionTopology::default() })
+    }
+
+    /// Makes a bundle part of the composition: its certificate is computed again, its own contracts and the runtime's must
+    /// cover it, and there must be room. What is refused has changed nothing.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn admit_bundle(&mut self, bundle: ProtocolBundle) -> Result<ImageId, LinkError> {
+        let others: Vec<ProtocolBundle> = self.bundles.iter().map(|(_, bundle)| bundle.clone()).collect();
+        bundle.check(&others)?;
+        bundle.admit(self.runtime.machine().config(), self.runtime.schedule())?;
+        // A machine of its own, with the same images, says what this one takes in it.
+        let config = self.runtime.machine().config().clone();
+        let mut alone = GuestRuntime::new(config, Schedule::default())?;
+        for image in self.runtime.machine().images() {
+            alone.load(Arc::clone(image))?;
+        }
+        let before = alone.memory_usage().retained.images;
+        alone.load(Arc::clone(&bundle.code))?;
+        let more = alone.memory_usage().retained.images.saturating_sub(before);
+        self.budget.exceeded(&self.runtime.memory_usage(), more)?;
+        let image = self.runtime.load(Arc::clone(&bundle.code))?;
+        for role in 0..bundle.code.role_count() {
+            let role = bundle.code.role_name(RoleId(role as u16)).to_owned();
+            self.topology.roles.entry(role).or_default();
+        }
+        self.bundles.push((image, bundle));
+        Ok(image)
+    }
+
+    /// Opens a session of a bundle, by its protocol's name.
+    ///
+    /// # Errors
+    /// There is no such bundle, the composition holds more than its budget, or the runtime refuses.
+    pub fn open(&mut self, bundle: &str) -> Result<SessionId, LinkError> {
+        let found = self.bundles.iter().find(|(_, one)| one.name() == bundle);
+        let image = found.ok_or_else(|| LinkError::NoBundle(bundle.into()))?.0;
+        self.within_budget()?;
+        Ok(self.runtime.open(image)?)
+    }
+
+    /// Whether what the machine holds is within the budget.
+    ///
+    /// # Errors
+    /// [`LinkError::Budget`] with the first part that is not.
+    pub fn within_budget(&self) -> Result<(), LinkError> {
+        if planted(Planted::BudgetUnmeasured) {
+            return Ok(());
+        }
+        self.budget.exceeded(&self.runtime.memory_usage(), 0)
+    }
+
+    /// One turn, as [`Runtime::turn`], if the composition is within its budget. One that is not takes no turn until its host
+    /// has taken out what is kept, or allows more. A turn may go beyond it; the next one does not begin then.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn turn<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<Turn, LinkError>
+    where
+        E: Executor<H>,
+    {
+        self.within_budget()?;
+        Ok(self.runtime.turn(host)?)
+    }
+
+    /// Another budget from now on.
+    pub const fn set_budget(&mut self, budget: MemoryBudget) {
+        self.budget = budget;
+    }
+
+    /// What a plan would come to. Nothing changes.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn plan(&self, plan: &ReconfigurationPlan) -> Result<CompositionTopology, PlanError> {
+        let remote = |step: &ReconfigurationStep| matches!(step, ReconfigurationStep::Place { placement: Placement::Remote { member }, .. } if member != LOCAL_MEMBER);
+        if plan.steps.iter().any(remote) {
+            self.runtime.admit_placement().map_err(RuntimeError::from)?;
+        }
+        let crashed: BTreeSet<String> = self.runtime.machine().topology().crashed().map(str::to_owned).collect();
+        let policies: BTreeMap<String, ReconfigurationPolicy> =
+            self.bundles.iter().map(|(_, bundle)| (bundle.name().to_owned(), bundle.reconfiguration_policy)).collect();
+        self.topology.planned(plan, &crashed, &policies)
+    }
+
+    /// Applies a plan: all of its steps, or none. Answers the new epoch.
+    ///
+    /// # Errors
+    /// See [`PlanError`]; nothing has changed then.
+    pub fn apply(&mut self, plan: &ReconfigurationPlan) -> Result<u64, PlanError> {
+        self.topology = self.plan(plan)?;
+        Ok(self.topology.epoch)
+    }
+
+    /// A member's site has crashed, and with it every role that is there: an input of the run for all of them together. The
+    /// member is gone for good. This process itself cannot be named: were it gone, nobody could say so.
+    ///
+    /// # Errors
+    /// There is no such member, or the runtime refuses.
+    pub fn crash_member(&mut self, member: &str) -> Result<TopologyOutcome, PlanError> {
+        self.takes_part(member)?;
+        if member == LOCAL_MEMBER {
+            return Err(PlanError::LocalStays { step: 0 });
+        }
+        let sites = self.topology.roles_at(member).map(|role| TopologyPerturbation::Crash { site: role.into() });
+        let outcome = self.runtime.perturb(&sites.collect::<Vec<_>>())?;
+        self.topology.members.remove(member);
+        self.topology.failed.insert(member.into());
+        Ok(outcome)
+    }
+
+    /// Nothing can be sent from one member's site to another's any more: an input of the run for all links between their
+    /// roles together. Roles at one site are not cut from each other.
+    ///
+    /// # Errors
+    /// One of them does not take part, both are one, or the runtime refuses.
+    pub fn partition(&mut self, from: &str, to: &str) -> Result<TopologyOutcome, PlanError> {
+        self.takes_part(from)?;
+        self.takes_part(to)?;
+        if from == to {
+            return Err(PlanError::Circle { role: from.into() });
+        }
+        let (senders, receivers): (Vec<&str>, Vec<&str>) =
+            (self.topology.roles_at(from).collect(), self.topology.roles_at(to).collect());
+        let links = senders.iter().flat_map(|from| receivers.iter().map(move |to| (*from, *to)));
+        let cut = links.map(|(from, to)| TopologyPerturbation::Partition { from: from.into(), to: to.into() });
+        let cut: Vec<TopologyPerturbation> = cut.collect();
+        Ok(self.runtime.perturb(&cut)?)
+    }
+
+    fn takes_part(&self, member: &str) -> Result<(), PlanError> {
+        match self.topology.members.contains(member) {
+            true => Ok(()),
+            false => Err(PlanError::NoMember { step: 0, member: member.into() }),
+        }
+    }
+
+    /// The bundles, in the order in which they came.
+    pub fn bundles(&self) -> impl Iterator<Item = &ProtocolBundle> {
+        self.bundles.iter().map(|(_, bundle)| bundle)
+    }
+
+    /// Who takes part, and where roles are.
+    pub const fn topology(&self) -> &CompositionTopology {
+        &self.topology
+    }
+
+    /// The runtime.
+    pub const fn runtime(&self) -> &Runtime<E> {
+        &self.runtime
+    }
+
+    /// The runtime, for everything that a composition does not concern itself with. What is loaded there is no bundle.
+    pub const fn runtime_mut(&mut self) -> &mut Runtime<E> {
+        &mut self.runtime
+    }
+}
+
+/// The cooperative composition.
+pub type ComposedGuestRuntime = ComposedRuntime<Inline>;
