@@ -43,7 +43,7 @@ impl<H: EffectHandler> EffectHandler for Hinting<H> {
         let hint = (!dice.one_in(4)).then(|| {
             // Now and then a name that is none, which faults.
             let predicate = if dice.one_in(24) { "" } else { *dice.pick(&NAMES) };
-            let witness = dice.one_in(2).then(|| format!("witness {}", dice.below(3)).into());
+            let witness = dice.one_in(2).then(|| format!("witness {}", dice.below(3)));
             Box::new(OutputConditionHint { predicate: predicate.into(), witness })
         });
         EffectOutcome::Success(EffectResponse::OutputConditionHint(hint))
