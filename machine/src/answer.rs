@@ -24,6 +24,15 @@ pub enum AnswerError {
     Parked(EffectCoordinate),
 }
 
+/// Whose answer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// The host's.
+    Answered,
+    /// The machine's, in the place of a host that has not answered in time.
+    Overdue,
+}
+
 impl ProtocolMachine {
     /// Asks the host about an effect that may block. The caller acts on the outcome: an answer goes to
     /// [`ProtocolMachine::answer`]. A guard of a layer that the configuration does not have is refused without asking.
@@ -58,6 +67,16 @@ impl ProtocolMachine {
     /// was not ready before, so that it is planned once. Must not be called while a wave runs. The outcome must be
     /// [bounded](EffectOutcome::bounded), or no record of it can be read.
     pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<Pick>, AnswerError> {
+        self.take_answer(at, outcome, Settled::Answered)
+    }
+
+    /// The one door that answers come in by.
+    pub(crate) fn take_answer(
+        &mut self,
+        at: EffectCoordinate,
+        outcome: EffectOutcome,
+        how: Settled,
+    ) -> Result<Option<Pick>, AnswerError> {
         if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
             return Err(AnswerError::NotAnAnswer(at));
         }
@@ -72,7 +91,7 @@ impl ProtocolMachine {
         self.copy_first(slot);
         self.deadlines.remove(&at);
         if self.semantics.is_some() {
-            self.answer_happened(at, &outcome);
+            self.answer_happened(at, &outcome, how);
         }
         let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
         let slot_state = &mut self.slots[slot_at];

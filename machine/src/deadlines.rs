@@ -5,10 +5,13 @@
 //! begins at the deadline or behind it, and nobody has answered, the machine answers itself, as a host would: the effect
 //! has failed, as timed out ([`ProtocolMachine::time_out`]). That follows from the tick alone, so it is no input.
 //!
+//! On the way there the operation's progress contract is escalated, where the configuration keeps semantic objects: also
+//! from the tick alone, at the end of a turn and when time passes.
+//!
 //! A tick is a wave. Where no wave comes, because everybody waits for the host, only the host knows how time goes by: it
 //! says so ([`ProtocolMachine::advance`]), and that is an input.
 
-use crate::answer::AnswerError;
+use crate::answer::{AnswerError, Settled};
 use crate::effect::EffectCoordinate;
 use crate::machine::ProtocolMachine;
 use crate::memory::in_btree;
@@ -103,7 +106,11 @@ impl ProtocolMachine {
             self.copy_first(slot);
             self.digests.changed(&mut self.slots[slot as usize], slot);
             self.deadlines.set(at, deadline);
+            if self.semantics.is_some() {
+                self.budget_happened(at);
+            }
         }
+        self.elapsed();
     }
 
     /// By which tick an effect has to be answered: when a turn begins there or later, it has timed out. None if nobody waits
@@ -159,7 +166,8 @@ impl ProtocolMachine {
         let mut out = Vec::with_capacity(overdue.len());
         for at in overdue {
             let why = format!("no answer within its budget of {budget} ticks");
-            let pick = self.answer(at, EffectOutcome::failure(EffectFailureKind::Timeout, why))?;
+            let outcome = EffectOutcome::failure(EffectFailureKind::Timeout, why);
+            let pick = self.take_answer(at, outcome, Settled::Overdue)?;
             if pick.is_some() {
                 // No input says so, so the trace does.
                 self.tell(at.session, &[], None);
@@ -179,6 +187,7 @@ impl ProtocolMachine {
         }
         let tick = self.tick.0.checked_add(ticks).filter(|tick| *tick <= LAST_TICK);
         self.tick.0 = tick.ok_or(AdvanceRefusal::Exhausted { tick: self.tick, ticks })?;
+        self.elapsed();
         Ok(self.tick)
     }
 

@@ -4,6 +4,7 @@
 //! Everything that is fed is committed or an input, so that runs which are threaded, replayed or recovered have the same
 //! objects, byte for byte. Nothing here is part of the state root.
 
+use crate::answer::Settled;
 use crate::artifacts::Artifacts;
 use crate::condition::read_output_check;
 use crate::effect::{EffectCoordinate, RunId};
@@ -167,7 +168,7 @@ impl ProtocolMachine {
 
     /// An effect was answered.
     #[cold]
-    pub(crate) fn answer_happened(&mut self, at: EffectCoordinate, outcome: &EffectOutcome) {
+    pub(crate) fn answer_happened(&mut self, at: EffectCoordinate, outcome: &EffectOutcome, how: Settled) {
         if planted(Planted::SemanticsForgetAnswers) {
             return;
         }
@@ -177,7 +178,22 @@ impl ProtocolMachine {
             EffectOutcome::Failure(failure) => Some(failure.kind.name()),
             _ => None,
         };
-        self.happened(Occurrence::Answered(AnsweredEffect { effect: key(at), failure, outputs: &outputs }));
+        let overdue = how == Settled::Overdue;
+        self.happened(Occurrence::Answered(AnsweredEffect { effect: key(at), failure, outputs: &outputs, overdue }));
+    }
+
+    /// The budget of an effect begins.
+    #[cold]
+    pub(crate) fn budget_happened(&mut self, at: EffectCoordinate) {
+        self.happened(Occurrence::Begun { effect: key(at) });
+    }
+
+    /// Ticks have passed: what has not got on is escalated, if anything is due.
+    pub(crate) fn elapsed(&mut self) {
+        let due = self.semantics.as_deref().and_then(|semantics| semantics.live.escalates_at());
+        if due.is_some_and(|due| due <= self.tick.0) && !planted(Planted::SemanticsForgetTime) {
+            self.happened(Occurrence::Elapsed);
+        }
     }
 
     /// Nobody waits for an effect any more, though its session goes on.

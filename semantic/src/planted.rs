@@ -39,6 +39,9 @@ pub const FAULTS: &[&str] = &[
     "live-witness-used-twice",
     "live-failed-proofs-pass",
     "audit-in-order-of-arrival",
+    "live-skips-escalations",
+    "live-forgets-begin",
+    "live-refuses-by-halves",
 ];
 
 /// Which fault is on: 0 for none, otherwise index into [`FAULTS`] plus one. Of the process, so tests go one by one.

@@ -146,9 +146,11 @@ pub(crate) fn every_rule_refuses() {
     let effect = key(0, 1, 0);
     let ask = Occurrence::Asked(lives::asked(effect, None));
     let bounded = Occurrence::Asked(lives::asked(effect, Some(3)));
-    let answer = Occurrence::Answered(AnsweredEffect { effect, failure: None, outputs: b"1" });
+    let answer = Occurrence::Answered(AnsweredEffect { effect, failure: None, outputs: b"1", overdue: false });
     let cancel = Occurrence::Cancelled { effect };
-    let escalate = Occurrence::Escalated { effect };
+    let overdue = AnsweredEffect { effect, failure: Some("timeout"), outputs: b"1", overdue: true };
+    let overdue = Occurrence::Answered(overdue);
+    let begun = Occurrence::Begun { effect };
     let name = |violation: LiveViolation| violation.to_string();
     let say = |all: &[Occurrence<'_>]| name(refused(&mut opened(), all));
     assert!(say(&[ask, ask]).contains("asked for before"));
@@ -156,8 +158,16 @@ pub(crate) fn every_rule_refuses() {
     assert!(say(&[ask, answer, answer]).contains("has its result"));
     assert!(say(&[ask, cancel, answer]).contains("has its result"));
     assert!(say(&[ask, answer, cancel]).contains("has its result"));
-    assert!(say(&[ask, escalate]).contains("no budget"));
-    assert!(say(&[bounded, escalate]).contains("within its budget"));
+    assert!(say(&[ask, overdue]).contains("no budget"));
+    assert!(say(&[bounded, overdue]).contains("within its budget"));
+    assert!(say(&[begun]).contains("never asked"));
+    // Two of its steps are due two ticks later, and giving it up is not: none is taken.
+    let mut live = opened();
+    live.apply(3, bounded, |_| {}).unwrap();
+    assert!(name(refused(&mut live, &[overdue])).contains("within its budget"));
+    live.apply(5, Occurrence::Elapsed, |_| {}).unwrap();
+    assert_eq!(live.export(&Names).progress_contracts[0].state, ProgressState::NoProgress);
+    assert!(say(&[ask, answer, begun]).contains("has ended"));
     assert!(say(&[Occurrence::Opened { session: 0 }]).contains("opened before"));
     let end = Occurrence::Ended { session: 0, terminal: "closed" };
     assert!(say(&[end, ask]).contains("never opened, or has ended"));

@@ -61,6 +61,9 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
     "live-witness-used-twice": live::every_rule_refuses,
     "live-failed-proofs-pass": live::every_step_in_small,
     "audit-in-order-of-arrival": live::audits_are_in_order,
+    "live-skips-escalations": live::every_step_in_small,
+    "live-forgets-begin": live::every_step_in_small,
+    "live-refuses-by-halves": live::every_rule_refuses,
 ];
 
 #[test]

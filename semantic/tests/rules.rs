@@ -54,7 +54,8 @@ tests!(
     actions,
     scopes,
     stages,
-    progress_steps
+    progress_steps,
+    escalations_come_when_due
 );
 
 fn ownership_events() -> Vec<OwnershipEvent> {
@@ -215,15 +216,19 @@ fn progress_oracle(s: Progress, event: ProgressEvent) -> Result<Progress, Progre
             if !s.bounded {
                 return Err(ProgressError::Unbounded);
             }
-            if u128::from(tick) <= u128::from(s.since_tick) + u128::from(s.budget_ticks) {
+            if tick < s.since_tick {
+                return Err(ProgressError::TickGoesBack);
+            }
+            let (quarters, state) = match s.state {
+                Pending => (1, Blocked),
+                Blocked => (2, NoProgress),
+                NoProgress => (3, Degraded),
+                _ => (4, TimedOut),
+            };
+            let needed = quarters * u128::from(s.budget_ticks);
+            if 4 * u128::from(tick) < 4 * u128::from(s.last_progress_tick) + needed {
                 return Err(ProgressError::InTime);
             }
-            let state = match s.state {
-                Pending => Blocked,
-                Blocked => NoProgress,
-                NoProgress => Degraded,
-                _ => TimedOut,
-            };
             return Ok(Progress { state, since_tick: tick, ..s });
         }
         ProgressEvent::Block { tick } => {
@@ -608,4 +613,24 @@ pub(crate) fn progress_steps() {
             assert!(!made || to.measure() <= from.measure());
         }
     }
+}
+
+/// A contract is escalated at the first tick at which the table permits it.
+pub(crate) fn escalations_come_when_due() {
+    let states = [ProgressState::Pending, ProgressState::Blocked, ProgressState::NoProgress, ProgressState::Degraded];
+    for budget in (0..10).chain([u64::MAX / 4, u64::MAX - 3]) {
+        for (quarters, state) in (1..).zip(states) {
+            let contract = Progress { state, ..Progress::new(Some(budget), 3) };
+            let due = contract.escalates_at();
+            let literal = 3 + (u128::from(budget) * quarters).div_ceil(4);
+            assert_eq!(due.map(u128::from), Some(literal).filter(|tick| *tick <= u64::MAX.into()));
+            let Some(due) = due else { continue };
+            assert!(contract.apply(ProgressEvent::Escalate { tick: due }).is_ok(), "{contract:?}");
+            let early = due.saturating_sub(1).max(3);
+            let refused = contract.apply(ProgressEvent::Escalate { tick: early });
+            assert!(early == due || refused == Err(ProgressError::InTime), "{contract:?}");
+        }
+    }
+    assert_eq!(Progress::new(None, 3).escalates_at(), None);
+    assert_eq!(Progress { state: ProgressState::Failed, ..Progress::new(Some(1), 3) }.escalates_at(), None);
 }

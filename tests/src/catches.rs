@@ -310,6 +310,7 @@ catches! {
     DeadlineAsksOverdue => deadlines::blocked_effects_are_asked_until_they_time_out,
     OutputsDenyAllows => outputs::refused_steps_leave_nothing,
     OutputsForgotten => outputs::outputs_are_checked,
+    SemanticsForgetTime => deadlines::contracts_are_escalated,
     OutputsUncheckedReceives => outputs::outputs_are_checked,
     OutputsDigestSkipsEvents => outputs::outputs_are_checked,
     OutputsDigestSkipsPayload => outputs::outputs_are_checked,

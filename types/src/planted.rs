@@ -310,6 +310,7 @@ faults! {
     OutputsForgotten = "outputs.forgotten", "No check is kept for the host.";
     SemanticsForgetAnswers = "semantics.forget_answers", "Semantic objects are not told of answers.";
     SemanticsForgetEnds = "semantics.forget_ends", "Semantic objects are not told that a session has ended.";
+    SemanticsForgetTime = "semantics.forget_time", "Semantic objects are not told that time has passed.";
     OutputsUncheckedReceives = "outputs.unchecked_receives", "What is received is not checked.";
     OutputsDigestSkipsEvents = "outputs.digest_skips_events", "An output's digest leaves its events out.";
     OutputsDigestSkipsPayload = "outputs.digest_skips_payload", "An output's digest leaves the payload out.";

@@ -117,6 +117,11 @@ impl Effect {
         Ok(Step { life, progress, path, what: (!told).then_some(what) })
     }
 
+    /// When it is escalated next, but for giving it up.
+    fn due(&self) -> Option<u64> {
+        self.progress.escalates_at().filter(|_| self.progress.state != ProgressState::Degraded)
+    }
+
     /// Writes a step.
     fn take(&mut self, key: EffectKey, step: Step, tick: u64, reason: Option<&str>, notes: &mut Vec<Note>) {
         let (from, to) = (self.progress.state, step.progress.state);
@@ -176,6 +181,7 @@ impl Live {
             closed: None,
         };
         self.asked += 1;
+        self.due.extend(effect.due().map(|tick| (tick, key)));
         self.effects.insert(key, effect);
         self.open.insert(key);
         Ok(())
@@ -203,43 +209,95 @@ impl Live {
         let tick = self.tick;
         let ended = step.progress.state.is_terminal();
         if let Some(effect) = self.effects.get_mut(&key) {
+            let before = effect.due();
             effect.take(key, step, tick, reason, &mut self.notes);
+            let after = effect.due();
+            self.reschedule(key, before, after);
         }
         if ended {
             self.close_effect(key);
         }
     }
 
-    /// The host said that it cannot answer yet.
-    pub(super) fn blocked(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
-        let progress = ProgressEvent::Block { tick: self.tick };
-        self.advance(key, EffectEvent::Block {}, Some(progress), Published::Blocked, None)
+    /// The host can be asked from now on: the budget counts from here.
+    pub(super) fn begun(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
+        let effect = self.effect(key)?;
+        let began = effect.progress.apply(ProgressEvent::Advance { tick: self.tick });
+        let progress = began.map_err(|error| LiveViolation::Progress { effect: key, error })?;
+        if let Some(effect) = self.effects.get_mut(&key) {
+            let before = effect.due();
+            effect.progress = if planted("live-forgets-begin") { effect.progress } else { progress };
+            let after = effect.due();
+            self.reschedule(key, before, after);
+        }
+        Ok(())
     }
 
-    /// The effect has used up its budget once more.
-    pub(super) fn escalated(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
+    /// Time has passed: everything that is due is escalated, in the order in which it became due.
+    pub(super) fn elapsed(&mut self) -> Result<(), LiveViolation> {
+        let tick = if planted("live-skips-escalations") { 0 } else { self.tick };
+        while let Some((_, key)) = self.due.first().copied().filter(|(due, _)| *due <= tick) {
+            self.escalate(key)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the steps of an effect that are due, but the last: giving up is an answer.
+    fn escalate(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
+        while self.effect(key)?.due().is_some_and(|due| due <= self.tick) {
+            let (what, why) = match self.effect(key)?.progress.state {
+                ProgressState::Pending => (Published::Blocked, "a quarter of its budget has passed without an answer"),
+                ProgressState::Blocked => (Published::NoProgress, "half of its budget has passed without an answer"),
+                _ => (Published::Degraded, "three quarters of its budget have passed without an answer"),
+            };
+            let event = ProgressEvent::Escalate { tick: self.tick };
+            self.advance(key, EffectEvent::Block {}, Some(event), what, Some(why))?;
+        }
+        Ok(())
+    }
+
+    /// Nobody answered in time: what is left of the steps to the last one is taken, if that is due and can be.
+    fn overdue(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
         let effect = self.effect(key)?;
-        let progress = effect.progress.apply(ProgressEvent::Escalate { tick: self.tick });
-        let progress = progress.map_err(|error| LiveViolation::Progress { effect: key, error })?;
-        let (what, life) = match progress.state {
-            ProgressState::NoProgress => (Published::NoProgress, EffectEvent::Block {}),
-            ProgressState::Degraded => (Published::Degraded, EffectEvent::Block {}),
-            ProgressState::TimedOut => (Published::TimedOut, EffectEvent::Fail {}),
-            _ => (Published::Blocked, EffectEvent::Block {}),
-        };
-        let event = ProgressEvent::Escalate { tick: self.tick };
-        self.advance(key, life, Some(event), what, Some("it has not got on within its budget"))
+        if effect.life.apply(EffectEvent::Fail {}).is_err() {
+            // What refuses the answer says why.
+            return Ok(());
+        }
+        let mut ahead = effect.progress;
+        while ahead.state != ProgressState::TimedOut && !planted("live-refuses-by-halves") {
+            let next = ahead.apply(ProgressEvent::Escalate { tick: self.tick });
+            ahead = next.map_err(|error| LiveViolation::Progress { effect: key, error })?;
+        }
+        self.escalate(key)
+    }
+
+    /// An effect is escalated at another tick now, or not at all.
+    fn reschedule(&mut self, key: EffectKey, before: Option<u64>, after: Option<u64>) {
+        if before != after {
+            before.map(|tick| self.due.remove(&(tick, key)));
+            self.due.extend(after.map(|tick| (tick, key)));
+        }
+    }
+
+    /// The escalations that are to come, from the effects that wait.
+    pub(super) fn count_due(&mut self) {
+        let due = |key: &EffectKey| self.effects.get(key)?.due().map(|tick| (tick, *key));
+        self.due = self.open.iter().filter_map(due).collect();
     }
 
     /// The answer came. A result that comes after invalidation is rejected, and that is on record.
     pub(super) fn answered(&mut self, answered: &AnsweredEffect<'_>) -> Result<(), LiveViolation> {
         let (key, tick) = (answered.effect, self.tick);
         let (life, progress, what) = match answered.failure {
+            Some(_) if answered.overdue => {
+                self.overdue(key)?;
+                (EffectEvent::Fail {}, ProgressEvent::Escalate { tick }, Published::TimedOut)
+            }
             None => (EffectEvent::Succeed { proved: false }, ProgressEvent::Succeed { tick }, Published::Succeeded),
             Some(_) => (EffectEvent::Fail {}, ProgressEvent::Fail { tick }, Published::Failed),
         };
         let effect = self.effect(key)?;
-        let observed = effect.wanted.is_observed();
+        let observed = effect.wanted.is_observed() && !answered.overdue;
         let step = match effect.step(key, life, Some(progress), what) {
             Err(LiveViolation::Effect { error: EffectError::LateResult, .. }) if planted("live-takes-late-results") => {
                 Step { life: effect.life, progress: effect.progress, path: effect.path, what: Some(what) }

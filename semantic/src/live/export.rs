@@ -165,8 +165,9 @@ impl Live {
             });
         }
         let escalated = |one: &&super::effect::Transition| {
-            let states = [ProgressState::NoProgress, ProgressState::Degraded, ProgressState::TimedOut];
-            states.contains(&one.to) || budget.is_some() && one.to == ProgressState::Blocked
+            let states =
+                [ProgressState::Blocked, ProgressState::NoProgress, ProgressState::Degraded, ProgressState::TimedOut];
+            states.contains(&one.to)
         };
         into.progress_contracts.push(ProgressContract {
             operation_id: operation_id.clone(),

@@ -43,6 +43,9 @@ pub struct Live {
     effects: BTreeMap<EffectKey, Effect>,
     /// Those that wait for their answers.
     open: BTreeSet<EffectKey>,
+    /// When those of them are escalated that are not degraded yet: it follows from them.
+    #[serde(skip)]
+    due: BTreeSet<(u64, EffectKey)>,
     handoffs: BTreeMap<HandoffKey, Handover>,
     outputs: BTreeMap<OutputKey, Output>,
     reads: BTreeMap<ReadKey, Read>,
@@ -74,6 +77,7 @@ impl Live {
         Self {
             effects: BTreeMap::new(),
             open: BTreeSet::new(),
+            due: BTreeSet::new(),
             handoffs: BTreeMap::new(),
             outputs: BTreeMap::new(),
             reads: BTreeMap::new(),
@@ -106,8 +110,8 @@ impl Live {
         let taken = match occurrence {
             Occurrence::Opened { session } => self.opened(session),
             Occurrence::Asked(asked) => self.ask(&asked),
-            Occurrence::Blocked { effect } => self.blocked(effect),
-            Occurrence::Escalated { effect } => self.escalated(effect),
+            Occurrence::Begun { effect } => self.begun(effect),
+            Occurrence::Elapsed => self.elapsed(),
             Occurrence::Answered(answered) => self.answered(&answered),
             Occurrence::Cancelled { effect } => self.cancelled(effect),
             Occurrence::Authority { session, record, transports } => self.authority(session, record, transports),
@@ -133,6 +137,11 @@ impl Live {
     /// Whether there is nothing at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The first tick at which [`Occurrence::Elapsed`] escalates something.
+    pub fn escalates_at(&self) -> Option<u64> {
+        self.due.first().map(|(tick, _)| *tick)
     }
 
     /// How many of them have ended and are still kept.

@@ -56,6 +56,8 @@ pub struct AnsweredEffect<'a> {
     pub failure: Option<&'a str>,
     /// What came of it, as the machine writes it; only who exports reads it.
     pub outputs: &'a [u8],
+    /// Whether nobody answered within its budget, and the machine failed it in the host's place.
+    pub overdue: bool,
 }
 
 /// A check of an output against its condition.
@@ -100,16 +102,13 @@ pub enum Occurrence<'a> {
     },
     /// An effect was asked for.
     Asked(AskedEffect<'a>),
-    /// The host said that it cannot answer yet.
-    Blocked {
+    /// The host can be asked from now on: the effect's budget begins.
+    Begun {
         /// Which effect.
         effect: EffectKey,
     },
-    /// An effect has used up its budget once more.
-    Escalated {
-        /// Which effect.
-        effect: EffectKey,
-    },
+    /// Time has passed. What has not got on in its part of the budget is escalated, but given up only by an answer.
+    Elapsed,
     /// The answer came.
     Answered(AnsweredEffect<'a>),
     /// Nobody waits for the effect any more.

@@ -90,6 +90,7 @@ impl Live {
         }
         live.keep = keep;
         live.sound()?;
+        live.count_due();
         live.trim();
         Ok(live)
     }

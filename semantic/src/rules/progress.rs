@@ -1,4 +1,4 @@
-//! Progress contracts: an operation that does not get on in its budget is escalated, one step at a time.
+//! Progress contracts: an operation that does not get on in its budget is escalated, one quarter of it at a time.
 
 use crate::names::names;
 use crate::objects::OperationPhase;
@@ -11,9 +11,9 @@ names! {
         Pending "pending",
         /// It waits.
         Blocked "blocked",
-        /// It has not got on for its budget.
+        /// It has not got on for half of its budget.
         NoProgress "no_progress",
-        /// It has not got on for longer.
+        /// It has not got on for three quarters of it.
         Degraded "degraded",
         /// It succeeded.
         Succeeded "succeeded",
@@ -49,10 +49,28 @@ const ESCALATIONS: &[u64] = &[S::NoProgress as u64, S::Degraded as u64, S::Timed
 const ZERO: crate::table::Term = Number(0);
 const ONE: crate::table::Term = Number(1);
 const LIVE: crate::table::Formula = OneOf(STATE, OPEN);
+const TWO_BUDGETS: crate::table::Term = Plus(&BUDGET, &BUDGET);
+const THREE_BUDGETS: crate::table::Term = Plus(&TWO_BUDGETS, &BUDGET);
+const FOUR_BUDGETS: crate::table::Term = Plus(&TWO_BUDGETS, &TWO_BUDGETS);
+const FOUR_LAST: crate::table::Term = Plus(&Plus(&LAST, &LAST), &Plus(&LAST, &LAST));
+
+/// At a tick, so many quarters of the budget have passed since the last progress as the next step needs.
+macro_rules! overdue {
+    ($tick:expr) => {{
+        const FOUR_TICKS: crate::table::Term = Plus(&Plus(&$tick, &$tick), &Plus(&$tick, &$tick));
+        Any(&[
+            All(&[Equal(STATE, Number(S::Pending as u64)), AtMost(Plus(&FOUR_LAST, &BUDGET), FOUR_TICKS)]),
+            All(&[Equal(STATE, Number(S::Blocked as u64)), AtMost(Plus(&FOUR_LAST, &TWO_BUDGETS), FOUR_TICKS)]),
+            All(&[Equal(STATE, Number(S::NoProgress as u64)), AtMost(Plus(&FOUR_LAST, &THREE_BUDGETS), FOUR_TICKS)]),
+            All(&[Equal(STATE, Number(S::Degraded as u64)), AtMost(Plus(&FOUR_LAST, &FOUR_BUDGETS), FOUR_TICKS)]),
+        ])
+    }};
+}
 
 machine! {
-    /// The progress of one operation. With a budget of b ticks, an operation that has not got on is escalated at the
-    /// first tick that is more than b after the last progress or escalation, and so on until it is given up.
+    /// The progress of one operation. With a budget, an operation that has not got on is blocked when a quarter of it has
+    /// passed since the last progress, makes no progress after half of it, is degraded after three quarters, and given up
+    /// when all of it is over. One step at a time; several may be due at one tick.
     Progress = PROGRESS "progress";
     fields {
         /// Where it stands.
@@ -107,7 +125,8 @@ machine! {
         needs [
             LIVE => Ended,
             Equal(BOUNDED, ONE) => Unbounded,
-            Below(Plus(&SINCE, &BUDGET), Given(0)) => InTime,
+            AtMost(SINCE, Given(0)) => TickGoesBack,
+            overdue!(Given(0)) => InTime,
         ]
         sets [STATE = Mapped(&STATE, ESCALATED), SINCE = Given(0)],
 
@@ -160,14 +179,14 @@ machine! {
             Break::Put("advanced", STATE, Number(S::Pending as u64));
         /// What has ended stays as it is.
         "ends_are_final" Implies(&Not(&LIVE), &Equal(STATE, After(&STATE))), Break::Need("succeeded", 0);
-        /// An escalation is one step, and never comes before the budget is gone.
+        /// An escalation is one step, and never comes before its part of the budget is gone.
         "one_step" Implies(
             &All(&[OneOf(After(&STATE), ESCALATIONS), Differ(STATE, After(&STATE))]),
             &All(&[
                 Equal(After(&STATE), Mapped(&STATE, ESCALATED)),
-                Below(Plus(&SINCE, &BUDGET), After(&SINCE)),
+                overdue!(After(&SINCE)),
             ]),
-        ), Break::Need("escalated", 2);
+        ), Break::Need("escalated", 3);
     }
     goal All(&[Equal(STATE, Number(S::TimedOut as u64)), Equal(BUDGET, ONE)]), 4;
 }
@@ -180,6 +199,17 @@ impl Progress {
             None => (false, 0),
         };
         Self { state: ProgressState::Pending, bounded, budget_ticks, last_progress_tick: tick, since_tick: tick }
+    }
+
+    /// The first tick at which it is escalated, if it does not get on before: the quarters of its budget that its next step
+    /// needs have passed then, rounded up. None if it has ended, has no budget, or one that outlasts all ticks.
+    pub fn escalates_at(&self) -> Option<u64> {
+        let quarters = 5_u64.saturating_sub(self.state.measure());
+        if !self.bounded || self.state.is_terminal() {
+            return None;
+        }
+        let passed = (u128::from(self.budget_ticks) * u128::from(quarters)).div_ceil(4);
+        u64::try_from(passed).ok().and_then(|passed| self.last_progress_tick.checked_add(passed))
     }
 }
 

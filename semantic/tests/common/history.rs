@@ -15,12 +15,14 @@ use std::collections::BTreeSet;
 pub(crate) enum Happened {
     Opened(u64),
     Asked(Ask),
-    Blocked(String),
-    Escalated(String),
+    Begun(String),
+    Elapsed,
+    /// Nobody answered in time.
+    Overdue(String, Json),
     /// An answer, and why it failed.
     Answered(String, Option<String>, Json),
-    /// An answer that came after its effect was invalidated; whether it was a failure.
-    Late(String, bool),
+    /// What would have been published of an answer that came after its effect was invalidated.
+    Late(String, &'static str),
     Cancelled(String),
     Authority(Option<u64>, AuthorityAuditRecord, bool),
     Moved {
@@ -137,11 +139,7 @@ fn end(history: &History, id: &str) -> Option<(usize, ProgressState, Option<Stri
             Happened::Answered(effect, why, _) if effect == id => Some((ProgressState::Failed, why.clone())),
             Happened::Cancelled(effect) if effect == id => Some((ProgressState::Cancelled, None)),
             Happened::Ended(session) if *session == ask.session => Some((ProgressState::Cancelled, None)),
-            Happened::Escalated(effect) if effect == id => {
-                let state = steps(&history[..=at], id, &ask).last().map(|step| step.1);
-                let why = "it has not got on within its budget";
-                state.filter(|state| *state == ProgressState::TimedOut).map(|state| (state, Some(why.into())))
-            }
+            Happened::Overdue(effect, _) if effect == id => Some((ProgressState::TimedOut, Some("timeout".into()))),
             Happened::Authority(Some(session), record, false) if *session == ask.session => {
                 let taken = transfer(record).filter(|_| record.event == AuthorityAuditEvent::Committed);
                 let taken = taken.filter(|(receipt, _)| covers(&receipt.scope, &ask.role));
@@ -160,28 +158,40 @@ fn end(history: &History, id: &str) -> Option<(usize, ProgressState, Option<Stri
 
 type Step = (ProgressState, ProgressState, u64, Option<String>);
 
-/// Changes of an effect's progress while it waits.
-fn steps(history: &History, id: &str, _: &Ask) -> Vec<Step> {
+/// When an effect last got on before it ended: its budget counts from there.
+fn got_on(history: &History, id: &str) -> u64 {
+    let counts = |one: &Happened| match one {
+        Happened::Asked(ask) => ask.id == id,
+        Happened::Begun(effect) => effect == id,
+        _ => false,
+    };
+    history.iter().rfind(|(_, one)| counts(one)).map_or(0, |(tick, _)| *tick)
+}
+
+/// Changes of an effect's progress while it waits, and that to the last one where nobody answered in time.
+fn steps(history: &History, id: &str, ask: &Ask) -> Vec<Step> {
     let ladder = [
-        ProgressState::Pending,
-        ProgressState::Blocked,
-        ProgressState::NoProgress,
-        ProgressState::Degraded,
-        ProgressState::TimedOut,
+        (ProgressState::Blocked, "a quarter of its budget has passed without an answer"),
+        (ProgressState::NoProgress, "half of its budget has passed without an answer"),
+        (ProgressState::Degraded, "three quarters of its budget have passed without an answer"),
+        (ProgressState::TimedOut, "timeout"),
     ];
-    let (mut rung, mut steps) = (0, Vec::new());
-    for (tick, happened) in history {
-        let (to, why) = match happened {
-            Happened::Blocked(effect) if effect == id => (rung.max(1), None),
-            Happened::Escalated(effect) if effect == id => {
-                (rung + 1, Some("it has not got on within its budget".into()))
-            }
+    let (mut from, mut steps): (_, Vec<Step>) = (ProgressState::Pending, Vec::new());
+    let Some(budget) = ask.budget else { return steps };
+    let stop = end(history, id).map_or(history.len(), |end| end.0 + 1);
+    let begun = history.iter().position(|(_, one)| matches!(one, Happened::Asked(ask) if ask.id == id));
+    for at in begun.unwrap_or(stop)..stop {
+        let (tick, rungs) = match &history[at] {
+            (tick, Happened::Elapsed) => (*tick, 3),
+            (tick, Happened::Overdue(effect, _)) if effect == id => (*tick, 4),
             _ => continue,
         };
-        if to != rung {
-            steps.push((ladder[rung], ladder[to], *tick, why));
+        let passed = tick - got_on(&history[..at], id);
+        while steps.len() < rungs && 4 * passed >= (steps.len() as u64 + 1) * budget {
+            let (to, why) = ladder[steps.len()];
+            steps.push((from, to, tick, Some(why.into())));
+            from = to;
         }
-        rung = to;
     }
     steps
 }
@@ -343,9 +353,9 @@ fn touches(happened: &Happened, session: u64) -> bool {
 pub(crate) fn recompute(history: &History, keep: usize) -> ProtocolMachineSemanticObjects {
     let gone = gone(history, keep);
     let mut into = ProtocolMachineSemanticObjects::default();
-    for (order, (at, ask)) in asks(history).iter().enumerate() {
+    for (order, (_, ask)) in asks(history).iter().enumerate() {
         if !gone.contains(&format!("effect:{}", ask.id)) {
-            effect(history, order, *at, ask, &mut into);
+            effect(history, order, ask, &mut into);
         }
     }
     for (at, (tick, happened)) in history.iter().enumerate() {
@@ -406,7 +416,7 @@ pub(crate) fn recompute(history: &History, keep: usize) -> ProtocolMachineSemant
     into
 }
 
-fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut ProtocolMachineSemanticObjects) {
+fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachineSemanticObjects) {
     let ended = end(history, &ask.id);
     let mut steps = steps(history, &ask.id, ask);
     let waiting = steps.iter().rfind(|step| !step.1.is_terminal()).map(|step| step.1);
@@ -457,7 +467,7 @@ fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut Prot
         requires_proof: false,
     });
     let outputs = history.iter().find_map(|(_, one)| match one {
-        Happened::Answered(id, _, outputs) if *id == ask.id => Some(outputs.clone()),
+        Happened::Answered(id, _, outputs) | Happened::Overdue(id, outputs) if *id == ask.id => Some(outputs.clone()),
         _ => None,
     });
     into.outstanding_effects.push(OutstandingEffect {
@@ -489,11 +499,13 @@ fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut Prot
         status,
     }));
     let escalated = |step: &&Step| match step.1 {
-        ProgressState::NoProgress | ProgressState::Degraded | ProgressState::TimedOut => true,
-        ProgressState::Blocked => ask.budget.is_some(),
+        ProgressState::Blocked
+        | ProgressState::NoProgress
+        | ProgressState::Degraded
+        | ProgressState::TimedOut => true,
         _ => false,
     };
-    let got_on = ended.as_ref().filter(|end| end.1 != ProgressState::TimedOut).map_or(at, |end| end.0);
+    let answered = ended.as_ref().filter(|end| end.1 != ProgressState::TimedOut).map(|end| history[end.0].0);
     into.progress_contracts.push(ProgressContract {
         operation_id: operation_id.clone(),
         session,
@@ -501,7 +513,7 @@ fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut Prot
         last_ordering_key: Some(order as u64),
         bounded: ask.budget.is_some(),
         budget_ticks: ask.budget,
-        last_progress_tick: Some(history[got_on].0),
+        last_progress_tick: Some(answered.unwrap_or_else(|| got_on(history, &ask.id))),
         escalated_at_tick: steps.iter().rfind(escalated).map(|step| step.2),
         reason: steps.last().and_then(|step| step.3.clone()),
     });
@@ -526,14 +538,12 @@ fn effect(history: &History, order: usize, at: usize, ask: &Ask, into: &mut Prot
         told.push((publication_of(step.1), step.1.is_terminal(), true, step.3.clone()));
     }
     for (_, happened) in history {
-        if let Happened::Late(id, failed) = happened
+        if let Happened::Late(id, what) = happened
             && *id == ask.id
+            && !told.iter().any(|one| one.0 == *what)
         {
-            let what = if *failed { "effect.failed" } else { "effect.succeeded" };
-            if !told.iter().any(|one| one.0 == what) {
-                let why = "the effect was invalidated before the result came";
-                told.push((what, true, false, Some(why.into())));
-            }
+            let why = "the effect was invalidated before the result came";
+            told.push((*what, true, false, Some(why.into())));
         }
     }
     let id = |what: &str| format!("{operation_id}:{what}");

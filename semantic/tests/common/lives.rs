@@ -128,7 +128,12 @@ impl Lives {
             }
             Err(LiveViolation::Effect { effect, error: EffectError::LateResult }) => {
                 if let Occurrence::Answered(answered) = occurrence {
-                    self.history.push((self.tick, Happened::Late(name(effect), answered.failure.is_some())));
+                    let what = match (answered.overdue, answered.failure) {
+                        (true, _) => "effect.timed_out",
+                        (false, Some(_)) => "effect.failed",
+                        (false, None) => "effect.succeeded",
+                    };
+                    self.history.push((self.tick, Happened::Late(name(effect), what)));
                 }
                 false
             }
@@ -219,7 +224,7 @@ impl Lives {
         let coroutine = self.below(3) as u16;
         let counter = self.effects.iter().filter(|one| (one.session, one.coroutine) == (session, coroutine)).count();
         let effect = key(session, coroutine, counter as u32);
-        let budget = [None, Some(0), Some(1)][self.below(3)];
+        let budget = [None, Some(0), Some(1), Some(3), Some(10)][self.below(5)];
         let one = asked(effect, budget);
         self.effects.push(effect);
         let happened = Happened::Asked(Ask {
@@ -247,12 +252,16 @@ impl Lives {
         let at = self.effects.len() - 1 - self.below(recent);
         let effect = self.effects[at];
         match self.below(12) {
-            0 => self.tell(Occurrence::Blocked { effect }, Happened::Blocked(name(effect))),
-            1..=7 => self.tell(Occurrence::Escalated { effect }, Happened::Escalated(name(effect))),
+            0 | 1 => self.tell(Occurrence::Begun { effect }, Happened::Begun(name(effect))),
+            2..=5 => self.tell(Occurrence::Elapsed, Happened::Elapsed),
+            6 | 7 => {
+                let answered = AnsweredEffect { effect, failure: Some("timeout"), outputs: b"7", overdue: true };
+                self.tell(Occurrence::Answered(answered), Happened::Overdue(name(effect), Json::from(7)))
+            }
             8 => self.tell(Occurrence::Cancelled { effect }, Happened::Cancelled(name(effect))),
             _ => {
                 let failure = [None, None, Some("timeout")][self.below(3)];
-                let answered = AnsweredEffect { effect, failure, outputs: b"7" };
+                let answered = AnsweredEffect { effect, failure, outputs: b"7", overdue: false };
                 let happened = Happened::Answered(name(effect), failure.map(String::from), Json::from(7));
                 self.tell(Occurrence::Answered(answered), happened)
             }

@@ -2,6 +2,7 @@
 //! stood meanwhile.
 
 use crate::draft::{Draft, NAT, UNIT};
+use crate::owners::objects;
 use crate::script::{Script, done};
 use crate::walk::{Run, Setup};
 use motet_machine::{
@@ -32,6 +33,7 @@ fn asking() -> Result<Arc<CodeImage>, String> {
 fn with(budget: Option<u64>) -> Setup {
     let mut setup = Setup::default().schedule(4, 256);
     setup.config.effect_budget = budget;
+    setup.config.semantic_objects = Some(10);
     setup
 }
 
@@ -84,6 +86,19 @@ impl Told {
         Ok(EffectCoordinate { session: SessionId(session), coroutine: CoroutineId(coroutine), counter: 0 })
     }
 
+    /// What became of the progress of an effect, by its place among all; and how its operation stands.
+    fn progress(&self, place: u64) -> Result<String, String> {
+        let objects = self.runtime.semantic_objects().map_err(text)?;
+        motet_semantic::check(&objects).map_err(text)?;
+        let effect = objects.outstanding_effects.iter().find(|one| one.ordering_key == place).ok_or("no such effect")?;
+        let steps = objects.progress_transitions.iter().filter(|one| one.operation_id == effect.operation_id);
+        let steps: String = steps.map(|one| format!("{} at {}, ", one.to_state, one.tick)).collect();
+        let operation = objects.operation_instances.iter().find(|one| one.operation_id == effect.operation_id);
+        let operation = operation.ok_or("the effect has no operation")?;
+        let published = operation.terminal_publication.as_deref().unwrap_or("not over");
+        Ok(format!("{steps}effect {}, operation {}, {published}", effect.status, operation.phase))
+    }
+
     fn word(&mut self, line: &str) -> Result<String, String> {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let mut out = String::new();
@@ -103,6 +118,8 @@ impl Told {
                 ensure!(self.runtime.advance_to_deadline().map_err(text)?, "there is no deadline");
                 self.stands(&mut out);
             }
+            "progress" => out.push_str(&self.progress(0)?),
+            "other" => out.push_str(&self.progress(1)?),
             "open" => {
                 self.runtime.open(motet_machine::ImageId(0)).map_err(text)?;
             }
@@ -150,8 +167,10 @@ fn check(budget: Option<u64>, says: &EffectOutcome, script: &str) -> Result<(), 
     if !run.whole {
         return Ok(());
     }
+    let meant = objects(&run.runtime);
     let run = Run::of(run.runtime, &run.host)?;
-    run.replayed()?;
+    let again = run.replayed()?;
+    ensure!(objects(&again.runtime) == meant, "the replay has other semantic objects");
     verify_waves(&run.read_record()?).map(drop).map_err(text)
 }
 
@@ -223,6 +242,51 @@ pub fn blocked_effects_are_asked_until_they_time_out() -> Result<(), String> {
         &done(Value::Nat(2)),
         "turn      | tick 1
          turn      | tick 2, asked 0.0 0.1",
+    )
+}
+
+/// On the way to its deadline an effect's progress contract is escalated by a step with each quarter of the budget, from the
+/// tick alone; at the deadline it is given up. Snapshots take it along.
+pub fn contracts_are_escalated() -> Result<(), String> {
+    let pending = EffectOutcome::Pending;
+    for restored in ["", "restore"] {
+        let script = format!(
+            "turn      | tick 1
+             turn      | tick 1, asked 0.0 0.1
+             advance 1 | tick 2
+             progress  | effect pending, operation pending, not over
+             {restored}
+             advance 1 | tick 3
+             progress  | blocked at 3, effect blocked, operation blocked, not over
+             advance 3 | tick 6
+             {restored}
+             answer 0.1 | taken
+             progress  | blocked at 3, no_progress at 6, effect blocked, operation blocked, not over
+             turn      | tick 7
+             progress  | blocked at 3, no_progress at 6, degraded at 7, effect blocked, operation blocked, not over
+             other     | blocked at 3, no_progress at 6, succeeded at 6, effect succeeded, operation succeeded, effect.succeeded
+             advance 1 | tick 8
+             {restored}
+             progress  | blocked at 3, no_progress at 6, degraded at 7, effect blocked, operation blocked, not over
+             deadline  | tick 9
+             progress  | blocked at 3, no_progress at 6, degraded at 7, effect blocked, operation blocked, not over
+             turn      | tick 10, 0.0 timed out
+             progress  | blocked at 3, no_progress at 6, degraded at 7, timed_out at 9, effect failed, operation timed_out, effect.timed_out
+             answer 0.0 | nobody asks for it"
+        );
+        check(Some(8), &pending, &script)?;
+    }
+    // A small budget has room for one tick: all steps are taken there. Answered before the turn, it is in time.
+    check(
+        Some(1),
+        &pending,
+        "turn      | tick 1
+         turn      | tick 1, asked 0.0 0.1
+         deadline  | tick 2
+         answer 0.1 | taken
+         turn      | tick 3, 0.0 timed out
+         progress  | blocked at 2, no_progress at 2, degraded at 2, timed_out at 2, effect failed, operation timed_out, effect.timed_out
+         other     | blocked at 2, no_progress at 2, degraded at 2, succeeded at 2, effect succeeded, operation succeeded, effect.succeeded",
     )
 }
 

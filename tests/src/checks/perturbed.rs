@@ -5,6 +5,7 @@ use super::model::{output_policy, perturbation, program, wants};
 use crate::dice::Dice;
 use crate::lane::Lane;
 use crate::model::hosts;
+use crate::owners::objects;
 use crate::walk::Run;
 use motet_log::Options;
 use motet_log::sim::SimDisk;
@@ -49,6 +50,7 @@ impl Case {
             cancellation,
             output_condition_policy: output_policy(&mut dice),
             credits: if dice.one_in(3) { Some(5 + dice.below(100) as u64) } else { None },
+            semantic_objects: if dice.one_in(2) { Some(8 + dice.below(30) as u32) } else { None },
             effect_budget: if dice.one_in(4) { None } else { Some(1 + dice.below(6) as u64) },
             ..ProtocolMachineConfig::default()
         };
@@ -99,6 +101,19 @@ struct Stand {
     tally: Tally,
     trace: Option<Digest>,
     root: Digest,
+    /// Its semantic objects, where the configuration keeps them, as text.
+    objects: Option<String>,
+}
+
+impl Stand {
+    /// How many steps its progress contracts were escalated by, but for giving up.
+    fn escalations(&self) -> u64 {
+        let Some(text) = &self.objects else { return 0 };
+        ["blocked", "no_progress", "degraded"]
+            .iter()
+            .map(|step| text.matches(&format!("\"to_state\":\"{step}\"")).count() as u64)
+            .sum()
+    }
 }
 
 fn late() -> EffectOutcome {
@@ -111,7 +126,7 @@ fn first<E>(runtime: &Runtime<E>) -> Option<EffectId> {
 
 fn stand<E>(runtime: &Runtime<E>) -> Stand {
     let (status, tally) = (runtime.status(), *runtime.machine().tally());
-    Stand { status, tally, trace: runtime.trace_digest(), root: runtime.state_root() }
+    Stand { status, tally, trace: runtime.trace_digest(), root: runtime.state_root(), objects: objects(runtime) }
 }
 
 impl<E: Executor<Host>> Rig for Runtime<E> {
@@ -197,8 +212,8 @@ fn with<E>(case: &Case, executor: E) -> Result<Runtime<E>, String> {
 }
 
 /// How much of each the lane has seen: perturbations, times that time had to pass, sessions by how they ended, times that time
-/// passed by the host's clock, and effects that timed out.
-type Seen = [AtomicU64; 7];
+/// passed by the host's clock, effects that timed out, and steps by which the objects that were left were escalated.
+type Seen = [AtomicU64; 8];
 
 fn one_case(seed: u64, seen: &Seen) -> Result<(), String> {
     let case = Case::of(seed)?;
@@ -214,7 +229,9 @@ fn one_case(seed: u64, seen: &Seen) -> Result<(), String> {
     let seeded = whole(&case, with(&case, Seeded::new(seed))?, &case.host())?;
     ensure!(seeded == expected, "another order: {seeded:?}, not {expected:?}");
     let run = Run::of(recorded, &host)?;
-    run.replayed()?;
+    let again = run.replayed()?;
+    ensure!(objects(&again.runtime) == expected.objects, "the replay has other semantic objects");
+    seen[7].fetch_add(expected.escalations(), Ordering::Relaxed);
     verify_waves(&run.read_record()?).map_err(text)?;
     for (_, input) in run.inputs()? {
         match input {
@@ -273,9 +290,9 @@ fn lane(cases: &Lane) -> Result<Seen, String> {
 /// Random runs with random failures: workers, orders of completion, replays and recoveries all come to the same.
 pub fn runs_with_failures_are_runs() -> Result<(), String> {
     let seen = lane(&Lane::new("topology", 40))?.map(AtomicU64::into_inner);
-    let [perturbed, elapsed, closed, cancelled, faulted, advanced, timed_out] = seen;
+    let [perturbed, elapsed, closed, cancelled, faulted, advanced, timed_out, escalated] = seen;
     println!(
-        "{perturbed} perturbations, {elapsed} times nothing else could happen; {closed} sessions closed, {cancelled} cancelled, {faulted} faulted; {timed_out} effects timed out, {advanced} times the host's time passed"
+        "{perturbed} perturbations, {elapsed} times nothing else could happen; {closed} sessions closed, {cancelled} cancelled, {faulted} faulted; {timed_out} effects timed out, {escalated} escalations on the way, {advanced} times the host's time passed"
     );
     Ok(())
 }
@@ -285,7 +302,7 @@ pub fn runs_with_failures_are_runs_in_small() -> Result<(), String> {
     let seen = lane(&Lane::fixed("topology", 20))?.map(AtomicU64::into_inner);
     ensure!(
         seen.iter().all(|count| *count > 0),
-        "perturbations, elapsed, closed, cancelled, faulted, advanced, timed out: {seen:?}"
+        "perturbations, elapsed, closed, cancelled, faulted, advanced, timed out, escalated: {seen:?}"
     );
     Ok(())
 }
