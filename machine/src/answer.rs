@@ -31,6 +31,8 @@ pub(crate) enum Settled {
     Answered,
     /// The machine's, in the place of a host that has not answered in time.
     Overdue,
+    /// The machine's, because authority has changed hands: the objects know of that already.
+    Invalidated,
 }
 
 impl ProtocolMachine {
@@ -90,7 +92,7 @@ impl ProtocolMachine {
         }
         self.copy_first(slot);
         self.deadlines.remove(&at);
-        if self.semantics.is_some() {
+        if self.semantics.is_some() && how != Settled::Invalidated {
             self.answer_happened(at, &outcome, how);
         }
         let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);

@@ -202,14 +202,14 @@ impl ProtocolMachine {
         self.happened(Occurrence::Cancelled { effect: key(at) });
     }
 
-    /// The audit grew behind its first `from` records.
+    /// The audit grew behind its first `from` records. A handoff that was committed there takes along what is pending, or
+    /// invalidates it.
     #[cold]
-    pub(crate) fn audit_happened(&mut self, from: usize, session: Option<SessionId>) {
+    pub(crate) fn audit_happened(&mut self, from: usize, session: Option<SessionId>, transports: bool) {
         let Some(semantics) = &mut self.semantics else { return };
         for record in self.audit.iter().skip(from) {
             let session = session.map(|session| session.0);
-            // Whatever waits for an answer goes on waiting when its session's owner changes.
-            semantics.apply(self.tick.0, Occurrence::Authority { session, record, transports: true });
+            semantics.apply(self.tick.0, Occurrence::Authority { session, record, transports });
         }
     }
 

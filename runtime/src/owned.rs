@@ -13,8 +13,8 @@ use motet_machine::{
 };
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditRecord, CancellationWitness, DelegationReceipt, OwnershipCapability,
-    OwnershipError, OwnershipReceipt, OwnershipScope, ProtocolMachineSemanticObjects, ReadinessWitness,
-    SemanticAuditRecord,
+    OwnershipError, OwnershipReceipt, OwnershipScope, PendingEffectTreatment, ProtocolMachineSemanticObjects,
+    ReadinessWitness, SemanticAuditRecord,
 };
 use motet_types::{EdgeId, Planted, SessionId, planted};
 use std::sync::Arc;
@@ -68,6 +68,7 @@ impl<E> Runtime<E> {
         if outcome.ended.is_some() {
             self.planner.forget(session);
         }
+        self.woken(&outcome.invalidated);
         Ok(outcome)
     }
 
@@ -271,7 +272,17 @@ impl OwnedSession {
 
     /// Commits a transfer; answers the new owner's handle. This one, and every other of its generation, is stale.
     pub fn commit_transfer<D: OwnershipDoor>(door: &mut D, receipt: &OwnershipReceipt) -> Result<Self, D::Refusal> {
-        let operation = OwnershipOperation::CommitTransfer { receipt: receipt.clone() };
+        Self::commit_transfer_with(door, receipt, PendingEffectTreatment::PreservePending)
+    }
+
+    /// The same, and says what becomes of what is pending in the transfer's scope. What does not go along fails as
+    /// `StaleAuthority` for whoever waits for it, and nobody waits for the answer any more.
+    pub fn commit_transfer_with<D: OwnershipDoor>(
+        door: &mut D,
+        receipt: &OwnershipReceipt,
+        pending: PendingEffectTreatment,
+    ) -> Result<Self, D::Refusal> {
+        let operation = OwnershipOperation::CommitTransfer { receipt: receipt.clone(), pending };
         let outcome = door.own(SessionId(receipt.session_id), operation)?;
         Ok(Self { capability: issued!(outcome, OwnershipCapability) })
     }

@@ -4,7 +4,8 @@
 use crate::owner_model::{Model, Said};
 use motet_machine::{OwnershipMoment, OwnershipOperation as Op, SessionHostMutation, SessionOwnership};
 use motet_semantic::{
-    AuthorityArtifact, AuthorityAuditEvent, OwnershipCapability, OwnershipReceipt, OwnershipScope, ReadinessWitness,
+    AuthorityArtifact, AuthorityAuditEvent, OwnershipCapability, OwnershipReceipt, OwnershipScope,
+    PendingEffectTreatment, ReadinessWitness,
 };
 use motet_types::{EdgeId, SessionId, Tick};
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -151,7 +152,7 @@ fn operations(bounds: &Bounds, model: &Model) -> Vec<Op> {
     for receipt in receipts(model) {
         let reason = role("r");
         all.extend([
-            Op::CommitTransfer { receipt: receipt.clone() },
+            Op::CommitTransfer { receipt: receipt.clone(), pending: PendingEffectTreatment::PreservePending },
             Op::RollBackTransfer { receipt: receipt.clone() },
             Op::AbandonTransfer { receipt: receipt.clone(), reason: reason.clone() },
             Op::FailCommit { receipt, reason },

@@ -224,7 +224,7 @@ impl Model {
                 self.staged = Some(receipt.clone());
                 Some(Artifact::OwnershipReceipt(receipt))
             }
-            Op::CommitTransfer { receipt } => {
+            Op::CommitTransfer { receipt, .. } => {
                 let receipt = self.staged(receipt)?;
                 self.staged = None;
                 audit.push((Artifact::OwnershipReceipt(receipt.clone()), Audit::Committed));

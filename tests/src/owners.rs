@@ -7,7 +7,7 @@ use motet_machine::{
 };
 use motet_runtime::{Durable, DurableError, Executor, OwnershipDoor, RunStatus, Runtime, RuntimeError, Turn};
 use motet_semantic::{
-    AuthorityArtifact, OwnershipCapability, OwnershipError, OwnershipReceipt, OwnershipScope,
+    AuthorityArtifact, OwnershipCapability, OwnershipError, OwnershipReceipt, OwnershipScope, PendingEffectTreatment,
     ProtocolMachineSemanticObjects, ReadinessWitness, check,
 };
 use motet_types::{Digest, EdgeId, SessionId, ValType};
@@ -256,7 +256,10 @@ impl Owners {
                     0 => Op::AbandonTransfer { receipt, reason },
                     1 => Op::FailCommit { receipt, reason },
                     2..=4 => Op::RollBackTransfer { receipt },
-                    _ => Op::CommitTransfer { receipt },
+                    _ => {
+                        let pending = *self.dice.pick(PendingEffectTreatment::ALL);
+                        Op::CommitTransfer { receipt, pending }
+                    }
                 }
             }
             6 | 7 => Op::Attenuate { capability, scope: self.scope() },

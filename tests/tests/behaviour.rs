@@ -7,7 +7,8 @@ motet_tests::promises! {
     composing: compositions_come_to_what_their_policy_says, compositions_are_hosts, tiers_are_held_to_answers;
     credits: credits_are_exact, waiting_is_free, started_coroutines_have_their_own, credits_are_state;
     deadlines: what_is_not_answered_in_time_has_timed_out, blocked_effects_are_asked_until_they_time_out,
-        timeouts_have_an_order, deadlines_go_with_their_sessions, deadlines_are_state;
+        timeouts_have_an_order, deadlines_go_with_their_sessions, deadlines_are_state,
+        contracts_are_escalated;
     ended: ends_are_summarised, islands_end_whole;
     guards: evidence_is_consumed_once, evidence_is_of_its_session_and_layer, ids_of_evidence_are_derived,
         hosts_grant_and_refuse, layers_are_configured, guards_need_a_host, guarded_code_is_verified;

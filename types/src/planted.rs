@@ -310,6 +310,9 @@ faults! {
     OutputsForgotten = "outputs.forgotten", "No check is kept for the host.";
     SemanticsForgetAnswers = "semantics.forget_answers", "Semantic objects are not told of answers.";
     SemanticsForgetEnds = "semantics.forget_ends", "Semantic objects are not told that a session has ended.";
+    SemanticsTransportAll = "semantics.transport_all", "Semantic objects take every effect along when a session is handed over.";
+    InvalidatesBeyondScope = "ownership.invalidates_beyond_scope", "A transfer of a part of a session invalidates what waits in all of it.";
+    TapePreservesPending = "tape.preserves_pending", "A transfer that invalidates what is pending is recorded as one that does not.";
     SemanticsForgetTime = "semantics.forget_time", "Semantic objects are not told that time has passed.";
     OutputsUncheckedReceives = "outputs.unchecked_receives", "What is received is not checked.";
     OutputsDigestSkipsEvents = "outputs.digest_skips_events", "An output's digest leaves its events out.";

@@ -32,12 +32,12 @@ impl Auditor<'_> {
 
     pub(super) fn issued(&mut self, artifact: AuthorityArtifact) -> OwnershipOutcome {
         self.say(artifact.clone(), AuthorityAuditEvent::Issued, None);
-        OwnershipOutcome { issued: Some(artifact), ended: None }
+        OwnershipOutcome { issued: Some(artifact), ..NOTHING }
     }
 }
 
 /// An operation that issues nothing and ends nothing.
-pub(super) const NOTHING: OwnershipOutcome = OwnershipOutcome { issued: None, ended: None };
+pub(super) const NOTHING: OwnershipOutcome = OwnershipOutcome { issued: None, ended: None, invalidated: Vec::new() };
 
 impl SessionOwnership {
     /// The new owner gets its capability; what was issued before is none of its own.
@@ -94,7 +94,7 @@ impl SessionOwnership {
     ) -> Result<OwnershipOutcome, OwnershipError> {
         let narrower = AuthorityArtifact::OwnershipCapability(self.capability(session, scope));
         if self.capabilities.contains(scope) && !planted(Planted::OwnershipIssuesTwice) {
-            return Ok(OwnershipOutcome { issued: Some(narrower), ended: None });
+            return Ok(OwnershipOutcome { issued: Some(narrower), ..NOTHING });
         }
         if self.capabilities.len() >= MAX_IN_FORCE {
             return Err(OwnershipError::Exhausted);
@@ -217,7 +217,7 @@ impl SessionOwnership {
         if !planted(Planted::OwnershipOutlivesItsEnd) {
             self.rule = after;
         }
-        OwnershipOutcome { issued, ended: Some(ended) }
+        OwnershipOutcome { issued, ended: Some(ended), ..NOTHING }
     }
 
     pub(super) fn close(&mut self, session: SessionId, reason: &str, why: Option<&str>, audit: &mut Auditor<'_>) {

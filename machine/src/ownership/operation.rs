@@ -1,9 +1,12 @@
 //! What a host may do with a session's ownership, and what came of it.
 
+use crate::effect::EffectCoordinate;
+use crate::wave::Pick;
 use alloc::string::String;
 use alloc::vec::Vec;
 use motet_semantic::{
-    AuthorityArtifact, OwnershipCapability, OwnershipReceipt, OwnershipScope, OwnershipTerminalReason, ReadinessWitness,
+    AuthorityArtifact, OwnershipCapability, OwnershipReceipt, OwnershipScope, OwnershipTerminalReason,
+    PendingEffectTreatment, ReadinessWitness,
 };
 use motet_types::{EdgeId, ValType};
 
@@ -67,6 +70,8 @@ pub enum OwnershipOperation {
     CommitTransfer {
         /// The transfer's.
         receipt: OwnershipReceipt,
+        /// What becomes of what is pending in its scope. A transfer to the owner itself hands nothing over, and leaves it.
+        pending: PendingEffectTreatment,
     },
     /// The transfer is undone: everything is as before it.
     RollBackTransfer {
@@ -134,6 +139,16 @@ pub enum OwnershipOperation {
 }
 
 impl OwnershipOperation {
+    /// The scope in which it invalidates what is pending, if it does.
+    pub(crate) fn invalidates(&self) -> Option<&OwnershipScope> {
+        match self {
+            Self::CommitTransfer { receipt, pending: PendingEffectTreatment::InvalidateBlocked } => {
+                (receipt.from_owner_id != receipt.to_owner_id).then_some(&receipt.scope)
+            }
+            _ => None,
+        }
+    }
+
     /// The artifact that is shown, if one is: what is refused then is in the audit.
     pub fn shown(&self) -> Option<AuthorityArtifact> {
         match self {
@@ -144,7 +159,7 @@ impl OwnershipOperation {
             | Self::IssueReadiness { capability, .. } => {
                 Some(AuthorityArtifact::OwnershipCapability(capability.clone()))
             }
-            Self::CommitTransfer { receipt }
+            Self::CommitTransfer { receipt, .. }
             | Self::RollBackTransfer { receipt }
             | Self::AbandonTransfer { receipt, .. }
             | Self::FailCommit { receipt, .. } => Some(AuthorityArtifact::OwnershipReceipt(receipt.clone())),
@@ -162,4 +177,6 @@ pub struct OwnershipOutcome {
     pub issued: Option<AuthorityArtifact>,
     /// Why the session has ended, when it has.
     pub ended: Option<OwnershipTerminalReason>,
+    /// The effects that it invalidated, in order, each with its island where that was not ready before.
+    pub invalidated: Vec<(EffectCoordinate, Option<Pick>)>,
 }

@@ -2,11 +2,15 @@
 
 use super::operation::{OwnershipOperation, OwnershipOutcome};
 use super::state::{OwnershipMoment, SessionOwnership};
+use crate::answer::Settled;
+use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
 use crate::machine::{Place, ProtocolMachine};
-use crate::outbox::Outbox;
+use crate::outbox::{Ask, Outbox};
+use crate::outcome::EffectOutcome;
 use crate::session::Session;
 use crate::trace::BurstEnd;
+use crate::wave::Pick;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -16,7 +20,9 @@ use core::mem;
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditRecord, OwnershipError, OwnershipScope, OwnershipTerminalReason,
 };
-use motet_types::{CoroutineId, EdgeId, Event, EventKind, LabelId, Planted, RoleId, SessionId, Terminal, planted};
+use motet_types::{
+    CoroutineId, EdgeId, EffectFailureKind, Event, EventKind, LabelId, Planted, RoleId, SessionId, Terminal, planted,
+};
 
 /// The longest operation, as [`OwnershipOperation::encode`] writes it.
 pub const MAX_OPERATION_BYTES: usize = 64 * 1024;
@@ -150,9 +156,13 @@ impl ProtocolMachine {
         let taken = ownership.apply(&moment, operation, &mut self.audit);
         slot.session.put_ownership(ownership);
         if self.semantics.is_some() {
-            self.audit_happened(told, Some(session));
+            let transports = operation.invalidates().is_none() || planted(Planted::SemanticsTransportAll);
+            self.audit_happened(told, Some(session), transports);
         }
-        let outcome = taken.map_err(refuse)?;
+        let mut outcome = taken.map_err(refuse)?;
+        if let Some(scope) = operation.invalidates() {
+            outcome.invalidated = self.invalidate_pending(session, &image, scope);
+        }
         if let Some(reason) = outcome.ended {
             self.end_owned(at, session, reason, outcome.issued.as_ref());
         }
@@ -162,6 +172,34 @@ impl ProtocolMachine {
             self.tell(session, &[Event { coroutine: site, ..event }], None);
         }
         Ok(outcome)
+    }
+
+    /// Fails everything that waits in a scope of a session, in order, as what it was asked under is gone.
+    fn invalidate_pending(
+        &mut self,
+        session: SessionId,
+        image: &CodeImage,
+        scope: &OwnershipScope,
+    ) -> Vec<(EffectCoordinate, Option<Pick>)> {
+        let within = |ask: &&Ask| match scope {
+            OwnershipScope::Session => true,
+            OwnershipScope::Fragments(_) if planted(Planted::InvalidatesBeyondScope) => true,
+            OwnershipScope::Fragments(roles) => roles.contains(image.role_name(ask.role)),
+        };
+        let affected: Vec<EffectCoordinate> = self.asks_of(session).filter(within).map(|ask| ask.coordinate).collect();
+        let mut invalidated = Vec::with_capacity(affected.len());
+        for at in affected {
+            let why = "the session was handed over, and what was pending did not go along";
+            let outcome = EffectOutcome::failure(EffectFailureKind::StaleAuthority, why);
+            // It is pending, of a session that is at home, so it is taken.
+            let Ok(pick) = self.take_answer(at, outcome, Settled::Invalidated) else { continue };
+            if pick.is_some() {
+                // The input says who, and not that somebody waited, so the trace does.
+                self.tell(session, &[], None);
+            }
+            invalidated.push((at, pick));
+        }
+        invalidated
     }
 
     /// Events between turns, as a burst that takes no step.
@@ -235,7 +273,7 @@ impl ProtocolMachine {
             let told = self.audit.len();
             ownership.session_ended(session, self.tick, &mut self.audit);
             if self.semantics.is_some() {
-                self.audit_happened(told, Some(session));
+                self.audit_happened(told, Some(session), true);
             }
         }
     }

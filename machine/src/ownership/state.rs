@@ -190,7 +190,7 @@ impl SessionOwnership {
                 let heir = self.heir(to_owner_id, self.rule.owner);
                 OwnershipEvent::BeginTransfer { owner, generation, heir, whole: whole(capability) }
             }
-            OwnershipOperation::CommitTransfer { receipt } => {
+            OwnershipOperation::CommitTransfer { receipt, .. } => {
                 OwnershipEvent::CommitTransfer { receipt: self.claim_id(receipt) }
             }
             OwnershipOperation::RollBackTransfer { receipt } => {

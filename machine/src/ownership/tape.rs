@@ -5,7 +5,8 @@ use super::bytes::{
     encode_readiness, encode_receipt, encode_scope, encode_trace,
 };
 use super::operation::{OwnershipOperation, SessionHostMutation};
-use motet_types::{Digester, EdgeId, Reader};
+use motet_semantic::PendingEffectTreatment;
+use motet_types::{Digester, EdgeId, Planted, Reader, planted};
 
 const CLAIM: u8 = 0;
 const RELEASE: u8 = 1;
@@ -21,6 +22,7 @@ const ABANDON: u8 = 10;
 const FAIL: u8 = 11;
 const TIMEOUT: u8 = 12;
 const EXPIRE: u8 = 13;
+const COMMIT_INVALIDATING: u8 = 14;
 
 impl OwnershipOperation {
     /// Appends the operation, for the tape.
@@ -40,8 +42,13 @@ impl OwnershipOperation {
                 encode_capability(into, capability);
                 into.str(to_owner_id);
             }
-            Self::CommitTransfer { receipt } => {
-                into.u8(COMMIT);
+            Self::CommitTransfer { receipt, pending } => {
+                into.u8(match pending {
+                    PendingEffectTreatment::InvalidateBlocked if !planted(Planted::TapePreservesPending) => {
+                        COMMIT_INVALIDATING
+                    }
+                    _ => COMMIT,
+                });
                 encode_receipt(into, receipt);
             }
             Self::RollBackTransfer { receipt } => {
@@ -97,7 +104,14 @@ impl OwnershipOperation {
             CLAIM => Self::Claim { owner_id: from.str()?.into(), scope: decode_scope(from)? },
             RELEASE => Self::Release { capability: decode_capability(from)? },
             BEGIN => Self::BeginTransfer { capability: decode_capability(from)?, to_owner_id: from.str()?.into() },
-            COMMIT => Self::CommitTransfer { receipt: decode_receipt(from)? },
+            COMMIT => Self::CommitTransfer {
+                receipt: decode_receipt(from)?,
+                pending: PendingEffectTreatment::PreservePending,
+            },
+            COMMIT_INVALIDATING => Self::CommitTransfer {
+                receipt: decode_receipt(from)?,
+                pending: PendingEffectTreatment::InvalidateBlocked,
+            },
             ROLL_BACK => Self::RollBackTransfer { receipt: decode_receipt(from)? },
             ATTENUATE => Self::Attenuate { capability: decode_capability(from)?, scope: decode_scope(from)? },
             MUTATE => Self::Mutate { capability: decode_capability(from)?, mutation: decode_mutation(from)? },

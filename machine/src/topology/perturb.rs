@@ -119,7 +119,7 @@ impl ProtocolMachine {
                 let told = self.audit.len();
                 witnesses.push(topology.time_out(tick, site, *duration, &mut self.audit));
                 if self.semantics.is_some() {
-                    self.audit_happened(told, None);
+                    self.audit_happened(told, None, true);
                 }
             }
         }
@@ -287,7 +287,7 @@ impl ProtocolMachine {
         let told = self.audit.len();
         if self.topology.expire(self.tick.0, over, &mut self.audit) {
             if self.semantics.is_some() {
-                self.audit_happened(told, None);
+                self.audit_happened(told, None, true);
             }
             self.work_out_links();
             for session in self.sessions().collect::<Vec<_>>() {

@@ -499,10 +499,7 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
         status,
     }));
     let escalated = |step: &&Step| match step.1 {
-        ProgressState::Blocked
-        | ProgressState::NoProgress
-        | ProgressState::Degraded
-        | ProgressState::TimedOut => true,
+        ProgressState::Blocked | ProgressState::NoProgress | ProgressState::Degraded | ProgressState::TimedOut => true,
         _ => false,
     };
     let answered = ended.as_ref().filter(|end| end.1 != ProgressState::TimedOut).map(|end| history[end.0].0);

@@ -19,7 +19,7 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 /// A and B each ask for a number, which may take its time.
-fn asking() -> Result<Arc<CodeImage>, String> {
+pub(crate) fn asking() -> Result<Arc<CodeImage>, String> {
     let mut draft = Draft::new();
     draft.end();
     let slow = draft.effect("slow", UNIT, NAT, true);
@@ -90,7 +90,8 @@ impl Told {
     fn progress(&self, place: u64) -> Result<String, String> {
         let objects = self.runtime.semantic_objects().map_err(text)?;
         motet_semantic::check(&objects).map_err(text)?;
-        let effect = objects.outstanding_effects.iter().find(|one| one.ordering_key == place).ok_or("no such effect")?;
+        let effect =
+            objects.outstanding_effects.iter().find(|one| one.ordering_key == place).ok_or("no such effect")?;
         let steps = objects.progress_transitions.iter().filter(|one| one.operation_id == effect.operation_id);
         let steps: String = steps.map(|one| format!("{} at {}, ", one.to_state, one.tick)).collect();
         let operation = objects.operation_instances.iter().find(|one| one.operation_id == effect.operation_id);

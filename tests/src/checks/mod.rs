@@ -15,6 +15,7 @@ pub mod ended;
 pub mod forgeries;
 pub mod fragments;
 pub mod guards;
+pub mod handing_over;
 pub mod heaps;
 pub mod histories;
 pub mod hosts;

@@ -3,12 +3,12 @@
 
 use super::island::Last;
 use crate::owner_model::{Model as Rules, Said};
-use motet_machine::{OwnershipOperation as Op, SessionHostMutation, SessionOwnership};
+use motet_machine::{Ask, EffectOutcome, OwnershipOperation as Op, SessionHostMutation, SessionOwnership};
 use motet_semantic::{
     AuthorityArtifact as Artifact, AuthorityAuditEvent, OwnershipError as Refusal, OwnershipScope,
-    OwnershipTerminalReason as Ended,
+    OwnershipTerminalReason as Ended, PendingEffectTreatment,
 };
-use motet_types::{CoroutineId, EdgeId, Event, EventKind, LabelId, SessionId, Terminal};
+use motet_types::{CoroutineId, EdgeId, EffectFailureKind, Event, EventKind, LabelId, SessionId, Terminal};
 use std::collections::BTreeMap;
 
 /// The owners of all sessions, and what has become of artifacts since that was last asked.
@@ -63,6 +63,21 @@ impl super::Model {
         let Said { result, mut audit } = rules.take(tick, &reach, operation);
         self.owning.audit.append(&mut audit);
         let (issued, ended) = result?;
+        if let Op::CommitTransfer { receipt, pending: PendingEffectTreatment::InvalidateBlocked } = operation
+            && receipt.from_owner_id != receipt.to_owner_id
+        {
+            let taken = |ask: &&Ask| match &receipt.scope {
+                OwnershipScope::Session => true,
+                OwnershipScope::Fragments(roles) => roles.contains(&parts.roles[ask.role.index()].name),
+            };
+            let waits = self.pending.values().filter(|ask| ask.coordinate.session == session);
+            let lost: Vec<_> = waits.filter(taken).map(|ask| ask.coordinate).collect();
+            for at in lost {
+                self.asked.remove(&at);
+                let why = "the session was handed over, and what was pending did not go along";
+                self.answer(at, EffectOutcome::failure(EffectFailureKind::StaleAuthority, why));
+            }
+        }
         if let Some(Artifact::Timeout(witness)) = &issued {
             self.events.push((session, about(EventKind::TimeoutIssued, timed_out, witness.witness_id)));
         }
