@@ -1,7 +1,7 @@
 //! Hosts that do as little as they may, so that what is measured is the asking.
 
 use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse};
-use motet_types::{EffectKind, EffectKinds};
+use motet_types::{EffectKind, EffectKinds, Value};
 
 /// Asked about every send and every receive; lets everything through.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,20 @@ impl EffectHandler for InTurn {
             }
             _ => EffectOutcome::accept(request.kind()),
         }
+    }
+}
+
+/// Answers every operation that may block as soon as it is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Answering;
+
+impl EffectHandler for Answering {
+    fn wants(&self) -> EffectKinds {
+        EffectKinds::NONE.with(EffectKind::InvokeStep)
+    }
+
+    fn handle_effect(&self, _: EffectRequest<'_>) -> EffectOutcome {
+        EffectOutcome::Success(EffectResponse::InvokeStep(Value::Unit))
     }
 }
 

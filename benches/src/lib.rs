@@ -14,10 +14,10 @@ mod workload;
 
 pub use any::AnyRuntime;
 pub use fit::exponent;
-pub use hosts::{Accepting, InTurn, Later};
+pub use hosts::{Accepting, Answering, InTurn, Later};
 pub use measure::{Measured, median, resident_bytes};
 pub use phases::{Phases, phases};
-pub use protocols::{CHOICE, CONTROL_LAP, PING_PONG, TEN, control, fan, image, ring, woken};
+pub use protocols::{CHOICE, CONTROL_LAP, PING_PONG, TEN, asking, control, fan, image, ring, woken};
 pub use shape::Shape;
 pub use turns::{TurnTimes, Turns};
 pub use workload::{Setup, WORKLOADS, Workload, find};

@@ -99,6 +99,33 @@ pub fn control() -> CodeImage {
     CodeImage::verify(parts).expect("the control image verifies")
 }
 
+/// A asks so many effects that may block, one after the other, and then sends one message, for ever: what asking costs, and
+/// nothing else.
+///
+/// # Panics
+/// When the image does not verify; it does.
+pub fn asking(effects: usize) -> CodeImage {
+    let mut parts = two_roles("Asking");
+    parts.effects.push(wait());
+    parts.constants.push(ConstantPart { sort: UNIT, scalars: vec![ScalarPart::Unit] });
+    parts.global = vec![GlobalPart::Comm { edge: 0, branches: to(0) }];
+    for (role, action) in [(0, Action::Send(0)), (1, Action::Recv(0))] {
+        parts.states.push(StatePart { role, action, branches: to(u32::from(role)) });
+    }
+    let mut code = vec![Instr::Set { dst: 1, constant: 0 }, Instr::Set { dst: 2, constant: 1 }];
+    code.extend(vec![Instr::Invoke { arg: 2, dst: 3, effect: 0 }; effects]);
+    code.extend([Instr::Send { chan: 0, val: 1 }, Instr::Jump { target: 0 }]);
+    add_role(&mut parts, "A", 0, &code);
+    let start = parts.code.len() as u32;
+    add_role(&mut parts, "B", 1, &[Instr::Receive { chan: 0, dst: 1 }, Instr::Jump { target: start }]);
+    CodeImage::verify(parts).expect("the asking image verifies")
+}
+
+fn wait() -> EffectPart {
+    let (interface, operation) = ("Bench".into(), "wait".into());
+    EffectPart { interface, operation, argument: UNIT, answer: UNIT, may_block: true }
+}
+
 /// A asks an effect that may block and then exchanges ten messages with B: a session that waits for the outside world
 /// before it does anything.
 ///
@@ -107,13 +134,7 @@ pub fn control() -> CodeImage {
 pub fn woken() -> CodeImage {
     let mut parts = two_roles("Woken");
     parts.edges.push(EdgePart { sender: 1, receiver: 0 });
-    parts.effects.push(EffectPart {
-        interface: "Bench".into(),
-        operation: "wait".into(),
-        argument: UNIT,
-        answer: UNIT,
-        may_block: true,
-    });
+    parts.effects.push(wait());
     parts.constants.push(ConstantPart { sort: UNIT, scalars: vec![ScalarPart::Unit] });
     let edge = |at: u32| (at % 2) as u16;
     parts.global = (0..WOKEN_MESSAGES).map(|at| GlobalPart::Comm { edge: edge(at), branches: to(at + 1) }).collect();

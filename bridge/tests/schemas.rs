@@ -33,6 +33,7 @@ fn published() -> Vec<(&'static str, Value)> {
         ("durable_recovery_decision.json", schema::<semantic::DurableRecoveryDecision>(None)),
         ("durable_property_report.json", schema::<semantic::DurablePropertyReport>(None)),
         ("authority_audit_record.json", schema::<semantic::AuthorityAuditRecord>(None)),
+        ("semantic_audit_record.json", schema::<semantic::SemanticAuditRecord>(None)),
         ("delegation_receipt.json", schema::<semantic::DelegationReceipt>(None)),
     ];
     all.extend(documents::all().into_iter().map(|document| (document.file, document.schema)));

@@ -16,6 +16,7 @@ use motet_runtime::{
     ChoiceError, Durable, DurableOptions, Executor, Inline, RecordWriter, RunStatus, Runtime, RuntimeError, SeededHost,
     Threads, Turn,
 };
+use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -129,6 +130,16 @@ impl<E> Carrier<E> {
         }
     }
 
+    /// The semantic objects as JSON.
+    fn semantic_objects(&self) -> Outcome<String> {
+        let objects = match self {
+            Carrier::Plain(runtime) => runtime.semantic_objects(),
+            Carrier::Logged(durable) => durable.semantic_objects(),
+        };
+        let broken = |error: String| Failure::failed("semantic_objects", error);
+        objects.map_err(|error| broken(error.to_string()))?.to_json().map_err(|error| broken(error.to_string()))
+    }
+
     fn perturb(&mut self, events: &[TopologyPerturbation]) -> Outcome<()> {
         let outcome = match self {
             Carrier::Plain(runtime) => runtime.perturb(events).map_err(|error| runtime_failure(&error)),
@@ -164,6 +175,8 @@ pub(crate) struct Started<E> {
     carrier: Carrier<E>,
     record: Option<RecordWriter<OutputFile>>,
     record_path: Option<String>,
+    /// Where the semantic objects go.
+    objects: Option<OutputFile>,
     drawing: Option<Drawing>,
     /// What will happen to sites and links.
     timetable: Timetable,
@@ -186,6 +199,7 @@ impl<E> Started<E> {
         };
         let schedule = settings.schedule.clone();
         let timetable = args.topology.as_deref().map(Timetable::read).transpose()?.unwrap_or_default();
+        let objects = args.semantic_objects.as_deref().map(OutputFile::create).transpose()?;
         let file = args.trace.as_deref().map(OutputFile::create).transpose()?;
         args.checkpoints.need(args.wal.as_deref())?;
         let carrier = match &args.wal {
@@ -222,7 +236,8 @@ impl<E> Started<E> {
         let record = file.map(RecordWriter::new).transpose()?;
         let record_path = args.trace.as_ref().map(|path| path.display().to_string());
         let (threads, steps) = (settings.threads, settings.steps);
-        Ok(Self { threads, steps, image, carrier, record, record_path, drawing, timetable, told: 0, found: None })
+        let (told, found) = (0, None);
+        Ok(Self { threads, steps, image, carrier, record, record_path, objects, drawing, timetable, told, found })
     }
 
     /// A run that was recovered.
@@ -241,6 +256,7 @@ impl<E> Started<E> {
             carrier,
             record,
             record_path,
+            objects: None,
             drawing,
             timetable: Timetable::default(),
             told: 0,
@@ -328,6 +344,13 @@ impl<E> Started<E> {
                 let (records, durable) = (durable.log().end().get(), durable.log().durable().get());
                 log = Some(serde_json::json!({"records": records, "durable": durable}));
             }
+        }
+        if let Some(mut file) = self.objects.take() {
+            let text = self.carrier.semantic_objects()?;
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.write_all(b"\n"))
+                .map_err(|error| file.unwritable(&error))?;
+            file.finish()?;
         }
         let runtime = self.carrier.runtime();
         if let Some(drawing) = &self.drawing {

@@ -90,6 +90,9 @@ pub(crate) struct Args {
     /// Record the run, for `motet replay`.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the semantic objects of the run here at its end, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) semantic_objects: Option<PathBuf>,
     /// Keep a write-ahead log in this folder, which must not hold a run yet.
     #[arg(long, value_name = "DIR")]
     pub(crate) wal: Option<PathBuf>,
@@ -179,6 +182,9 @@ impl Answers {
     }
 }
 
+/// How many semantic objects that have ended are kept where they are asked for and the configuration does not say.
+const KEPT_OBJECTS: u32 = 1000;
+
 /// The options of a run, checked.
 pub(crate) struct Settings {
     pub(crate) sessions: u64,
@@ -250,6 +256,7 @@ impl Settings {
         let config = ProtocolMachineConfig {
             speculation_depth: args.speculation.unwrap_or(machine.speculation_depth),
             buffer: BufferConfig { capacity, ..machine.buffer },
+            semantic_objects: machine.semantic_objects.or(args.semantic_objects.as_ref().map(|_| KEPT_OBJECTS)),
             record: args.trace.is_some(),
             run_id: match answers {
                 // A process reaches the outside world, where no two runs may share a key.

@@ -7,7 +7,7 @@
 use crate::rounds::Runtime;
 use crate::status::RuntimeError;
 use crate::tape::Input;
-use motet_machine::{AnswerError, EffectCoordinate, Pick};
+use motet_machine::{AnswerError, EffectCoordinate};
 use motet_types::{Planted, Tick, planted};
 
 impl<E> Runtime<E> {
@@ -58,19 +58,18 @@ impl<E> Runtime<E> {
     /// Effects that are overdue have timed out. It comes behind the asking: answers that were given at once are on the tape,
     /// where they stand before everything that a turn does.
     pub(crate) fn time_out(&mut self) -> Result<(), RuntimeError> {
-        let settled = self.machine.time_out()?;
-        self.woken(&settled);
+        let step = self.machine.planner_step();
+        for (at, pick) in self.machine.time_out()? {
+            self.nobody_waits(at);
+            pick.into_iter().for_each(|pick| self.planner.ready(pick, step));
+        }
         Ok(())
     }
 
-    /// The machine has answered in the host's place: nobody waits for the host's answer any more, and whoever did goes on.
-    pub(crate) fn woken(&mut self, settled: &[(EffectCoordinate, Option<Pick>)]) {
-        let (run, step) = (self.machine.config().run_id, self.machine.planner_step());
-        for (at, pick) in settled {
-            if !planted(Planted::DeadlineKeepsAsked) {
-                self.asked.remove(&at.effect_id(&run));
-            }
-            pick.iter().for_each(|pick| self.planner.ready(*pick, step));
+    /// The machine has answered in the host's place: what the host says of it is refused.
+    pub(crate) fn nobody_waits(&mut self, at: EffectCoordinate) {
+        if !planted(Planted::DeadlineKeepsAsked) {
+            self.asked.remove(&at.effect_id(&self.machine.config().run_id));
         }
     }
 

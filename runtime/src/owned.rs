@@ -68,7 +68,9 @@ impl<E> Runtime<E> {
         if outcome.ended.is_some() {
             self.planner.forget(session);
         }
-        self.woken(&outcome.invalidated);
+        outcome.invalidated.iter().for_each(|at| self.nobody_waits(*at));
+        let step = self.machine.planner_step();
+        outcome.woken.into_iter().for_each(|pick| self.planner.ready(pick, step));
         Ok(outcome)
     }
 

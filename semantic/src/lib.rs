@@ -20,10 +20,10 @@ pub mod table;
 
 pub use check::{Rule, Violation, check};
 pub use durability::{
-    Admitted, AgreementRecovery, AgreementWalEntry, ArtifactBytesError, CheckpointedOperation, DurabilityPayload,
-    DurablePropertyReport, DurableRecoveryDecision, DurableRecoveryMetadata, EvidenceOutcomeCacheEntry,
-    MAX_ARTIFACT_BYTES, PersistedDurabilityArtifact, RecoverError, UnsoundDecision, WalEntryKind, WalError,
-    WalIdentity, WalIndex, WalSyncMode, WalSyncRequest, recover_agreements,
+    Admitted, AgreementRecovery, AgreementWalEntry, ArtifactBytesError, CheckpointedOperation, ContractError,
+    DeclaredAgreement, DurabilityPayload, DurablePropertyReport, DurableRecoveryDecision, DurableRecoveryMetadata,
+    EvidenceOutcomeCacheEntry, MAX_ARTIFACT_BYTES, PersistedDurabilityArtifact, RecoverError, UnsoundDecision,
+    WalEntryKind, WalError, WalIdentity, WalIndex, WalSyncMode, WalSyncRequest, recover_agreements,
 };
 pub use live::{
     AnsweredEffect, AskedEffect, CheckedOutput, Describe, EffectKey, HandoffKey, Live, LiveBytesError, LiveViolation,

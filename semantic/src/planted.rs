@@ -42,6 +42,11 @@ pub const FAULTS: &[&str] = &[
     "live-skips-escalations",
     "live-forgets-begin",
     "live-refuses-by-halves",
+    "contract-hears-anybody",
+    "contract-counts-twice",
+    "contract-takes-any-evidence",
+    "contract-shows-early",
+    "contract-needs-nobody",
 ];
 
 /// Which fault is on: 0 for none, otherwise index into [`FAULTS`] plus one. Of the process, so tests go one by one.

@@ -5,6 +5,8 @@
 #![allow(dead_code, clippy::duplicate_mod)]
 
 mod common;
+#[path = "contracts.rs"]
+mod contracts;
 #[path = "durability.rs"]
 mod durability;
 #[path = "live.rs"]
@@ -64,6 +66,11 @@ const CAUGHT: &[(&str, &str, fn())] = caught![
     "live-skips-escalations": live::every_step_in_small,
     "live-forgets-begin": live::every_step_in_small,
     "live-refuses-by-halves": live::every_rule_refuses,
+    "contract-hears-anybody": contracts::contracts_permit_what_they_say,
+    "contract-counts-twice": contracts::contracts_permit_what_they_say,
+    "contract-takes-any-evidence": contracts::contracts_permit_what_they_say,
+    "contract-shows-early": contracts::contracts_permit_what_they_say,
+    "contract-needs-nobody": contracts::contracts_permit_what_they_say,
 ];
 
 #[test]

@@ -239,6 +239,7 @@ catches! {
     DurableStopsShort => durable::closed_runs_are_found_whole,
     DurableCarriesEnded => durable::crashes_lose_nothing,
     DurableAgreesToAnything => agreements::agreements_survive,
+    DurableForgetsContracts => contracts::agreements_are_objects,
     DurableForgetsAgreements => agreements::gates_write_in_their_order,
     SemanticsForgetAnswers => ownership::runs_with_owners_are_runs_in_small,
     SemanticsForgetEnds => ownership::runs_with_owners_are_runs_in_small,

@@ -178,7 +178,8 @@ impl Owners {
         let owned = rig.runtime().machine().ownership(session).is_some_and(|one| one.owner().is_some());
         let operation = self.operation(session, owned);
         let came = match rig.own(session, operation) {
-            Ok(outcome) => Ok(outcome),
+            // Islands are numbered by their places, which are others after a recovery.
+            Ok(outcome) => Ok(OwnershipOutcome { woken: None, ..outcome }),
             Err(error) => Err(R::refusal(error)?),
         };
         if let Ok(outcome) = &came {

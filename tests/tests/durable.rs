@@ -5,4 +5,5 @@ motet_tests::promises! {
         careless_worlds_do_things_twice, cut_logs_recover_the_same, checkpoints_hold_everything,
         wrong_states_are_found, unknown_records_are_refused;
     agreements: agreements_survive, gates_write_in_their_order;
+    contracts: agreements_are_objects;
 }

@@ -240,6 +240,7 @@ faults! {
     DurableStopsShort = "durable.stops_short", "Recovery stops one wave short of where the log ends.";
     DurableCarriesEnded = "durable.carries_ended", "Recovery carries what had ended before the cut.";
     DurableAgreesToAnything = "durable.agrees_to_anything", "Agreement records are written whatever the rules say.";
+    DurableForgetsContracts = "durable.forgets_contracts", "Checkpoints do not keep what was declared to be agreed.";
     DurableForgetsAgreements = "durable.forgets_agreements", "Checkpoints do not keep agreement records.";
     OwnershipHidesRejected = "ownership.hides_rejected", "A refused artifact is not on record.";
     OwnershipAnyOwner = "ownership.any_owner", "Any owner passes for the one in force.";

@@ -37,7 +37,8 @@ impl Auditor<'_> {
 }
 
 /// An operation that issues nothing and ends nothing.
-pub(super) const NOTHING: OwnershipOutcome = OwnershipOutcome { issued: None, ended: None, invalidated: Vec::new() };
+pub(super) const NOTHING: OwnershipOutcome =
+    OwnershipOutcome { issued: None, ended: None, invalidated: Vec::new(), woken: None };
 
 impl SessionOwnership {
     /// The new owner gets its capability; what was issued before is none of its own.

@@ -177,6 +177,8 @@ pub struct OwnershipOutcome {
     pub issued: Option<AuthorityArtifact>,
     /// Why the session has ended, when it has.
     pub ended: Option<OwnershipTerminalReason>,
-    /// The effects that it invalidated, in order, each with its island where that was not ready before.
-    pub invalidated: Vec<(EffectCoordinate, Option<Pick>)>,
+    /// The effects that it invalidated, in order.
+    pub invalidated: Vec<EffectCoordinate>,
+    /// The session's island, if it is ready now and was not before: to be planned once.
+    pub woken: Option<Pick>,
 }

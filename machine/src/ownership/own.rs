@@ -161,7 +161,7 @@ impl ProtocolMachine {
         }
         let mut outcome = taken.map_err(refuse)?;
         if let Some(scope) = operation.invalidates() {
-            outcome.invalidated = self.invalidate_pending(session, &image, scope);
+            (outcome.invalidated, outcome.woken) = self.invalidate_pending(session, &image, scope);
         }
         if let Some(reason) = outcome.ended {
             self.end_owned(at, session, reason, outcome.issued.as_ref());
@@ -180,26 +180,25 @@ impl ProtocolMachine {
         session: SessionId,
         image: &CodeImage,
         scope: &OwnershipScope,
-    ) -> Vec<(EffectCoordinate, Option<Pick>)> {
+    ) -> (Vec<EffectCoordinate>, Option<Pick>) {
         let within = |ask: &&Ask| match scope {
             OwnershipScope::Session => true,
             OwnershipScope::Fragments(_) if planted(Planted::InvalidatesBeyondScope) => true,
             OwnershipScope::Fragments(roles) => roles.contains(image.role_name(ask.role)),
         };
         let affected: Vec<EffectCoordinate> = self.asks_of(session).filter(within).map(|ask| ask.coordinate).collect();
-        let mut invalidated = Vec::with_capacity(affected.len());
-        for at in affected {
+        let mut woken = None;
+        for at in &affected {
             let why = "the session was handed over, and what was pending did not go along";
             let outcome = EffectOutcome::failure(EffectFailureKind::StaleAuthority, why);
-            // It is pending, of a session that is at home, so it is taken.
-            let Ok(pick) = self.take_answer(at, outcome, Settled::Invalidated) else { continue };
-            if pick.is_some() {
+            // It is pending, of a session that is at home, so it is taken; the first one wakes the session.
+            if let Ok(Some(pick)) = self.take_answer(*at, outcome, Settled::Invalidated) {
                 // The input says who, and not that somebody waited, so the trace does.
                 self.tell(session, &[], None);
+                woken = Some(pick);
             }
-            invalidated.push((at, pick));
         }
-        invalidated
+        (affected, woken)
     }
 
     /// Events between turns, as a burst that takes no step.

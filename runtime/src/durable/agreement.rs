@@ -3,11 +3,13 @@
 //! What may follow what is a table of `motet-semantic`; a record that it does not permit is refused and not written. Every
 //! record is kept whatever is cut, because a fact that is written twice is told by its identity.
 
-use super::entry::{AGREEMENT, Kept, OUTCOME};
+use super::entry::{AGREEMENT, CONTRACT, Kept, OUTCOME};
 use super::{Durable, DurableError};
+use motet_machine::SemanticsError;
 use motet_semantic::{
-    Admitted, AgreementRecovery, AgreementWalEntry, ArtifactBytesError, CheckpointedOperation,
-    EvidenceOutcomeCacheEntry, RecoverError as AgreementError, Recovery, WalIndex, WalSyncRequest, recover_agreements,
+    Admitted, AgreementRecovery, AgreementWalEntry, ArtifactBytesError, CheckpointedOperation, DeclaredAgreement,
+    EvidenceOutcomeCacheEntry, ProtocolMachineSemanticObjects, RecoverError as AgreementError, Recovery, WalIndex,
+    WalSyncRequest, recover_agreements,
 };
 use motet_types::{Planted, planted};
 use std::collections::BTreeMap;
@@ -25,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) known: Vec<AgreementWalEntry>,
     pub(crate) suffix: Vec<AgreementWalEntry>,
     pub(crate) outcomes: Vec<EvidenceOutcomeCacheEntry>,
+    /// What was declared, wherever it stands: each before the first record of its operation.
+    pub(crate) declared: Vec<DeclaredAgreement>,
 }
 
 impl Found {
@@ -33,6 +37,7 @@ impl Found {
         for Kept { kind, bytes } in kept {
             match *kind {
                 AGREEMENT => self.known.push(AgreementWalEntry::from_json(bytes)?),
+                CONTRACT => self.declared.push(DeclaredAgreement::from_json(bytes)?),
                 OUTCOME => self.outcomes.push(EvidenceOutcomeCacheEntry::from_json(bytes)?),
                 _ => {}
             }
@@ -43,6 +48,9 @@ impl Found {
     /// What is decided about every operation, and the index that goes on from there. `tick` is the checkpoint's.
     pub(crate) fn decide(&self, tick: u64) -> Result<(AgreementRecovery, Agreements), AgreementError> {
         let mut index = WalIndex::default();
+        for (at, declared) in self.declared.iter().enumerate() {
+            index.declare(declared).map_err(|error| AgreementError::Record { at, error })?;
+        }
         let mut admit = |at, entry| match index.admit(entry) {
             Ok(_) => Ok(()),
             Err(error) => Err(AgreementError::Record { at, error }),
@@ -66,6 +74,35 @@ impl Found {
 }
 
 impl<E> Durable<E> {
+    /// Declares what an operation has to agree, before its first record: from then on records are held against the contract
+    /// too. It is durable with the next sync, and kept whatever is cut.
+    ///
+    /// # Errors
+    /// [`DurableError::Agreement`] for a contract that cannot be kept, contradicts an earlier one or comes late. Nothing is
+    /// written then.
+    pub fn declare_agreement(&mut self, declared: &DeclaredAgreement) -> Result<Admitted, DurableError> {
+        if self.agreements.index.judge_contract(declared)? == Admitted::Known {
+            return Ok(Admitted::Known);
+        }
+        let bytes = declared.to_json().map_err(DurableError::Artifact)?;
+        self.append(CONTRACT, &bytes, &[])?;
+        if !planted(Planted::DurableForgetsContracts) {
+            self.kept.push(Kept { kind: CONTRACT, bytes });
+        }
+        Ok(self.agreements.index.declare(declared)?)
+    }
+
+    /// Everything that the run knows, as [`Runtime::semantic_objects`](crate::Runtime::semantic_objects), and of the
+    /// operations in it what they have to agree and how far that has got: profiles, contracts, evidence and states.
+    ///
+    /// # Errors
+    /// The configuration keeps no semantic objects.
+    pub fn semantic_objects(&self) -> Result<ProtocolMachineSemanticObjects, SemanticsError> {
+        let mut objects = self.runtime.semantic_objects()?;
+        self.agreements.index.export(&mut objects);
+        Ok(objects)
+    }
+
     /// Writes down one record of an agreement. It is durable with the next sync, and kept whatever is cut. A record that
     /// the log has already, told by what it is about, is not written again.
     ///

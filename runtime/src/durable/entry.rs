@@ -12,6 +12,7 @@
 //!       9 abandoned as 6: effects whose session has ended, or which have timed out, so that nobody waits for their answer
 //!      10 note      bytes of the embedder's own
 //!      11 outcome   what an effect that gave evidence came to, as JSON
+//!      12 contract  what an operation has to agree, as JSON
 //! ```
 
 use crate::record::{decode_schedule, encode_schedule};
@@ -19,7 +20,7 @@ use crate::schedule::Schedule;
 use crate::tape::{Input, read_inputs};
 use motet_log::Record;
 use motet_machine::{Boundary, EffectCoordinate, EffectId, ProtocolMachineConfig, TraceMode};
-use motet_semantic::{AgreementWalEntry, EvidenceOutcomeCacheEntry};
+use motet_semantic::{AgreementWalEntry, DeclaredAgreement, EvidenceOutcomeCacheEntry};
 use motet_types::{CoroutineId, Digest, Digester, EffectKind, EffectKinds, Reader, SessionId};
 
 /// The version of these records.
@@ -36,6 +37,7 @@ pub(crate) const AGREEMENT: u16 = 8;
 pub(crate) const ABANDONED: u16 = 9;
 pub(crate) const NOTE: u16 = 10;
 pub(crate) const OUTCOME: u16 = 11;
+pub(crate) const CONTRACT: u16 = 12;
 
 /// An effect whose asking was written down before the host was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,7 @@ pub(crate) enum Entry {
     Note(Vec<u8>),
     Agreement(AgreementWalEntry),
     Outcome(EvidenceOutcomeCacheEntry),
+    Contract(DeclaredAgreement),
 }
 
 /// A record that this version cannot read, and where it stands.
@@ -244,6 +247,10 @@ impl EntryReader {
                 .take(from.remaining())
                 .and_then(|bytes| EvidenceOutcomeCacheEntry::from_json(bytes).ok())
                 .map(Entry::Outcome),
+            CONTRACT => from
+                .take(from.remaining())
+                .and_then(|bytes| DeclaredAgreement::from_json(bytes).ok())
+                .map(Entry::Contract),
             kind => return Err(EntryError::UnknownRecord { lsn: *lsn, kind }),
         };
         self.pieces.clear();

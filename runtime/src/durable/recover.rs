@@ -5,7 +5,7 @@
 
 use super::agreement::Found;
 use super::checkpoint::CheckpointBody;
-use super::entry::{AGREEMENT, Entry, EntryError, EntryReader, Intent, Kept, NOTE, OUTCOME};
+use super::entry::{AGREEMENT, CONTRACT, Entry, EntryError, EntryReader, Intent, Kept, NOTE, OUTCOME};
 use super::spans::{self, Spans};
 use super::{Durable, DurableOptions, DurableRecoveryPlan};
 use crate::executor::Inline;
@@ -219,6 +219,10 @@ impl Script {
             Entry::Outcome(entry) => {
                 self.kept.push(Kept { kind: OUTCOME, bytes: entry.to_json()? });
                 self.found.outcomes.push(entry);
+            }
+            Entry::Contract(declared) => {
+                self.kept.push(Kept { kind: CONTRACT, bytes: declared.to_json()? });
+                self.found.declared.push(declared);
             }
         }
         Ok(())

@@ -94,6 +94,7 @@ impl WalSyncRequest {
             wanted.push(AgreementWalEntry::EvidenceProduced { evidence: (*one).clone(), tick });
         }
         if let Some(state) = &self.agreement_state {
+            index.names_contract(state)?;
             let previous_level = index.operation(&self.operation_id).level;
             if state.level != previous_level {
                 let backing = evidence.iter().find(|one| one.authoritative && one.level >= state.level);

@@ -19,7 +19,7 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 /// A and B each ask for a number, which may take its time.
-pub(crate) fn asking() -> Result<Arc<CodeImage>, String> {
+pub fn asking() -> Result<Arc<CodeImage>, String> {
     let mut draft = Draft::new();
     draft.end();
     let slow = draft.effect("slow", UNIT, NAT, true);

@@ -90,7 +90,7 @@ pub fn what_is_pending_is_invalidated() -> Result<(), String> {
         let receipt = begun(&mut runtime, to, scope.clone())?;
         let operation = OwnershipOperation::CommitTransfer { receipt, pending: treatment };
         let outcome = runtime.own(SessionId(0), operation).map_err(text)?;
-        let found: Vec<EffectCoordinate> = outcome.invalidated.iter().map(|(at, _)| *at).collect();
+        let found: Vec<EffectCoordinate> = outcome.invalidated;
         let expected: Vec<EffectCoordinate> = lost.iter().map(|coroutine| at(*coroutine)).collect();
         ensure!(found == expected, "{scope:?} by {treatment} to {to}: {found:?} are invalidated");
         let run_id = runtime.machine().config().run_id;

@@ -1,0 +1,71 @@
+//! What semantic objects cost: each workload with them over the same without, in one process, in laps. The bar is a quarter
+//! for runs that exchange messages; a run that only asks effects is the worst there is.
+//!
+//! `cargo bench -p motet-benches --bench meaning`
+
+use motet_benches::{Answering, PING_PONG, TEN, asking, image, median, woken};
+use motet_machine::{CodeImage, ProtocolMachineConfig, TraceMode};
+use motet_runtime::{GuestRuntime, Schedule};
+use std::sync::Arc;
+use std::time::Instant;
+
+const ROUNDS: usize = 9;
+
+/// How many objects that have ended are kept.
+const KEPT: u32 = 1000;
+
+/// Name, image, sessions, steps, budget in ticks.
+type Row = (&'static str, CodeImage, u32, u64, Option<u64>);
+
+fn rows() -> Vec<Row> {
+    vec![
+        ("messages", image(PING_PONG), 1000, 8_000_000, None),
+        ("sessions of ten messages", image(TEN), 100_000, u64::MAX, None),
+        ("an effect, then ten messages", woken(), 100_000, u64::MAX, None),
+        ("the same within a budget", woken(), 100_000, u64::MAX, Some(1000)),
+        ("effects, and nothing else", asking(100), 1000, 400_000, None),
+        ("the same within a budget", asking(100), 1000, 400_000, Some(1000)),
+    ]
+}
+
+fn nanoseconds(image: &Arc<CodeImage>, row: &Row, kept: Option<u32>) -> (f64, u64) {
+    let (_, _, sessions, steps, effect_budget) = *row;
+    let config = ProtocolMachineConfig {
+        max_sessions: sessions,
+        trace: TraceMode::Disabled,
+        semantic_objects: kept,
+        effect_budget,
+        ..ProtocolMachineConfig::default()
+    };
+    let mut runtime = GuestRuntime::new(config, Schedule::throughput()).expect("the configuration makes sense");
+    let id = runtime.load(Arc::clone(image)).expect("it loads");
+    let began = Instant::now();
+    for _ in 0..sessions {
+        runtime.open(id).expect("there is room");
+    }
+    runtime.limit_steps(steps);
+    runtime.run(&Answering).expect("nothing goes wrong");
+    let took = began.elapsed().as_nanos() as f64;
+    (took, runtime.machine().tally().steps)
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know that it builds.
+    if std::env::args().any(|word| word == "--test") {
+        return;
+    }
+    println!("{:<30} {:>10} {:>10} {:>7}", "ns a step", "without", "with", "ratio");
+    for row in rows() {
+        let image = Arc::new(row.1.clone());
+        let (mut without, mut with, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let (off, steps) = nanoseconds(&image, &row, None);
+            let (on, same) = nanoseconds(&image, &row, Some(KEPT));
+            assert_eq!(steps, same, "the same run");
+            without.push(off / steps as f64);
+            with.push(on / steps as f64);
+            ratios.push(on / off);
+        }
+        println!("{:<30} {:>10.1} {:>10.1} {:>7.2}", row.0, median(without), median(with), median(ratios));
+    }
+}
