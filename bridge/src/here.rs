@@ -10,7 +10,7 @@ use crate::step_state::run_by_steps;
 use motet_choreo::{CompileError, Diagnostics, Source, SourceError, compile, load};
 use motet_machine::{
     CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, ProtocolMachineConfig,
-    TraceReader, VerifyError,
+    SemanticsError, TraceReader, VerifyError,
 };
 use motet_runtime::{GuestRuntime, RuntimeError, Schedule};
 use motet_types::{EffectKind, EffectKinds, GlobalType};
@@ -81,6 +81,9 @@ pub enum HereError {
     /// The runtime refused.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// What was run breaks a rule of semantic objects, which is a defect.
+    #[error(transparent)]
+    Objects(#[from] SemanticsError),
     /// An event has no form among the documents, which is a defect.
     #[error("an event cannot be written: {0}")]
     Event(String),
@@ -170,7 +173,9 @@ pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOut
         return field("concurrency", input.concurrency.into(), "it is a whole number from 1 on");
     };
     let schedule = Schedule { wave, ..Schedule::canonical() };
-    let mut runtime = GuestRuntime::new(ProtocolMachineConfig::default(), schedule)?;
+    // Whoever compares runs compares what they mean too, so all of it is kept.
+    let config = ProtocolMachineConfig { semantic_objects: Some(u32::MAX), ..ProtocolMachineConfig::default() };
+    let mut runtime = GuestRuntime::new(config, schedule)?;
     let mut images = Vec::new();
     for (at, choreography) in input.choreographies.iter().enumerate() {
         let image = image_of(at, choreography)?;
@@ -228,7 +233,7 @@ pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOut
         effect_trace: Vec::new(),
         output_condition_trace: Vec::new(),
         step_states,
-        semantic_objects: None,
+        semantic_objects: Some(runtime.semantic_objects()?),
         final_states: None,
     })
 }
