@@ -15,21 +15,24 @@ const ROUNDS: usize = 9;
 const KEPT: u32 = 1000;
 
 /// Name, image, sessions, steps, budget in ticks.
-type Row = (&'static str, CodeImage, u32, u64, Option<u64>);
+type Row = (&'static str, Arc<CodeImage>, u32, u64, Option<u64>);
 
 fn rows() -> Vec<Row> {
+    let image = |text| Arc::new(image(text));
+    let (woken, asking) = (Arc::new(woken()), Arc::new(asking(100)));
     vec![
         ("messages", image(PING_PONG), 1000, 8_000_000, None),
         ("sessions of ten messages", image(TEN), 100_000, u64::MAX, None),
-        ("an effect, then ten messages", woken(), 100_000, u64::MAX, None),
-        ("the same within a budget", woken(), 100_000, u64::MAX, Some(1000)),
-        ("effects, and nothing else", asking(100), 1000, 400_000, None),
-        ("the same within a budget", asking(100), 1000, 400_000, Some(1000)),
+        ("an effect, then ten messages", Arc::clone(&woken), 100_000, u64::MAX, None),
+        ("the same within a budget", woken, 100_000, u64::MAX, Some(1000)),
+        ("effects, and nothing else", Arc::clone(&asking), 1000, 400_000, None),
+        ("the same within a budget", asking, 1000, 400_000, Some(1000)),
     ]
 }
 
-fn nanoseconds(image: &Arc<CodeImage>, row: &Row, kept: Option<u32>) -> (f64, u64) {
-    let (_, _, sessions, steps, effect_budget) = *row;
+fn nanoseconds(row: &Row, kept: Option<u32>) -> (f64, u64) {
+    let (_, image, sessions, steps, effect_budget) = row;
+    let (sessions, steps, effect_budget) = (*sessions, *steps, *effect_budget);
     let config = ProtocolMachineConfig {
         max_sessions: sessions,
         trace: TraceMode::Disabled,
@@ -56,11 +59,10 @@ fn main() {
     }
     println!("{:<30} {:>10} {:>10} {:>7}", "ns a step", "without", "with", "ratio");
     for row in rows() {
-        let image = Arc::new(row.1.clone());
         let (mut without, mut with, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let (off, steps) = nanoseconds(&image, &row, None);
-            let (on, same) = nanoseconds(&image, &row, Some(KEPT));
+            let (off, steps) = nanoseconds(&row, None);
+            let (on, same) = nanoseconds(&row, Some(KEPT));
             assert_eq!(steps, same, "the same run");
             without.push(off / steps as f64);
             with.push(on / steps as f64);

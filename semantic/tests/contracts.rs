@@ -97,11 +97,13 @@ impl Literal {
     }
 
     fn evidence(&self, id: &str) -> Vec<&AgreementEvidence> {
-        let of = |one| match one {
-            &AgreementWalEntry::EvidenceProduced { ref evidence, .. } if evidence.operation_id == id => Some(evidence),
-            _ => None,
-        };
-        self.written.iter().filter_map(of).collect()
+        fn of(one: &AgreementWalEntry) -> Option<&AgreementEvidence> {
+            match one {
+                AgreementWalEntry::EvidenceProduced { evidence, .. } => Some(evidence),
+                _ => None,
+            }
+        }
+        self.written.iter().filter_map(of).filter(|one| one.operation_id == id).collect()
     }
 
     /// Whether the contract has something against it.

@@ -498,10 +498,8 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
         handler_identity: ask.handler.clone(),
         status,
     }));
-    let escalated = |step: &&Step| match step.1 {
-        ProgressState::Blocked | ProgressState::NoProgress | ProgressState::Degraded | ProgressState::TimedOut => true,
-        _ => false,
-    };
+    let ladder = [ProgressState::Blocked, ProgressState::NoProgress, ProgressState::Degraded, ProgressState::TimedOut];
+    let escalated = |step: &&Step| ladder.contains(&step.1);
     let answered = ended.as_ref().filter(|end| end.1 != ProgressState::TimedOut).map(|end| history[end.0].0);
     into.progress_contracts.push(ProgressContract {
         operation_id: operation_id.clone(),

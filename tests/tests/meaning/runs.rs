@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex};
 
 /// What a run says of itself.
 #[derive(Default)]
-pub struct Told {
-    pub objects: Vec<ProtocolMachineSemanticObjects>,
-    pub audit: Vec<SemanticAuditRecord>,
+pub(crate) struct Told {
+    pub(crate) objects: Vec<ProtocolMachineSemanticObjects>,
+    pub(crate) audit: Vec<SemanticAuditRecord>,
 }
 
 impl Told {
@@ -38,8 +38,11 @@ impl Told {
     }
 }
 
-/// All runs, by name.
-pub const ALL: &[(&str, fn() -> Result<Told, String>)] = &[
+/// A run, by name.
+type Named = (&'static str, fn() -> Result<Told, String>);
+
+/// All of them.
+pub(crate) const ALL: &[Named] = &[
     ("effects that take their time", effects),
     ("sessions that are handed over", handoffs),
     ("witnesses", witnesses),
