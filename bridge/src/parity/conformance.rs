@@ -7,19 +7,23 @@ use super::suite::run_suites;
 use super::table::{rows, words};
 use super::tree::Tree;
 use super::{capability_gates, capability_model, gate_findings};
-use crate::{HEAP_PARITY_SCHEMA_VERSION, LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION};
+use crate::{
+    HEAP_PARITY_SCHEMA_VERSION, LEAN_BRIDGE_SCHEMA_VERSION, PROTOCOL_BUNDLE_SCHEMA_VERSION,
+    SERIALIZATION_SCHEMA_VERSION,
+};
 use motet_semantic::{DURABILITY_SCHEMA_VERSION, SEMANTIC_OBJECTS_SCHEMA_VERSION};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
 const CLAIMS: [&str; 3] = ["claim", "kind", "by"];
 const CLAIMS_PAGE: &str = "docs/claims.md";
-const VERSIONS: [&str; 5] = [
+const VERSIONS: [&str; 6] = [
     LEAN_BRIDGE_SCHEMA_VERSION,
     PROTOCOL_BUNDLE_SCHEMA_VERSION,
     SEMANTIC_OBJECTS_SCHEMA_VERSION,
     DURABILITY_SCHEMA_VERSION,
     HEAP_PARITY_SCHEMA_VERSION,
+    SERIALIZATION_SCHEMA_VERSION,
 ];
 
 /// A part of what is asked of a release.

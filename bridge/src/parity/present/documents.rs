@@ -5,7 +5,7 @@ use crate::parity::gates::CapabilityClass;
 use crate::parity::members::{tagged, variants};
 use crate::{
     FirstDifference, HEAP_PARITY_SCHEMA_VERSION, LEAN_BRIDGE_SCHEMA_VERSION, NoPayload, PROTOCOL_BUNDLE_SCHEMA_VERSION,
-    SEMANTIC_OBJECTS_SCHEMA_VERSION,
+    SEMANTIC_OBJECTS_SCHEMA_VERSION, SERIALIZATION_SCHEMA_VERSION,
 };
 use motet_semantic::DURABILITY_SCHEMA_VERSION;
 
@@ -47,6 +47,7 @@ pub(super) fn put(present: &mut Present) {
             SEMANTIC_OBJECTS_SCHEMA_VERSION,
             DURABILITY_SCHEMA_VERSION,
             HEAP_PARITY_SCHEMA_VERSION,
+            SERIALIZATION_SCHEMA_VERSION,
         ],
     );
 }
