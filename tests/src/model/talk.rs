@@ -97,12 +97,11 @@ impl Island {
         }
     }
 
-    /// Leaves a message out, which the types must not notice.
-    fn drop_message(&mut self, world: &mut World, by: u16, elastic: bool) -> Step {
-        if !elastic {
-            return Err(FaultClass::Buffer);
-        }
+    /// Leaves a message out, which the types must not notice: the state behind it is the same type.
+    fn drop_message(&mut self, world: &mut World, by: u16, (talk, role): (u32, RoleId), next: Option<u32>) -> Step {
+        let Some(next) = next else { return Err(FaultClass::Buffer) };
         world.dropped += 1;
+        self.talk(talk).roles[role.index()].state = next;
         self.go(world, by, self.crew[&by].pc + 1).map(|_| Verdict::Yielded)
     }
 
@@ -142,7 +141,7 @@ impl Island {
                     self.crew.get_mut(&by).expect("it runs").at = (talk, edge);
                     Ok(Verdict::Blocked(Waits::Room))
                 }
-                BackpressurePolicy::Drop => self.drop_message(world, by, elastic),
+                BackpressurePolicy::Drop => self.drop_message(world, by, (talk, role), elastic.then_some(row.next)),
                 _ => Err(FaultClass::Buffer),
             };
         }
@@ -150,7 +149,9 @@ impl Island {
             match self.ask(world, by, EffectKind::SendDecision, &About::Value(&code.sorts, sort)) {
                 EffectOutcome::Success(EffectResponse::SendDecision(decision)) => match decision {
                     SendDecision::Deliver => {}
-                    SendDecision::Drop => return self.drop_message(world, by, elastic),
+                    SendDecision::Drop => {
+                        return self.drop_message(world, by, (talk, role), elastic.then_some(row.next));
+                    }
                     SendDecision::Defer => return Ok(Verdict::Blocked(Waits::Turn)),
                     SendDecision::Replace(other) if fits(world, &code, &other, sort) => value = other,
                     SendDecision::Replace(_) => return Err(FaultClass::Invoke),
