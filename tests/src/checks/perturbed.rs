@@ -289,8 +289,10 @@ fn lane(cases: &Lane) -> Result<Seen, String> {
 
 /// Random runs with random failures: workers, orders of completion, replays and recoveries all come to the same.
 pub fn runs_with_failures_are_runs() -> Result<(), String> {
-    let seen = lane(&Lane::new("topology", 40))?.map(AtomicU64::into_inner);
+    let cases = Lane::new("topology", 40);
+    let seen = lane(&cases)?.map(AtomicU64::into_inner);
     let [perturbed, elapsed, closed, cancelled, faulted, advanced, timed_out, escalated] = seen;
+    ensure!(escalated > 0 || cases.cases() < 40, "nothing was escalated");
     println!(
         "{perturbed} perturbations, {elapsed} times nothing else could happen; {closed} sessions closed, {cancelled} cancelled, {faulted} faulted; {timed_out} effects timed out, {escalated} escalations on the way, {advanced} times the host's time passed"
     );
@@ -300,9 +302,10 @@ pub fn runs_with_failures_are_runs() -> Result<(), String> {
 /// The same in small.
 pub fn runs_with_failures_are_runs_in_small() -> Result<(), String> {
     let seen = lane(&Lane::fixed("topology", 20))?.map(AtomicU64::into_inner);
+    // Escalations are too rare for so few: the lane asks for them.
     ensure!(
-        seen.iter().all(|count| *count > 0),
-        "perturbations, elapsed, closed, cancelled, faulted, advanced, timed out, escalated: {seen:?}"
+        seen[..7].iter().all(|count| *count > 0),
+        "perturbations, elapsed, closed, cancelled, faulted, advanced, timed out: {seen:?}"
     );
     Ok(())
 }
