@@ -157,12 +157,18 @@ pub fn agreements_are_objects() -> Result<(), String> {
         [expected.agreement_profiles.len(), expected.agreement_contracts.len(), expected.agreement_states.len()];
     ensure!(lists == [all.len(); 3] && !expected.agreement_evidence.is_empty(), "{lists:?}");
     drop(run);
+    // Declared by a run that was recovered, and kept by its own checkpoint alone.
+    let mut late = all[3].clone();
+    late.contract.operation_id = "later".into();
+    late.contract.contract_name = "agreement:later".into();
     for checkpointed in [false, true, true] {
         let (mut again, _) = Durable::recover(Arc::new(disk.clone()), options(0)).map_err(text)?;
         let found = again.semantic_objects().map_err(text)?;
         ensure!(found == expected, "recovered (from a checkpoint: {checkpointed}) there are other objects");
         let refused = again.declare_agreement(&other);
         ensure!(matches!(refused, Err(DurableError::Agreement(_))), "recovered, another contract is taken");
+        let known = again.declare_agreement(&late).map_err(text)?;
+        ensure!((known == Admitted::Known) == checkpointed, "{known:?} from a checkpoint: {checkpointed}");
         // A checkpoint needs something to drop.
         again.note(b"on").map_err(text)?;
         again.checkpoint().map_err(text)?;
