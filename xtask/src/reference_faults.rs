@@ -177,7 +177,8 @@ fn caught(top: &Path, sound: &Reference, fault: &Fault) -> Result<String, String
     wrong.runners()?;
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| String::from("cargo"));
     let mut command = Command::new(cargo);
-    command.args(["test", "-q", "-p", "motet-tests", "--test", "differential"]);
+    // The workspace, so that what its tests have built is used again.
+    command.args(["test", "-q", "--workspace", "--test", "differential"]);
     command.args(["--", "--ignored", "--nocapture", "the_machine_is_as"]).current_dir(top);
     command.env("MOTET_REFERENCE", wrong.runner()).env("MOTET_CASES", CASES.to_string()).env("RUST_BACKTRACE", "0");
     let output = command.output().map_err(|error| error.to_string())?;
