@@ -1,7 +1,7 @@
 (** Every named theorem, and what it assumes. `cargo xtask prove` reads what this prints and refuses anything but
     "Closed under the global context" for each. *)
 
-From Motet Require Import Values Types TypesFacts Code Session SessionFacts Outputs Objects Machine MachineFacts Heap HeapFacts
+From Motet Require Import Values Types TypesFacts Code Session SessionFacts Outputs OutputsFacts Objects Machine MachineFacts Heap HeapFacts
   Durability WalSync Authority.
 
 (* Types and their monitor *)
