@@ -1,5 +1,5 @@
 //! What semantic objects cost: each workload with them over the same without, in one process, in laps. The bar is a quarter
-//! for runs that exchange messages; a run that only asks effects is the worst there is.
+//! in every row; docs/PERFORMANCE.md says which rows miss it. A run that only asks effects is the worst there is.
 //!
 //! `cargo bench -p motet-benches --bench meaning`
 
