@@ -20,10 +20,15 @@ impl<T> Default for Artifacts<T> {
 impl<T> Artifacts<T> {
     /// Keeps one more; the oldest goes when there are more than `limit`.
     pub(crate) fn keep(&mut self, artifact: T, limit: u32) {
+        self.keep_all(artifact, limit, |_| 1);
+    }
+
+    /// The same, where one stands for several.
+    #[inline]
+    pub(crate) fn keep_all(&mut self, artifact: T, limit: u32, count: impl Fn(&T) -> u64) {
         self.kept.push_back(artifact);
         if self.kept.len() > limit as usize && !planted(Planted::ArtifactsUnbounded) {
-            self.kept.pop_front();
-            self.lost += 1;
+            self.lost += self.kept.pop_front().map_or(0, |oldest| count(&oldest));
         }
     }
 

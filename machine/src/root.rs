@@ -123,6 +123,17 @@ impl Digests {
 }
 
 impl ProtocolMachine {
+    /// The digest of a session as it stands, and that of its image; none of one that is not there, or out with a wave.
+    pub fn session_digest(&self, session: SessionId) -> Option<(Digest, Digest)> {
+        if let Some(parked) = self.parked.get(&session.0) {
+            return Some((parked.leaf, self.images.get(parked.image as usize)?.digest()));
+        }
+        let (found, image) = self.live(session)?;
+        let mut bytes = Vec::new();
+        encode_session(&mut bytes, found, image, &self.deadlines);
+        Some((leaf(&image.digest(), &bytes), image.digest()))
+    }
+
     /// Digests the state and remembers the digest: certificates name it from now on.
     ///
     /// # Panics

@@ -12,7 +12,6 @@ use crate::images::Images;
 use crate::machine::ProtocolMachine;
 use crate::outbox::{Ask, FaultReport, Outbox, Wanted};
 use crate::outcome::{EffectOutcome, EffectResponse};
-use crate::state::encode::{encode_session, leaf};
 use crate::tape::{decode_outcome, decode_value, encode_outcome};
 use crate::trace::TraceReader;
 use alloc::boxed::Box;
@@ -37,6 +36,8 @@ pub(crate) struct Semantics {
     keep: u32,
     /// What broke a rule first. Nothing is applied after it, because the objects would not be what happened.
     broken: Option<Box<LiveViolation>>,
+    /// Where values are written before they are handed on.
+    scratch: Vec<u8>,
 }
 
 /// Why a machine has no semantic objects to show.
@@ -52,7 +53,7 @@ pub enum SemanticsError {
 
 impl Semantics {
     pub(crate) fn new(keep: u32) -> Self {
-        Self { live: Live::new(keep), audit: Artifacts::default(), keep, broken: None }
+        Self { live: Live::new(keep), audit: Artifacts::default(), keep, broken: None, scratch: Vec::new() }
     }
 
     /// All but the audit as bytes; see [`Live::to_bytes`]. Empty once a rule was broken.
@@ -69,7 +70,8 @@ impl Semantics {
             return;
         }
         let (audit, keep) = (&mut self.audit, self.keep);
-        if let Err(violation) = self.live.apply(tick, occurrence, |noted| audit.keep(noted, keep)) {
+        let keep = |noted| audit.keep_all(noted, keep, Noted::records);
+        if let Err(violation) = self.live.apply(tick, occurrence, keep) {
             self.broken = Some(Box::new(violation));
         }
     }
@@ -138,13 +140,13 @@ impl ProtocolMachine {
     }
 
     /// An effect was asked for; its session is at home.
-    #[cold]
     pub(crate) fn ask_happened(&mut self, ask: &Ask) {
-        let Some((session, image)) = self.live(ask.coordinate.session) else { return };
-        let mut bytes = Vec::new();
-        encode_session(&mut bytes, session, image, &self.deadlines);
-        let prestate = leaf(&image.digest(), &bytes).0;
-        let mut inputs = Vec::new();
+        let Some(image) = self.live(ask.coordinate.session).map(|(session, _)| session.image) else { return };
+        let (tick, budget_ticks) = (self.tick.0, self.config.effect_budget);
+        let Some(semantics) = &mut self.semantics else { return };
+        let role = self.images[image as usize].role_name(ask.role);
+        let mut inputs = core::mem::take(&mut semantics.scratch);
+        inputs.clear();
         let wanted = match &ask.wanted {
             Wanted::Answer { effect, argument } => {
                 argument.digest(&mut inputs);
@@ -152,34 +154,29 @@ impl ProtocolMachine {
             }
             Wanted::Guard(layer) => WantedEffect::Guard(layer.0),
         };
-        let (effect, image_id) = (key(ask.coordinate), session.image);
-        let role = String::from(image.role_name(ask.role));
-        let asked = AskedEffect {
-            effect,
-            image: image_id,
-            wanted,
-            role: &role,
-            inputs: &inputs,
-            budget_ticks: self.config.effect_budget,
-            prestate,
-        };
-        self.happened(Occurrence::Asked(asked));
+        let asked =
+            AskedEffect { effect: key(ask.coordinate), image, wanted, role, inputs: &inputs, budget_ticks };
+        semantics.apply(tick, Occurrence::Asked(asked));
+        semantics.scratch = inputs;
     }
 
     /// An effect was answered.
-    #[cold]
     pub(crate) fn answer_happened(&mut self, at: EffectCoordinate, outcome: &EffectOutcome, how: Settled) {
-        if planted(Planted::SemanticsForgetAnswers) {
+        let tick = self.tick.0;
+        let Some(semantics) = self.semantics.as_mut().filter(|_| !planted(Planted::SemanticsForgetAnswers)) else {
             return;
-        }
-        let mut outputs = Vec::new();
+        };
+        let mut outputs = core::mem::take(&mut semantics.scratch);
+        outputs.clear();
         encode_outcome(&mut outputs, outcome);
         let failure = match outcome {
             EffectOutcome::Failure(failure) => Some(failure.kind.name()),
             _ => None,
         };
         let overdue = how == Settled::Overdue;
-        self.happened(Occurrence::Answered(AnsweredEffect { effect: key(at), failure, outputs: &outputs, overdue }));
+        let answered = AnsweredEffect { effect: key(at), failure, outputs: &outputs, overdue };
+        semantics.apply(tick, Occurrence::Answered(answered));
+        semantics.scratch = outputs;
     }
 
     /// The budget of an effect begins.
@@ -327,10 +324,6 @@ impl Describe for Names<'_> {
             ]),
             _ => Shown::Null,
         }
-    }
-
-    fn participants(&self, image: u32) -> Option<String> {
-        self.images.get(image as usize).map(|image| image.digest().to_string())
     }
 }
 

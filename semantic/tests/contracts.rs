@@ -43,6 +43,7 @@ pub(crate) fn declared(operation_id: &str, rule: AgreementRule, people: &[&str],
             owner_id: None,
         },
         participants: people.iter().map(|one| String::from(*one)).collect(),
+        prestate: None,
         needed,
     }
 }

@@ -11,7 +11,7 @@ use motet_semantic::{
     EvidenceOutcomeCacheEntry, ProtocolMachineSemanticObjects, RecoverError as AgreementError, Recovery, WalIndex,
     WalSyncRequest, recover_agreements,
 };
-use motet_types::{Planted, planted};
+use motet_types::{Planted, SessionId, planted};
 use std::collections::BTreeMap;
 
 /// What the log says about agreements.
@@ -75,7 +75,7 @@ impl Found {
 
 impl<E> Durable<E> {
     /// Declares what an operation has to agree, before its first record: from then on records are held against the contract
-    /// too. It is durable with the next sync, and kept whatever is cut.
+    /// too. It is durable with the next sync, and kept whatever is cut. The state of its session is bound to it as it is now.
     ///
     /// # Errors
     /// [`DurableError::Agreement`] for a contract that cannot be kept, contradicts an earlier one or comes late. Nothing is
@@ -84,6 +84,11 @@ impl<E> Durable<E> {
         if self.agreements.index.judge_contract(declared)? == Admitted::Known {
             return Ok(Admitted::Known);
         }
+        // What is agreed is agreed of a state: of a session that is there, the one in which it is now.
+        let session = declared.contract.session.map(SessionId);
+        let prestate = session.and_then(|session| self.runtime.machine().session_digest(session));
+        let prestate = prestate.map(|(state, image)| declared.binding(state.to_string(), Some(image.to_string())));
+        let declared = &DeclaredAgreement { prestate, ..declared.clone() };
         let bytes = declared.to_json().map_err(DurableError::Artifact)?;
         self.append(CONTRACT, &bytes, &[])?;
         if !planted(Planted::DurableForgetsContracts) {

@@ -2,7 +2,7 @@
 
 use super::ArtifactBytesError;
 use crate::ids;
-use crate::objects::{AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, OperationVisibility};
+use crate::objects::{AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, OperationVisibility, PrestateBinding};
 use crate::planted::planted;
 use crate::rules::{AgreementEnd, AgreementLevel, Recovery};
 use alloc::collections::BTreeSet;
@@ -23,6 +23,10 @@ pub struct DeclaredAgreement {
     pub participants: BTreeSet<String>,
     /// How many of them have to say so.
     pub needed: u64,
+    /// The state from which the operation began, as it stood when this was declared: written by who keeps the log, not by
+    /// who declares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prestate: Option<PrestateBinding>,
 }
 
 /// A contract that cannot be kept.
@@ -61,6 +65,24 @@ impl DeclaredAgreement {
             _ => AgreementLevel::Provisional,
         };
         Recovery::at_checkpoint(level, AgreementEnd::Open, None)
+    }
+
+    /// Whether two declarations are of one agreement, whenever they were made.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.contract == other.contract && self.participants == other.participants && self.needed == other.needed
+    }
+
+    /// The binding of an operation to the state with this digest, from which it began.
+    pub fn binding(&self, state_digest: String, participant_digest: Option<String>) -> PrestateBinding {
+        let AgreementContract { operation_id, session, .. } = &self.contract;
+        PrestateBinding {
+            binding_id: ids::prestate(operation_id),
+            operation_id: operation_id.clone(),
+            session: *session,
+            state_digest,
+            epoch_ref: None,
+            participant_digest,
+        }
     }
 
     /// The named way to agree that the contract is of.

@@ -157,7 +157,7 @@ impl WalIndex {
             return Err(WalError::Contract { operation_id, error });
         }
         match self.declared.get(&operation_id) {
-            Some(before) if before == declared => return Ok(Admitted::Known),
+            Some(before) if before.is(declared) => return Ok(Admitted::Known),
             Some(_) => return Err(WalError::Conflict { operation_id, what: "contract" }),
             None if self.operations.contains_key(&operation_id) => return Err(WalError::Undeclared { operation_id }),
             None => {}
@@ -183,6 +183,7 @@ impl WalIndex {
         let mut profiles = BTreeMap::new();
         for (operation_id, one) in declared {
             let (contract, state) = (&one.contract, self.operation(operation_id));
+            into.prestate_bindings.extend(one.prestate.clone());
             profiles.insert(contract.profile_name.clone(), one.profile());
             into.agreement_evidence.extend(self.evidence_of(operation_id).cloned());
             into.agreement_states.push(AgreementState {

@@ -24,21 +24,24 @@ pub struct Noted {
     pub(super) note: Note,
 }
 
+impl Noted {
+    /// How many records it makes.
+    pub fn records(&self) -> u64 {
+        match &self.note {
+            Note::EffectEnded { from, to, what, observed, .. } => {
+                u64::from(from != to) + u64::from(what.is_some()) + u64::from(observed.is_some())
+            }
+            _ => 1,
+        }
+    }
+}
+
+/// What is noted. Most are of effects that have ended, so those are short, and the others stand behind a pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    Authority(AuthorityAuditRecord),
-    Delegation {
-        handoff: HandoffKey,
-        revoked: String,
-        activated: String,
-        status: DelegationStatus,
-    },
-    Obligation {
-        handoff: HandoffKey,
-        transported: Vec<EffectKey>,
-        invalidated: Vec<EffectKey>,
-        status: DelegationStatus,
-    },
+    Authority(Box<AuthorityAuditRecord>),
+    Handoff(Box<HandedOver>),
+    Obligation(Box<HandedOver>),
     EffectPublication {
         effect: EffectKey,
         what: Published,
@@ -49,7 +52,7 @@ pub(super) enum Note {
         handoff: HandoffKey,
     },
     OutputPublication {
-        output: OutputKey,
+        output: Box<OutputKey>,
         session: u64,
         passed: bool,
     },
@@ -58,35 +61,51 @@ pub(super) enum Note {
         from: ProgressState,
         to: ProgressState,
     },
+    /// The transition, the publication if there is one, and the observation if it is one, which says whether it failed.
+    EffectEnded {
+        effect: EffectKey,
+        from: ProgressState,
+        to: ProgressState,
+        what: Option<Published>,
+        observed: Option<bool>,
+    },
     FailureBranch {
         session: u64,
         coroutine: u16,
         fault: Box<str>,
     },
-    TimeoutIssued(TimeoutWitness),
-    CancellationRequested(CancellationWitness),
-    Cancelled(CancellationWitness),
+    TimeoutIssued(Box<TimeoutWitness>),
+    CancellationRequested(Box<CancellationWitness>),
+    Cancelled(Box<CancellationWitness>),
     SessionTerminal {
         session: u64,
         terminal: &'static str,
     },
-    EffectObservation {
-        effect: EffectKey,
-        failed: bool,
-    },
+}
+
+/// A handoff that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HandedOver {
+    handoff: HandoffKey,
+    revoked: String,
+    activated: String,
+    transported: Vec<EffectKey>,
+    invalidated: Vec<EffectKey>,
+    status: DelegationStatus,
 }
 
 impl Note {
     /// A handoff has ended, and what became of what was pending.
     pub(super) fn handed_over(handoff: HandoffKey, one: &Handover) -> [Self; 2] {
-        let status = if one.is_committed() { DelegationStatus::Committed } else { DelegationStatus::RolledBack };
-        let (revoked, activated) = (one.revoked.clone(), one.activated.clone());
-        let transported = one.affected.iter().filter(|effect| !one.invalidated.contains(effect)).copied().collect();
-        let invalidated = one.invalidated.clone();
-        [
-            Self::Delegation { handoff, revoked, activated, status },
-            Self::Obligation { handoff, transported, invalidated, status },
-        ]
+        let over = HandedOver {
+            handoff,
+            revoked: one.revoked.clone(),
+            activated: one.activated.clone(),
+            transported: one.affected.iter().filter(|effect| !one.invalidated.contains(effect)).copied().collect(),
+            invalidated: one.invalidated.clone(),
+            status: if one.is_committed() { DelegationStatus::Committed } else { DelegationStatus::RolledBack },
+        };
+        [Self::Handoff(Box::new(over.clone())), Self::Obligation(Box::new(over))]
     }
 }
 
@@ -200,8 +219,10 @@ impl SemanticAuditRecord {
     /// The records of what was noted, in canonical order: tick, rank, content. The content is what the record is as
     /// JSON; each is written once.
     pub fn all(noted: Vec<Noted>, describe: &dyn Describe) -> Vec<Self> {
-        let mut records: Vec<Self> =
-            noted.into_iter().map(|one| Self { tick: one.tick, entry: one.note.entry(describe) }).collect();
+        let mut records = Vec::new();
+        for Noted { tick, note } in noted {
+            note.entries(describe, &mut |entry| records.push(Self { tick, entry }));
+        }
         if !planted("audit-in-order-of-arrival") {
             records.sort_by_cached_key(|one| {
                 (one.tick, one.entry.kind(), serde_json::to_string(&one.entry).unwrap_or_default())
@@ -212,6 +233,26 @@ impl SemanticAuditRecord {
 }
 
 impl Note {
+    /// What it says, one after the other.
+    fn entries(self, describe: &dyn Describe, say: &mut dyn FnMut(SemanticAuditEntry)) {
+        match self {
+            Self::EffectEnded { effect, from, to, what, observed } => {
+                let (class, status) = (PublicationObserverClass::Canonical, PublicationStatus::Published);
+                let all = [
+                    (from != to).then_some(Self::ProgressTransition { effect, from, to }),
+                    what.map(|what| Self::EffectPublication { effect, what, class, status }),
+                ];
+                all.into_iter().flatten().for_each(|one| say(one.entry(describe)));
+                if let Some(failed) = observed {
+                    let failed = if failed { OutstandingEffectStatus::Failed } else { OutstandingEffectStatus::Succeeded };
+                    let (session, effect_id) = (effect.session, describe.effect_id(effect));
+                    say(SemanticAuditEntry::EffectObservation { session, effect_id, status: failed });
+                }
+            }
+            one => say(one.entry(describe)),
+        }
+    }
+
     fn entry(self, describe: &dyn Describe) -> SemanticAuditEntry {
         use SemanticAuditEntry as Entry;
         let operation = |effect: EffectKey| ids::effect_operation(&describe.effect_id(effect));
@@ -221,21 +262,21 @@ impl Note {
             ids
         };
         match self {
-            Self::Authority(record) => Entry::Authority { record },
-            Self::Delegation { handoff, revoked, activated, status } => Entry::Delegation {
-                handoff_id: handoff.id(),
-                session: handoff.session,
-                revoked_owner_id: revoked,
-                activated_owner_id: activated,
-                status,
+            Self::Authority(record) => Entry::Authority { record: *record },
+            Self::Handoff(one) => Entry::Delegation {
+                handoff_id: one.handoff.id(),
+                session: one.handoff.session,
+                revoked_owner_id: one.revoked,
+                activated_owner_id: one.activated,
+                status: one.status,
             },
-            Self::Obligation { handoff, transported, invalidated, status } => Entry::TransformationObligation {
-                obligation_id: handoff.obligation_id(),
-                handoff_id: handoff.id(),
-                session: handoff.session,
-                transported_effect_ids: all(transported),
-                invalidated_effect_ids: all(invalidated),
-                status,
+            Self::Obligation(one) => Entry::TransformationObligation {
+                obligation_id: one.handoff.obligation_id(),
+                handoff_id: one.handoff.id(),
+                session: one.handoff.session,
+                transported_effect_ids: all(one.transported),
+                invalidated_effect_ids: all(one.invalidated),
+                status: one.status,
             },
             Self::EffectPublication { effect, what, class, status } => Entry::Publication {
                 publication_id: ids::publication(&operation(effect), what.name()),
@@ -255,33 +296,32 @@ impl Note {
                 observer_class: PublicationObserverClass::Canonical,
                 status: if passed { PublicationStatus::Published } else { PublicationStatus::Rejected },
             },
-            Self::ProgressTransition { effect, from, to } => Entry::ProgressTransition {
-                operation_id: operation(effect),
-                session: effect.session,
-                from_state: from,
-                to_state: to,
-            },
+            Self::ProgressTransition { effect, from, to } | Self::EffectEnded { effect, from, to, .. } => {
+                Entry::ProgressTransition {
+                    operation_id: operation(effect),
+                    session: effect.session,
+                    from_state: from,
+                    to_state: to,
+                }
+            }
             Self::FailureBranch { session, coroutine, fault } => {
                 Entry::FailureBranch { session, coro_id: u64::from(coroutine), fault: fault.into() }
             }
-            Self::TimeoutIssued(TimeoutWitness { witness_id, site, until_tick, .. }) => {
+            Self::TimeoutIssued(one) => {
+                let TimeoutWitness { witness_id, site, until_tick, .. } = *one;
                 Entry::TimeoutIssued { witness_id, site, until_tick }
             }
             Self::CancellationRequested(one) => {
-                let CancellationWitness { witness_id, session_id: session, owner_id, reason, .. } = one;
+                let CancellationWitness { witness_id, session_id: session, owner_id, reason, .. } = *one;
                 Entry::CancellationRequested { session, witness_id, owner_id, reason }
             }
-            Self::Cancelled(CancellationWitness { witness_id, session_id: session, reason, .. }) => {
+            Self::Cancelled(one) => {
+                let CancellationWitness { witness_id, session_id: session, reason, .. } = *one;
                 Entry::Cancelled { session, witness_id, reason }
             }
             Self::SessionTerminal { session, terminal } => {
                 Entry::SessionTerminal { session, reason: terminal.to_string() }
             }
-            Self::EffectObservation { effect, failed } => Entry::EffectObservation {
-                session: effect.session,
-                effect_id: describe.effect_id(effect),
-                status: if failed { OutstandingEffectStatus::Failed } else { OutstandingEffectStatus::Succeeded },
-            },
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What the audit of authority says: owners, transfers, and reads that rest on witnesses.
 
 use super::audit::Note;
-use super::key::{ObjectKey, ReadKey};
+use super::key::ReadKey;
+use super::retire::Ended;
 use super::{Live, LiveViolation};
 use crate::objects::{
     AuthoritativeReadKind, AuthoritativeReadLifecycle, AuthorityArtifact, AuthorityAuditRecord, OwnershipCapability,
@@ -9,6 +10,7 @@ use crate::objects::{
 };
 use crate::planted::planted;
 use crate::rules::{Artifact, ArtifactEvent, ArtifactPhase, AuthorityArtifactKind, AuthorityAuditEvent};
+use alloc::boxed::Box;
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +58,7 @@ impl Live {
         record: &AuthorityAuditRecord,
         transports: bool,
     ) -> Result<(), LiveViolation> {
-        self.notes.push(Note::Authority(record.clone()));
+        self.notes.push(Note::Authority(Box::new(record.clone())));
         let refused = record.event == AuthorityAuditEvent::Rejected;
         match (&record.artifact, session) {
             (AuthorityArtifact::OwnershipCapability(capability), Some(session)) if !refused => {
@@ -139,7 +141,7 @@ impl Live {
                 AuthorityAuditEvent::Expired => Some("expired".into()),
                 _ => after.reason,
             });
-            after.closed = Some(self.close(ObjectKey::Read(key)));
+            after.closed = Some(self.ended.push(Ended::Read(key)));
         }
         self.reads.insert(key, after);
         Ok(())
@@ -149,13 +151,13 @@ impl Live {
     fn tell(&mut self, record: &AuthorityAuditRecord) {
         match (&record.artifact, record.event) {
             (AuthorityArtifact::Timeout(witness), AuthorityAuditEvent::Issued) => {
-                self.notes.push(Note::TimeoutIssued(witness.clone()));
+                self.notes.push(Note::TimeoutIssued(Box::new(witness.clone())));
             }
             (AuthorityArtifact::Cancellation(witness), AuthorityAuditEvent::Issued) => {
-                self.notes.push(Note::CancellationRequested(witness.clone()));
+                self.notes.push(Note::CancellationRequested(Box::new(witness.clone())));
             }
             (AuthorityArtifact::Cancellation(witness), AuthorityAuditEvent::Consumed) => {
-                self.notes.push(Note::Cancelled(witness.clone()));
+                self.notes.push(Note::Cancelled(Box::new(witness.clone())));
             }
             _ => {}
         }

@@ -1,15 +1,15 @@
 //! Live objects as documents: linear in their number, but for sorting.
 
 use super::Live;
-use super::effect::Effect;
+use super::effect::{Effect, Transition};
 use super::export_views::Regions;
 use super::handoff::Handover;
-use super::key::{EffectKey, HandoffKey, hexadecimal};
+use super::key::{EffectKey, HandoffKey};
 use super::occurrence::Wanted;
 use crate::ids;
 use crate::objects::{DelegationStatus, OwnershipScope};
 use crate::objects::{
-    FORBID_LATE_RESULTS, ObservedRead, OperationInstance, OutstandingEffect, PrestateBinding, ProgressContract,
+    FORBID_LATE_RESULTS, ObservedRead, OperationInstance, OutstandingEffect, ProgressContract,
     ProgressTransition, ProtocolMachineSemanticObjects, SemanticHandoff, TransformationObligation,
 };
 use crate::rules::{HandoffPhase, ProgressState};
@@ -70,8 +70,6 @@ pub trait Describe {
     fn inputs(&self, image: u32, wanted: Wanted, bytes: &[u8]) -> Shown;
     /// What came of it.
     fn outputs(&self, image: u32, wanted: Wanted, bytes: &[u8]) -> Shown;
-    /// The digest of who takes part in a session of the image.
-    fn participants(&self, image: u32) -> Option<String>;
 }
 
 impl Live {
@@ -79,8 +77,8 @@ impl Live {
     pub fn export(&self, describe: &dyn Describe) -> ProtocolMachineSemanticObjects {
         let mut into = ProtocolMachineSemanticObjects::default();
         let mut regions = Regions::default();
-        for (key, effect) in &self.effects {
-            self.export_effect(*key, effect, describe, &mut into, &mut regions);
+        for (_, effect) in self.effects.sorted() {
+            self.export_effect(effect, describe, &mut into, &mut regions);
         }
         for (key, handover) in &self.handoffs {
             export_handoff(*key, handover, describe, &mut into, &mut regions);
@@ -91,8 +89,8 @@ impl Live {
         for (key, read) in &self.reads {
             super::export_views::read(key, read, &mut into, &mut regions);
         }
-        for (session, found) in &self.sessions {
-            into.regions.push(regions.take(*session, found.as_deref()));
+        for (session, _) in self.sessions.sorted() {
+            into.regions.push(regions.take(session, self.session(session)));
         }
         into.sort();
         into
@@ -100,17 +98,17 @@ impl Live {
 
     fn export_effect(
         &self,
-        key: EffectKey,
         effect: &Effect,
         describe: &dyn Describe,
         into: &mut ProtocolMachineSemanticObjects,
         regions: &mut Regions,
     ) {
+        let key = effect.key;
         let (session, effect_id) = (Some(key.session), describe.effect_id(key));
         let operation_id = ids::effect_operation(&effect_id);
-        let owner = match effect.closed {
-            Some(_) => effect.owner.clone(),
-            None => self.owner_of(key.session, &effect.role).map(String::from),
+        let owner = match effect.ended {
+            Some(_) => effect.more.as_ref().and_then(|more| more.owner.clone()),
+            None => self.owner_of(key.session, effect.role()).map(String::from),
         };
         let interface = describe.interface(effect.image, effect.wanted);
         let (effect_interface, effect_operation) = interface.unzip();
@@ -146,7 +144,7 @@ impl Live {
             budget_ticks: budget,
             retry_policy: FORBID_LATE_RESULTS.into(),
             invalidation_token: ids::invalidation_token(&effect_id),
-            completed_at_tick: effect.completed,
+            completed_at_tick: effect.completed(),
             inputs: describe.inputs(effect.image, effect.wanted, &effect.inputs).into(),
             outputs: effect.outputs.as_deref().map_or(Json::Null, shown),
         });
@@ -164,11 +162,12 @@ impl Live {
                 status: effect.life.status,
             });
         }
-        let escalated = |one: &&super::effect::Transition| {
+        let escalated = |one: &&Transition| {
             let states =
                 [ProgressState::Blocked, ProgressState::NoProgress, ProgressState::Degraded, ProgressState::TimedOut];
             states.contains(&one.to)
         };
+        let transitions: Vec<Transition> = effect.transitions().collect();
         into.progress_contracts.push(ProgressContract {
             operation_id: operation_id.clone(),
             session,
@@ -177,25 +176,17 @@ impl Live {
             bounded: effect.progress.bounded,
             budget_ticks: budget,
             last_progress_tick: Some(effect.progress.last_progress_tick),
-            escalated_at_tick: effect.transitions.iter().rfind(escalated).map(|one| one.tick),
-            reason: effect.transitions.last().and_then(|one| one.reason.clone()),
+            escalated_at_tick: transitions.iter().rfind(escalated).map(|one| one.tick),
+            reason: transitions.last().and_then(|one| one.reason.clone()),
         });
-        into.progress_transitions.extend(effect.transitions.iter().map(|one| ProgressTransition {
+        into.progress_transitions.extend(transitions.into_iter().map(|one| ProgressTransition {
             operation_id: operation_id.clone(),
             session,
             from_state: one.from,
             to_state: one.to,
             tick: one.tick,
-            reason: one.reason.clone(),
+            reason: one.reason,
         }));
-        into.prestate_bindings.push(PrestateBinding {
-            binding_id: ids::prestate(&operation_id),
-            operation_id: operation_id.clone(),
-            session,
-            state_digest: hexadecimal(&effect.prestate),
-            epoch_ref: None,
-            participant_digest: describe.participants(effect.image),
-        });
         super::export_views::effect(effect, &operation_id, session, owner, observed, into, regions);
         regions.of(session).effects.push(effect_id);
         regions.of(session).operations.push(operation_id);

@@ -61,8 +61,8 @@ impl Regions {
 
 /// The publication that ended the effect's operation.
 pub(super) fn terminal(effect: &Effect) -> Option<String> {
-    let is_terminal = |one: &&Publication| is_canonical(one) && effect.closed.is_some();
-    effect.publications.iter().find(is_terminal).map(|one| one.what.name().into())
+    effect.ended.as_ref()?;
+    effect.publications().find(is_canonical).map(|one| one.what.name().into())
 }
 
 fn is_canonical(one: &Publication) -> bool {
@@ -80,7 +80,8 @@ pub(super) fn effect(
     regions: &mut Regions,
 ) {
     let id = |what: Published| ids::publication(operation_id, what.name());
-    for one in &effect.publications {
+    let published: Vec<Publication> = effect.publications().collect();
+    for one in &published {
         regions.of(session).publications.push(id(one.what));
         into.publication_events.push(PublicationEvent {
             publication_id: id(one.what),
@@ -97,7 +98,7 @@ pub(super) fn effect(
     }
     let all = |wanted: &dyn Fn(&Publication) -> bool| {
         let mut ids: Vec<String> =
-            effect.publications.iter().filter(|one| wanted(one)).map(|one| id(one.what)).collect();
+            published.iter().filter(|one| wanted(one)).map(|one| id(one.what)).collect();
         ids.sort();
         ids
     };
@@ -112,7 +113,7 @@ pub(super) fn effect(
         proof_ids: Vec::new(),
         canonical_handle_ids: Vec::new(),
         publication_ids: all(&is_canonical),
-        invalidated_by_handoff_ids: effect.invalidated_by.iter().map(HandoffKey::id).collect(),
+        invalidated_by_handoff_ids: effect.more.iter().filter_map(|more| more.invalidated_by).map(|key| key.id()).collect(),
         rejected_publication_ids: all(&|one| one.status == PublicationStatus::Rejected),
     });
 }

@@ -1,8 +1,9 @@
 //! Handoffs: of a session's ownership, and of endpoints between coroutines. Both settle what is pending in between.
 
 use super::audit::Note;
-use super::key::{EffectKey, HandoffKey, ObjectKey};
+use super::key::{EffectKey, HandoffKey};
 use super::occurrence::MovedEndpoint;
+use super::retire::Ended;
 use super::{Live, LiveViolation};
 use crate::ids;
 use crate::objects::{OwnershipReceipt, OwnershipScope};
@@ -92,13 +93,13 @@ impl Live {
 
     /// The effects that wait in a scope of a session.
     fn pending_in(&self, session: u64, scope: &OwnershipScope) -> Vec<EffectKey> {
-        let mut pending = self.open_of(session);
-        pending.retain(|key| match scope {
+        let waiting = self.effects.list(self.sessions.first(session));
+        let covered = waiting.filter(|(_, effect)| match scope {
             OwnershipScope::Session => true,
-            OwnershipScope::Fragments(roles) => {
-                self.effects.get(key).is_some_and(|effect| roles.contains(&*effect.role))
-            }
+            OwnershipScope::Fragments(roles) => roles.contains(effect.role()),
         });
+        let mut pending: Vec<EffectKey> = covered.map(|(_, effect)| effect.key).collect();
+        pending.sort_unstable();
         pending
     }
 
@@ -166,7 +167,7 @@ impl Live {
         self.between = self.between.saturating_sub(1);
         handover.tick = tick;
         handover.owner = match key.endpoint {
-            true => self.sessions.get(&key.session).and_then(Option::as_deref).and_then(|one| one.owner.clone()),
+            true => self.sessions.owned.get(&key.session).and_then(|one| one.owner.clone()),
             false => Some(handover.activated.clone()),
         };
         let told = Note::handed_over(key, handover);
@@ -179,7 +180,7 @@ impl Live {
     }
 
     fn close_handoff(&mut self, key: HandoffKey) {
-        let number = self.close(ObjectKey::Handoff(key));
+        let number = self.ended.push(Ended::Handoff(key));
         if let Some(handover) = self.handoffs.get_mut(&key) {
             handover.closed = Some(number);
         }
@@ -209,7 +210,7 @@ impl Live {
         let main = self.session_mut(island)?;
         if session != island && !main.guests.contains(&session) {
             main.guests.push(session);
-            self.sessions.entry(session).or_default().get_or_insert_default();
+            self.sessions.insert(session, true, false);
         }
         if from == to {
             return Ok(());

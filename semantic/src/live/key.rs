@@ -51,16 +51,6 @@ pub struct ReadKey {
     pub refused: bool,
 }
 
-/// What retires as one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum ObjectKey {
-    Effect(EffectKey),
-    Handoff(HandoffKey),
-    Output(OutputKey),
-    Read(ReadKey),
-    Region(u64),
-}
-
 impl HandoffKey {
     /// Its id. Numbers are padded, so that handoffs of one session sort in the order in which they were begun.
     pub fn id(&self) -> String {

@@ -1,4 +1,4 @@
-//! Live semantic objects: kept as things happen, one occurrence at a time, in constant time times a logarithm.
+//! Live semantic objects: kept as things happen, one occurrence at a time, in constant time.
 //!
 //! Whoever runs sessions hands in what was committed, in the order in which it was ([`Occurrence`]). Every rule is a table of
 //! `rules`, executed here on the one object that the occurrence is about; nothing is ever computed again from what
@@ -7,7 +7,9 @@
 
 mod audit;
 mod authority;
+mod bytes;
 mod effect;
+mod effects;
 mod export;
 mod export_views;
 mod handoff;
@@ -17,44 +19,42 @@ mod output;
 mod refusal;
 mod retire;
 mod session;
+mod store;
 
 pub use audit::{Noted, SemanticAuditEntry, SemanticAuditKind, SemanticAuditRecord};
 pub use export::{Describe, Shown};
 pub use key::{EffectKey, HandoffKey, OutputKey, ReadKey};
 pub use occurrence::{AnsweredEffect, AskedEffect, CheckedOutput, MovedEndpoint, Occurrence, Wanted};
+pub use bytes::LiveBytesError;
 pub use refusal::LiveViolation;
-pub use retire::LiveBytesError;
 
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use audit::Note;
 use authority::Read;
-use effect::Effect;
 use handoff::Handover;
-use key::ObjectKey;
 use output::Output;
-use serde::{Deserialize, Serialize};
-use session::Session;
+use retire::EndedList;
+use session::Sessions;
+use store::{Due, Effects};
 
 /// The live objects of one machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Live {
-    effects: BTreeMap<EffectKey, Effect>,
-    /// Those that wait for their answers.
-    open: BTreeSet<EffectKey>,
-    /// When those of them are escalated that are not degraded yet: it follows from them.
-    #[serde(skip)]
-    due: BTreeSet<(u64, EffectKey)>,
+    effects: Effects,
+    /// Every session that has not retired, with those of its effects that wait.
+    sessions: Sessions,
+    /// When effects are escalated that wait: it follows from them.
+    due: Due,
+    /// How many effects wait.
+    waiting: usize,
+    /// Effects that were invalidated: what comes for them is late.
+    late: BTreeMap<EffectKey, u32>,
     handoffs: BTreeMap<HandoffKey, Handover>,
     outputs: BTreeMap<OutputKey, Output>,
     reads: BTreeMap<ReadKey, Read>,
-    /// Every session that has not retired; nothing is kept for one that nothing but its opening has happened to.
-    sessions: BTreeMap<u64, Option<Box<Session>>>,
     /// What has ended, oldest first.
-    closed: BTreeMap<u64, ObjectKey>,
-    /// The next number of what ends.
-    next_closed: u64,
+    ended: EndedList,
     /// How many effects were asked for.
     asked: u64,
     /// How many handoffs have revoked their old owner and not activated the new one: until they have, nothing retires, so
@@ -63,10 +63,8 @@ pub struct Live {
     /// The last tick.
     tick: u64,
     /// How much of what has ended is kept.
-    #[serde(skip)]
     keep: u32,
     /// What the audit is told of the occurrence that is being applied.
-    #[serde(skip)]
     notes: Vec<Note>,
 }
 
@@ -75,15 +73,15 @@ impl Live {
     /// one, and so do a witness's read and the region of a session that has ended.
     pub fn new(keep: u32) -> Self {
         Self {
-            effects: BTreeMap::new(),
-            open: BTreeSet::new(),
-            due: BTreeSet::new(),
+            effects: Effects::default(),
+            sessions: Sessions::default(),
+            due: Due::default(),
+            waiting: 0,
+            late: BTreeMap::new(),
             handoffs: BTreeMap::new(),
             outputs: BTreeMap::new(),
             reads: BTreeMap::new(),
-            sessions: BTreeMap::new(),
-            closed: BTreeMap::new(),
-            next_closed: 0,
+            ended: EndedList::default(),
             asked: 0,
             between: 0,
             tick: 0,
@@ -139,13 +137,13 @@ impl Live {
         self.len() == 0
     }
 
-    /// The first tick at which [`Occurrence::Elapsed`] escalates something.
+    /// Before this tick [`Occurrence::Elapsed`] escalates nothing; what was due then may have ended meanwhile.
     pub fn escalates_at(&self) -> Option<u64> {
-        self.due.first().map(|(tick, _)| *tick)
+        self.due.first()
     }
 
     /// How many of them have ended and are still kept.
     pub fn ended_and_kept(&self) -> usize {
-        self.closed.len()
+        self.ended.len()
     }
 }

@@ -43,8 +43,6 @@ pub struct AskedEffect<'a> {
     pub inputs: &'a [u8],
     /// How many ticks it may take without getting on; none, and it is never overdue.
     pub budget_ticks: Option<u64>,
-    /// The digest of the session as it stood when the ask was committed.
-    pub prestate: [u8; 32],
 }
 
 /// How an effect was answered.

@@ -1,11 +1,13 @@
 //! Checked outputs: each is an operation with a read, a proof, a handle if it passed, and a publication.
 
 use super::audit::Note;
-use super::key::{ObjectKey, OutputKey};
+use super::key::OutputKey;
 use super::occurrence::CheckedOutput;
+use super::retire::Ended;
 use super::{Live, LiveViolation};
 use crate::planted::planted;
 use crate::rules::{Finalization, FinalizationError, FinalizationEvent};
+use alloc::boxed::Box;
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
@@ -38,9 +40,9 @@ impl Live {
             error,
         })?;
         let owner = self.session_mut(session)?.owner.clone();
-        let closed = self.close(ObjectKey::Output(key.clone()));
+        let closed = self.ended.push(Ended::Output(Box::new(key.clone())));
         let witness = witness.map(String::from);
-        self.notes.push(Note::OutputPublication { output: key.clone(), session, passed });
+        self.notes.push(Note::OutputPublication { output: Box::new(key.clone()), session, passed });
         self.outputs.insert(key, Output { session, owner, witness, passed, path, closed });
         Ok(())
     }

@@ -1,130 +1,138 @@
-//! What has ended, in the order in which it did: how much of it is kept, and all of it as bytes.
+//! What has ended, in the order in which it did: how much of it is kept.
 
+use super::key::{HandoffKey, OutputKey, ReadKey};
 use super::Live;
-use super::key::ObjectKey;
 use crate::planted::planted;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
-/// Bytes that are no live objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("these bytes are no live objects: {0}")]
-pub struct LiveBytesError(&'static str);
+/// What retires as one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Ended {
+    /// An effect, by its slot; in bytes by its place among all of them.
+    Effect(u32),
+    Handoff(HandoffKey),
+    Output(Box<OutputKey>),
+    Read(ReadKey),
+    Region(u64),
+    /// Something that is gone already.
+    Gone,
+}
 
-impl Live {
+/// What has ended, oldest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct EndedList {
+    list: VecDeque<Ended>,
+    /// The next number of what ends.
+    next: u64,
+    /// How many are not gone.
+    kept: usize,
+}
+
+impl EndedList {
     /// Something has ended; answers its number among what has.
-    pub(super) fn close(&mut self, object: ObjectKey) -> u64 {
-        let number = self.next_closed;
-        self.next_closed += 1;
-        self.closed.insert(number, object);
-        number
+    pub(super) fn push(&mut self, object: Ended) -> u64 {
+        self.list.push_back(object);
+        self.kept += 1;
+        self.next += 1;
+        self.next - 1
     }
 
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.kept
+    }
+
+    /// The oldest, or the newest.
+    fn pop(&mut self, oldest: bool) -> Option<Ended> {
+        loop {
+            let object = if oldest { self.list.pop_front()? } else { self.list.pop_back()? };
+            if object != Ended::Gone {
+                self.kept -= 1;
+                return Some(object);
+            }
+        }
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        let first = self.next - self.list.len() as u64;
+        usize::try_from(number.checked_sub(first)?).ok()
+    }
+
+    /// What has this number goes before its time.
+    fn remove(&mut self, number: u64) {
+        let place = self.place(number);
+        if let Some(object) = place.and_then(|place| self.list.get_mut(place)).filter(|one| **one != Ended::Gone) {
+            *object = Ended::Gone;
+            self.kept -= 1;
+        }
+    }
+
+    /// All that are not gone, with effects by other numbers.
+    pub(super) fn renumbered(&self, effect: impl Fn(u32) -> Option<u32>) -> Option<Self> {
+        let number = |one: &Ended| match one {
+            Ended::Effect(slot) => effect(*slot).map(Ended::Effect),
+            other => Some(other.clone()),
+        };
+        Some(Self { list: self.list.iter().map(number).collect::<Option<_>>()?, next: self.next, kept: self.kept })
+    }
+
+    /// All of them, with their numbers; none if the list says more of itself than is so.
+    pub(super) fn numbered(&self) -> Option<Vec<(u64, &Ended)>> {
+        let first = self.next.checked_sub(self.list.len() as u64)?;
+        let all: Vec<(u64, &Ended)> = (first..).zip(&self.list).filter(|(_, one)| **one != Ended::Gone).collect();
+        (all.len() == self.kept).then_some(all)
+    }
+}
+
+impl Live {
     /// Lets the oldest of what has ended go, until no more is kept than may be.
     pub(super) fn trim(&mut self) {
-        while self.between == 0 && self.closed.len() > self.keep as usize {
-            let oldest = match planted("live-retires-newest") {
-                true => self.closed.pop_last(),
-                false => self.closed.pop_first(),
-            };
-            match oldest {
-                Some((_, object)) => self.remove(&object),
+        while self.ended.len() > self.keep as usize && self.between == 0 {
+            match self.ended.pop(!planted("live-retires-newest")) {
+                Some(object) => self.remove(&object),
                 None => return,
             }
         }
     }
 
-    fn remove(&mut self, object: &ObjectKey) {
+    fn remove(&mut self, object: &Ended) {
         match object {
-            ObjectKey::Effect(key) => {
-                self.effects.remove(key);
+            Ended::Effect(slot) => {
+                let effect = self.effects.remove(*slot);
+                if !self.late.is_empty()
+                    && let Some(effect) = effect
+                {
+                    self.late.remove(&effect.key);
+                }
             }
-            ObjectKey::Handoff(key) => {
+            Ended::Handoff(key) => {
                 self.handoffs.remove(key);
             }
-            ObjectKey::Output(key) => {
+            Ended::Output(key) => {
                 self.outputs.remove(key);
             }
-            ObjectKey::Read(key) => {
+            Ended::Read(key) => {
                 self.reads.remove(key);
             }
-            ObjectKey::Region(session) => {
-                self.sessions.remove(session);
-            }
+            Ended::Region(session) => self.sessions.remove(*session),
+            Ended::Gone => {}
         }
     }
 
     /// Handoffs of a session's ownership that have ended belong to an era that is over once somebody claims the session
     /// anew, who may be the one who was revoked then.
     pub(super) fn end_era(&mut self, session: u64) {
-        let key = |number| super::HandoffKey { session, endpoint: false, number };
+        let key = |number| HandoffKey { session, endpoint: false, number };
         let over = self.handoffs.range(key(0)..=key(u64::MAX));
-        let over: Vec<(super::HandoffKey, Option<u64>)> = over.map(|(key, one)| (*key, one.closed)).collect();
+        let over: Vec<(HandoffKey, Option<u64>)> = over.map(|(key, one)| (*key, one.closed)).collect();
         for (key, closed) in over {
             if let Some(number) = closed.filter(|_| !planted("live-keeps-old-eras")) {
-                self.closed.remove(&number);
+                self.ended.remove(number);
                 self.handoffs.remove(&key);
             }
-        }
-    }
-
-    /// All of it as bytes: equal for equal objects.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        // Every key and value has a form, and memory takes all that is written.
-        let written = ciborium::into_writer(self, &mut bytes);
-        debug_assert!(written.is_ok(), "live objects can be written: {written:?}");
-        bytes
-    }
-
-    /// What [`Live::to_bytes`] wrote, with another number of ended objects to keep if need be.
-    ///
-    /// # Errors
-    /// Bytes that it did not write, as far as that shows: the tables' invariants hold of every object, and what is open or
-    /// has ended is in the list of such objects.
-    pub fn from_bytes(bytes: &[u8], keep: u32) -> Result<Self, LiveBytesError> {
-        let mut rest = bytes;
-        let read: Result<Self, _> = ciborium::from_reader(&mut rest);
-        let mut live = read.map_err(|_| LiveBytesError("they cannot be read"))?;
-        if !rest.is_empty() {
-            return Err(LiveBytesError("there is more than they say"));
-        }
-        live.keep = keep;
-        live.sound()?;
-        live.count_due();
-        live.trim();
-        Ok(live)
-    }
-
-    fn sound(&self) -> Result<(), LiveBytesError> {
-        for (key, effect) in &self.effects {
-            let broken = effect.life.broken_invariant().or(effect.progress.broken_invariant());
-            if broken.or(effect.path.broken_invariant()).is_some() {
-                return Err(LiveBytesError("an effect breaks the rules"));
-            }
-            let ended = effect.progress.state.is_terminal();
-            if self.open.contains(key) == ended || effect.closed.is_some() != ended {
-                return Err(LiveBytesError("an effect is neither open nor ended, or both"));
-            }
-        }
-        let known = self.open.iter().all(|key| self.effects.contains_key(key));
-        let listed = self.closed.iter().all(|(number, object)| self.number_of(object) == Some(*number));
-        let session = |session: u64| self.sessions.contains_key(&session);
-        let placed = self.open.iter().all(|key| session(key.session));
-        let next = self.closed.last_key_value().is_none_or(|(last, _)| *last < self.next_closed);
-        if known && listed && placed && next {
-            return Ok(());
-        }
-        Err(LiveBytesError("what is open or has ended is not what the lists say"))
-    }
-
-    /// The number among what has ended of an object that has.
-    fn number_of(&self, object: &ObjectKey) -> Option<u64> {
-        match object {
-            ObjectKey::Effect(key) => self.effects.get(key)?.closed,
-            ObjectKey::Handoff(key) => self.handoffs.get(key)?.closed,
-            ObjectKey::Output(key) => Some(self.outputs.get(key)?.closed),
-            ObjectKey::Read(key) => self.reads.get(key)?.closed,
-            ObjectKey::Region(session) => self.session(*session)?.closed,
         }
     }
 }

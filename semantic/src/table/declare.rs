@@ -94,6 +94,17 @@ macro_rules! machine {
                 breaks: $law_break,
             },)*],
             goal: ($goal, $steps),
+            execute: |before, event, given, after| {
+                let state = $state::from_words(before.first_chunk()?)?;
+                Some(match state.apply($event_type::from_words(event, given)?) {
+                    Ok(state) => {
+                        after.copy_from_slice(&state.words());
+                        Ok(())
+                    }
+                    Err($error::Exhausted) => Err($crate::table::Refused::Exhausted),
+                    Err(refused) => Err($crate::table::Refused::Need(refused as usize)),
+                })
+            },
         };
 
         impl $event_type {
@@ -110,6 +121,19 @@ macro_rules! machine {
                         (Row::$event as usize, words)
                     })+
                 }
+            }
+
+            /// The event at this position of the table with these arguments; `None` where a number is not one of its values.
+            #[allow(unused_mut, unused_variables, unused_assignments, non_camel_case_types, clippy::upper_case_acronyms)]
+            pub fn from_words(row: usize, given: &[u64]) -> Option<Self> {
+                enum Row { $($event,)+ }
+                let mut words = given.iter().copied();
+                $(if row == Row::$event as usize {
+                    return Some($event_type::$event {
+                        $($given: <$given_sort as $crate::table::Word>::from_word(words.next()?)?,)*
+                    });
+                })+
+                None
             }
 
             /// The event's name.
@@ -133,16 +157,44 @@ macro_rules! machine {
             ///
             /// # Errors
             /// The first of the event's needs that does not hold; the state is then as it was.
+            #[allow(unused_mut, unused_variables, unused_assignments, non_camel_case_types, clippy::upper_case_acronyms)]
+            #[inline]
             pub fn apply(self, event: $event_type) -> Result<Self, $error> {
-                let (row, given) = event.words();
-                let mut after = [0; FIELDS];
-                match $table.apply(&self.words(), row, &given, &mut after) {
-                    Ok(()) => Self::from_words(&after).ok_or($error::Exhausted),
-                    Err($crate::table::Refused::Need(at)) => {
-                        Err($error::ALL.get(at).copied().unwrap_or($error::Exhausted))
-                    }
-                    Err(_) => Err($error::Exhausted),
+                enum Row { $($event,)+ }
+                let before = self.words();
+                let mut after = before;
+                match event {
+                    $($event_type::$event { $($given,)* } => {
+                        let given: &[u64] = &[$($crate::table::Word::word($given),)*];
+                        let mut need = 0;
+                        $({
+                            const HOLDS: $crate::table::Flat = $crate::table::Flat::of(&$holds);
+                            let last = need + 1 == $table.events[Row::$event as usize].needs.len();
+                            let asked = !(last && $crate::planted::planted("table-skips-last-need"));
+                            if asked
+                                && !HOLDS.holds(&before, given)
+                                && !$crate::planted::skipped(&$table, Row::$event as usize, need)
+                            {
+                                return Err($error::$why);
+                            }
+                            need += 1;
+                        })*
+                        let mut set = 0;
+                        $({
+                            const TO: $crate::table::FlatTerm = $crate::table::FlatTerm::of(&$to);
+                            const TARGET: $crate::table::Term = $target;
+                            set += 1;
+                            let last = set == $table.events[Row::$event as usize].sets.len();
+                            if !(last && $crate::planted::planted("table-skips-last-set")) {
+                                let word = TO.word(&before, given).ok_or($error::Exhausted)?;
+                                if let $crate::table::Term::Field(at) = TARGET {
+                                    after[at] = word;
+                                }
+                            }
+                        })*
+                    })+
                 }
+                Self::from_words(&after).ok_or($error::Exhausted)
             }
 
             /// The name of the first invariant that does not hold in this state: none, for a state that the table

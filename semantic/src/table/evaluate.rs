@@ -15,14 +15,14 @@ pub enum Refused {
 }
 
 /// What terms are read from. Sums are taken in 128 bits, so no sum of two wraps.
-struct Scope<'a> {
-    before: &'a [u64],
-    given: &'a [u64],
-    after: &'a [u64],
+pub(super) struct Scope<'a> {
+    pub(super) before: &'a [u64],
+    pub(super) given: &'a [u64],
+    pub(super) after: &'a [u64],
 }
 
 impl Scope<'_> {
-    fn term(&self, term: &Term) -> u128 {
+    pub(super) fn term(&self, term: &Term) -> u128 {
         let at = |words: &[u64], index: usize| words.get(index).copied().map_or(0, u128::from);
         match *term {
             Term::Field(index) => at(self.before, index),
@@ -36,7 +36,7 @@ impl Scope<'_> {
         }
     }
 
-    fn holds(&self, formula: &Formula) -> bool {
+    pub(super) fn holds(&self, formula: &Formula) -> bool {
         match formula {
             Formula::Equal(left, right) => self.term(left) == self.term(right),
             Formula::Differ(left, right) => self.term(left) != self.term(right),

@@ -1,15 +1,18 @@
 //! Transition systems as data: one table, executed here, printed as documentation, and handed to solvers.
 //!
-//! A [`Machine`] has fields (numbers, flags, choices), events with needs and sets, and claims about itself. The code
-//! that the protocol machine calls is [`Machine::apply`] over the same rows from which the proof obligations are
-//! generated, so there is no second description that could drift.
+//! A [`Machine`] has fields (numbers, flags, choices), events with needs and sets, and claims about itself. What the
+//! protocol machine executes are the same rows from which the proof obligations are generated, so there is no second
+//! description that could drift: [`Machine::apply`] walks them, and a declared state's `apply` has them made flat by the
+//! compiler, which costs a few comparisons.
 
 mod declare;
 mod evaluate;
+mod flat;
 mod page;
 
 pub(crate) use declare::machine;
 pub use evaluate::Refused;
+pub(crate) use flat::{Flat, FlatTerm};
 pub use page::page;
 
 /// What a field or an argument ranges over. In a table every value is a number.
@@ -154,7 +157,12 @@ pub struct Machine {
     pub laws: &'static [Claim],
     /// A state worth reaching, and the number of events of the shortest way: shows that the claims are not vacuous.
     pub goal: (Formula, usize),
+    /// What the protocol machine executes, over numbers: as [`Machine::apply`], and none where a number is not a value.
+    pub execute: Execute,
 }
+
+/// Takes the event at a position with these arguments: writes the state after it.
+pub type Execute = fn(before: &[u64], event: usize, given: &[u64], after: &mut [u64]) -> Option<Result<(), Refused>>;
 
 /// A value that can stand in a table.
 pub trait Word: Copy {

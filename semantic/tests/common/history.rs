@@ -54,8 +54,6 @@ pub(crate) struct Ask {
     pub(crate) interface: Option<(String, String)>,
     pub(crate) handler: String,
     pub(crate) inputs: Json,
-    pub(crate) prestate: String,
-    pub(crate) participants: Option<String>,
     pub(crate) budget: Option<u64>,
 }
 
@@ -520,14 +518,6 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
         tick: *tick,
         reason: reason.clone(),
     }));
-    into.prestate_bindings.push(PrestateBinding {
-        binding_id: format!("prestate:{operation_id}"),
-        operation_id: operation_id.clone(),
-        session,
-        state_digest: ask.prestate.clone(),
-        epoch_ref: None,
-        participant_digest: ask.participants.clone(),
-    });
     let mut told: Vec<(&str, bool, bool, Option<String>)> = Vec::new();
     for step in &steps {
         told.push((publication_of(step.1), step.1.is_terminal(), true, step.3.clone()));

@@ -40,10 +40,6 @@ impl Describe for Names {
     fn outputs(&self, image: u32, wanted: Wanted, bytes: &[u8]) -> Shown {
         self.inputs(image, wanted, bytes)
     }
-
-    fn participants(&self, image: u32) -> Option<String> {
-        Some(format!("image {image}"))
-    }
 }
 
 const ROLES: [&str; 3] = ["A", "B", "C"];
@@ -52,8 +48,8 @@ const OWNERS: [&str; 3] = ["ada", "bob", "eve"];
 /// An effect of a coroutine that plays the role of its number.
 pub(crate) fn asked(effect: EffectKey, budget_ticks: Option<u64>) -> AskedEffect<'static> {
     let wanted = if effect.counter % 3 == 1 { Wanted::Guard(4) } else { Wanted::Operation(2) };
-    let (role, prestate) = (ROLES[usize::from(effect.coroutine) % 3], [effect.counter as u8; 32]);
-    AskedEffect { effect, image: 1, wanted, role, inputs: b"[1,2]", budget_ticks, prestate }
+    let role = ROLES[usize::from(effect.coroutine) % 3];
+    AskedEffect { effect, image: 1, wanted, role, inputs: b"[1,2]", budget_ticks }
 }
 
 /// A session's ownership as this generator knows it.
@@ -236,8 +232,6 @@ impl Lives {
             interface: Names.interface(1, one.wanted),
             handler: "host".into(),
             inputs: Json::from(vec![1, 2]),
-            prestate: format!("{:02x}", effect.counter as u8).repeat(32),
-            participants: Some("image 1".into()),
             budget,
         });
         self.tell(Occurrence::Asked(one), happened);

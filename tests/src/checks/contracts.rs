@@ -43,7 +43,12 @@ pub fn declared(number: usize, operation_id: &str) -> DeclaredAgreement {
         session: Some(0),
         owner_id: None,
     };
-    DeclaredAgreement { contract, participants: people.iter().map(|one| (*one).to_owned()).collect(), needed }
+    DeclaredAgreement {
+        contract,
+        participants: people.iter().map(|one| (*one).to_owned()).collect(),
+        needed,
+        prestate: None,
+    }
 }
 
 /// Evidence of a participant for a level of a contract's operation.

@@ -1,0 +1,289 @@
+//! What happens to effects: asked, begun, escalated, answered, cancelled, settled by a handoff.
+
+use super::audit::Note;
+use super::effect::{Bytes, Effect, Publication, Published, Step};
+use super::key::{EffectKey, HandoffKey};
+use super::occurrence::{AnsweredEffect, AskedEffect};
+use super::retire::Ended;
+use super::{Live, LiveViolation};
+use crate::objects::{OutstandingEffectStatus, PublicationObserverClass, PublicationStatus};
+use crate::planted::planted;
+use crate::rules::{EffectError, EffectEvent, Finalization, FinalizationEvent, ProgressEvent, ProgressState};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Why a late result was rejected.
+const LATE: &str = "the effect was invalidated before the result came";
+
+/// So many entries of what is due may be left over before they are cleared away, beside as many as there are effects that wait.
+const LEFT_OVER: usize = 1024;
+
+impl Live {
+    /// An effect was asked for.
+    pub(super) fn ask(&mut self, asked: &AskedEffect<'_>) -> Result<(), LiveViolation> {
+        let (key, tick) = (asked.effect, self.tick);
+        let entry = self.sessions.alive(key.session)?;
+        if self.effects.waiting(entry.first, key).is_some() {
+            return Err(LiveViolation::EffectTwice(key));
+        }
+        let mut path = Finalization::new(false);
+        if asked.wanted.is_observed() {
+            // What was observed never becomes authority: the table has no other event for it.
+            let event = match planted("live-observed-is-authority") {
+                true => FinalizationEvent::Authorize { authoritative: true },
+                false => FinalizationEvent::Observe {},
+            };
+            let observed = path.apply(event);
+            path = observed.map_err(|error| LiveViolation::Finalization { effect: key, error })?;
+        }
+        let mut effect = Effect::new(asked, self.asked, path, tick);
+        let due = effect.due();
+        effect.next = entry.first;
+        let slot = self.effects.insert(effect);
+        (entry.first, entry.touched) = (slot, true);
+        self.asked += 1;
+        self.waiting += 1;
+        if let Some(due) = due {
+            self.schedule(due, slot);
+        }
+        Ok(())
+    }
+
+    /// Where an effect is: among those that wait, those that were invalidated, or, which is a mistake of whoever asks and takes
+    /// a look at each, those that have ended.
+    fn find(&self, key: EffectKey) -> Result<u32, LiveViolation> {
+        let first = self.sessions.first(key.session);
+        let found = self.effects.waiting(first, key).or_else(|| self.late.get(&key).copied());
+        let ended = || self.effects.iter().find(|(_, effect)| effect.key == key).map(|(slot, _)| slot);
+        found.or_else(ended).ok_or(LiveViolation::NoEffect(key))
+    }
+
+    fn effect(&self, slot: u32, key: EffectKey) -> Result<&Effect, LiveViolation> {
+        self.effects.get(slot).ok_or(LiveViolation::NoEffect(key))
+    }
+
+    /// Takes an event of an effect, and closes it if that ended it.
+    fn advance(
+        &mut self,
+        slot: u32,
+        life: EffectEvent,
+        progress: ProgressEvent,
+        what: Published,
+        reason: Option<&str>,
+    ) -> Result<(), LiveViolation> {
+        let step = self.effects.get(slot).map(|effect| effect.step(life, progress, what)).transpose()?;
+        if let Some(step) = step {
+            self.write(slot, step, reason, None);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, slot: u32, step: Step, reason: Option<&str>, observed: Option<bool>) {
+        let Some(effect) = self.effects.get_mut(slot) else { return };
+        let before = effect.due();
+        effect.take(step, self.tick, reason, observed, &mut self.notes);
+        if effect.ended.is_some() {
+            self.close_effect(slot);
+            return;
+        }
+        let after = effect.due();
+        self.reschedule(slot, before, after);
+    }
+
+    /// The host can be asked from now on: the budget counts from here.
+    pub(super) fn begun(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
+        let slot = self.find(key)?;
+        let effect = self.effect(slot, key)?;
+        let began = effect.progress.apply(ProgressEvent::Advance { tick: self.tick });
+        let progress = began.map_err(|error| LiveViolation::Progress { effect: key, error })?;
+        if let Some(effect) = self.effects.get_mut(slot) {
+            let before = effect.due();
+            effect.progress = if planted("live-forgets-begin") { effect.progress } else { progress };
+            let after = effect.due();
+            self.reschedule(slot, before, after);
+        }
+        Ok(())
+    }
+
+    /// Time has passed: everything that is due is escalated, in the order in which it became due.
+    pub(super) fn elapsed(&mut self) -> Result<(), LiveViolation> {
+        let tick = if planted("live-skips-escalations") { 0 } else { self.tick };
+        while let Some(slots) = self.due.take(tick) {
+            let is_due = |effect: &&Effect| effect.due().is_some_and(|due| due <= tick);
+            let keyed = |slot: u32| Some((self.effects.get(slot).filter(is_due)?.key, slot));
+            let mut due: Vec<(EffectKey, u32)> = slots.into_iter().filter_map(keyed).collect();
+            due.sort_unstable();
+            for (_, slot) in due {
+                self.escalate(slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the steps of an effect that are due, but the last: giving up is an answer.
+    fn escalate(&mut self, slot: u32) -> Result<(), LiveViolation> {
+        let state_if_due = |live: &Self| {
+            let effect = live.effects.get(slot)?;
+            effect.due().filter(|due| *due <= live.tick).map(|_| effect.progress.state)
+        };
+        while let Some(state) = state_if_due(self) {
+            let (what, why) = match state {
+                ProgressState::Pending => (Published::Blocked, "a quarter of its budget has passed without an answer"),
+                ProgressState::Blocked => (Published::NoProgress, "half of its budget has passed without an answer"),
+                _ => (Published::Degraded, "three quarters of its budget have passed without an answer"),
+            };
+            let event = ProgressEvent::Escalate { tick: self.tick };
+            self.advance(slot, EffectEvent::Block {}, event, what, Some(why))?;
+        }
+        Ok(())
+    }
+
+    /// Nobody answered in time: what is left of the steps to the last one is taken, if that is due and can be.
+    fn overdue(&mut self, slot: u32, key: EffectKey) -> Result<(), LiveViolation> {
+        let effect = self.effect(slot, key)?;
+        if effect.life.apply(EffectEvent::Fail {}).is_err() {
+            // What refuses the answer says why.
+            return Ok(());
+        }
+        let mut ahead = effect.progress;
+        while ahead.state != ProgressState::TimedOut && !planted("live-refuses-by-halves") {
+            let next = ahead.apply(ProgressEvent::Escalate { tick: self.tick });
+            ahead = next.map_err(|error| LiveViolation::Progress { effect: key, error })?;
+        }
+        self.escalate(slot)
+    }
+
+    /// An effect is escalated at another tick now, or not at all.
+    fn reschedule(&mut self, slot: u32, before: Option<u64>, after: Option<u64>) {
+        if let Some(tick) = after.filter(|_| before != after) {
+            self.schedule(tick, slot);
+        }
+    }
+
+    fn schedule(&mut self, tick: u64, slot: u32) {
+        self.due.push(tick, slot);
+        if self.due.len() > 2 * self.waiting + LEFT_OVER {
+            self.count_due();
+        }
+    }
+
+    /// The escalations that are to come, from the effects that wait.
+    pub(super) fn count_due(&mut self) {
+        self.due = super::store::Due::default();
+        let due = |(slot, effect): (u32, &Effect)| Some((effect.due()?, slot));
+        let mut all: Vec<(u64, u32)> = self.effects.iter().filter_map(due).collect();
+        all.sort_unstable();
+        all.into_iter().for_each(|(tick, slot)| self.due.push(tick, slot));
+    }
+
+    /// The answer came. A result that comes after invalidation is rejected, and that is on record.
+    pub(super) fn answered(&mut self, answered: &AnsweredEffect<'_>) -> Result<(), LiveViolation> {
+        let (key, tick) = (answered.effect, self.tick);
+        let slot = self.find(key)?;
+        let (life, progress, what) = match answered.failure {
+            Some(_) if answered.overdue => {
+                self.overdue(slot, key)?;
+                (EffectEvent::Fail {}, ProgressEvent::Escalate { tick }, Published::TimedOut)
+            }
+            None => (EffectEvent::Succeed { proved: false }, ProgressEvent::Succeed { tick }, Published::Succeeded),
+            Some(_) => (EffectEvent::Fail {}, ProgressEvent::Fail { tick }, Published::Failed),
+        };
+        let effect = self.effect(slot, key)?;
+        let step = match effect.step(life, progress, what) {
+            Err(LiveViolation::Effect { error: EffectError::LateResult, .. }) if planted("live-takes-late-results") => {
+                Step { life: effect.life, progress: effect.progress, path: effect.path, what: Some(what) }
+            }
+            Err(late @ LiveViolation::Effect { error: EffectError::LateResult, .. }) => {
+                self.reject(slot, what);
+                return Err(late);
+            }
+            step => step?,
+        };
+        let observed = effect.wanted.is_observed() && !answered.overdue;
+        if let Some(effect) = self.effects.get_mut(slot) {
+            effect.outputs = Some(Bytes::from_slice(answered.outputs));
+        }
+        self.write(slot, step, answered.failure, observed.then_some(answered.failure.is_some()));
+        Ok(())
+    }
+
+    /// A late result's publication is turned down.
+    fn reject(&mut self, slot: u32, what: Published) {
+        let Some(effect) = self.effects.get_mut(slot) else { return };
+        if effect.publications().any(|one| one.what == what) {
+            return;
+        }
+        let (class, status) = (PublicationObserverClass::Canonical, PublicationStatus::Rejected);
+        effect.more().publications.push(Publication { what, class, status, reason: Some(LATE.into()) });
+        // Rejecting never lowers the stage, so an invalidated path stays that.
+        effect.path = effect.path.apply(FinalizationEvent::Reject {}).unwrap_or(effect.path);
+        self.notes.push(Note::EffectPublication { effect: effect.key, what, class, status });
+    }
+
+    /// Nobody waits for the effect any more.
+    pub(super) fn cancelled(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
+        let (slot, progress) = (self.find(key)?, ProgressEvent::Cancel { tick: self.tick });
+        self.advance(slot, EffectEvent::Cancel {}, progress, Published::Cancelled, None)
+    }
+
+    /// A handoff begins to settle the effect.
+    pub(super) fn owe(&mut self, key: EffectKey, handoff: u64) -> Result<(), LiveViolation> {
+        self.settle(key, EffectEvent::Owe { handoff })
+    }
+
+    /// A handoff takes the effect along.
+    pub(super) fn transport(&mut self, key: EffectKey, handoff: u64) -> Result<(), LiveViolation> {
+        self.settle(key, EffectEvent::Transport { handoff })
+    }
+
+    fn settle(&mut self, key: EffectKey, event: EffectEvent) -> Result<(), LiveViolation> {
+        let slot = self.find(key)?;
+        let effect = self.effects.get_mut(slot).ok_or(LiveViolation::NoEffect(key))?;
+        effect.life = effect.life.apply(event).map_err(|error| LiveViolation::Effect { effect: key, error })?;
+        Ok(())
+    }
+
+    /// A handoff takes the effect away: it is published as invalidated first, since nothing is afterwards.
+    pub(super) fn invalidate(&mut self, key: EffectKey, handoff: HandoffKey, number: u64) -> Result<(), LiveViolation> {
+        let (slot, progress) = (self.find(key)?, ProgressEvent::HandOff { tick: self.tick });
+        let event = EffectEvent::Invalidate { handoff: number };
+        let mut step = self.effect(slot, key)?.step(event, progress, Published::Invalidated)?;
+        let path = step.path.apply(FinalizationEvent::Invalidate {});
+        step.path = path.map_err(|error| LiveViolation::Finalization { effect: key, error })?;
+        if let Some(effect) = self.effects.get_mut(slot) {
+            effect.more().invalidated_by = Some(handoff);
+        }
+        self.write(slot, step, Some("a handoff took it away"), None);
+        Ok(())
+    }
+
+    /// The effect has ended, and belongs to whoever owned it then.
+    fn close_effect(&mut self, slot: u32) {
+        let Some(effect) = self.effects.get(slot) else { return };
+        let (key, invalidated) = (effect.key, effect.life.status == OutstandingEffectStatus::Invalidated);
+        let owner = self.owner_of(key.session, effect.role()).map(String::from);
+        if !planted("live-keeps-ended-open")
+            && let Some(entry) = self.sessions.get_mut(key.session)
+        {
+            self.effects.unlink(&mut entry.first, slot);
+        }
+        self.waiting -= 1;
+        if invalidated {
+            self.late.insert(key, slot);
+        }
+        if let Some(owner) = owner
+            && let Some(effect) = self.effects.get_mut(slot)
+        {
+            effect.more().owner = Some(owner);
+        }
+        self.ended.push(Ended::Effect(slot));
+    }
+
+    /// The effects of a session that wait for their answers, in the order of their keys.
+    pub(super) fn open_of(&self, session: u64) -> Vec<EffectKey> {
+        let waiting = self.effects.list(self.sessions.first(session));
+        let mut keys: Vec<EffectKey> = waiting.map(|(_, effect)| effect.key).collect();
+        keys.sort_unstable();
+        keys
+    }
+}

@@ -1,0 +1,126 @@
+//! Where effects are while they are kept: each in a slot of its own, which never moves.
+
+use super::effect::Effect;
+use super::key::EffectKey;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// No slot.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Effects by their slots.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Effects {
+    slots: Vec<Option<Effect>>,
+    free: Vec<u32>,
+}
+
+impl Effects {
+    /// Puts an effect into a free slot.
+    pub(super) fn insert(&mut self, effect: Effect) -> u32 {
+        match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = Some(effect);
+                slot
+            }
+            None => {
+                self.slots.push(Some(effect));
+                (self.slots.len() - 1) as u32
+            }
+        }
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&Effect> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Effect> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) -> Option<Effect> {
+        let effect = self.slots.get_mut(slot as usize)?.take()?;
+        self.free.push(slot);
+        Some(effect)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// All of them, with their slots, in the order of their keys.
+    pub(super) fn sorted(&self) -> Vec<(u32, &Effect)> {
+        let mut all: Vec<(u32, &Effect)> = self.iter().collect();
+        all.sort_unstable_by_key(|(_, effect)| effect.key);
+        all
+    }
+
+    /// All of them, with their slots.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Effect)> {
+        (0..).zip(&self.slots).filter_map(|(slot, effect)| Some((slot, effect.as_ref()?)))
+    }
+
+    /// The slot of an effect among those of one session that wait, which begin at `first`.
+    pub(super) fn waiting(&self, first: u32, key: EffectKey) -> Option<u32> {
+        self.list(first).find(|(_, effect)| effect.key == key).map(|(slot, _)| slot)
+    }
+
+    /// Those of one session that wait.
+    pub(super) fn list(&self, first: u32) -> impl Iterator<Item = (u32, &Effect)> {
+        let mut slot = first;
+        core::iter::from_fn(move || {
+            let (at, effect) = (slot, self.get(slot)?);
+            slot = effect.next;
+            Some((at, effect))
+        })
+    }
+
+    /// Takes an effect out of the list that begins at `first`.
+    pub(super) fn unlink(&mut self, first: &mut u32, slot: u32) {
+        let Some(next) = self.get(slot).map(|effect| effect.next) else { return };
+        if *first == slot {
+            *first = next;
+            return;
+        }
+        let before = self.list(*first).find(|(_, effect)| effect.next == slot).map(|(at, _)| at);
+        if let Some(before) = before.and_then(|before| self.get_mut(before)) {
+            before.next = next;
+        }
+    }
+}
+
+/// When effects are escalated, by tick. Those that have ended or got on meanwhile are left where they are: whoever takes a
+/// slot out looks whether anything is due.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Due {
+    ticks: BTreeMap<u64, Vec<u32>>,
+    entries: usize,
+}
+
+impl Due {
+    pub(super) fn push(&mut self, tick: u64, slot: u32) {
+        self.entries += 1;
+        match self.ticks.last_entry() {
+            Some(mut last) if *last.key() == tick => last.get_mut().push(slot),
+            _ => self.ticks.entry(tick).or_default().push(slot),
+        }
+    }
+
+    /// How many there are, with those that are left over.
+    pub(super) const fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// The first tick at which anything may be due.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.ticks.first_key_value().map(|(tick, _)| *tick)
+    }
+
+    /// The first of them, if their tick has come.
+    pub(super) fn take(&mut self, now: u64) -> Option<Vec<u32>> {
+        let first = self.ticks.first_entry().filter(|first| *first.key() <= now)?;
+        let slots = first.remove();
+        self.entries -= slots.len();
+        Some(slots)
+    }
+}
