@@ -138,11 +138,11 @@ impl ProtocolMachine {
         self.spare.chunks.extend(chunks.drain(..).map(|chunk| chunk.0));
         self.spare.waves.push(chunks);
         for ask in &report.asks {
-            if self.slot_of(ask.coordinate.session).is_some() {
+            if let Some(slot) = self.slot_of(ask.coordinate.session) {
                 self.pending.insert(ask.coordinate, ask.clone());
                 self.needs_budget(ask.coordinate);
                 if self.semantics.is_some() {
-                    self.ask_happened(ask);
+                    self.ask_happened(ask, self.slots[slot as usize].session.image);
                 }
             }
         }

@@ -20,7 +20,7 @@ use crate::root::Digests;
 use crate::semantics::Semantics;
 use crate::session::{Gate, Session};
 use crate::snapshot::Copying;
-use crate::state::sparse::Sparse;
+
 use crate::summary::ClosedSessionSummary;
 use crate::topology::Topology;
 use crate::trace::{BurstEnd, Trace, TraceEvent};
@@ -31,7 +31,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::Heap;
 use motet_semantic::{AuthorityAuditRecord, DelegationReceipt, Occurrence};
-use motet_types::{CoroutineId, Digest, Event, EventKind, Planted, RoleId, SessionId, Tick, planted};
+use motet_types::{CoroutineId, Digest, Event, EventKind, Planted, RoleId, SessionId, Sparse, Tick, planted};
 
 /// A loaded image's place in its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

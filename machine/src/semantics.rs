@@ -139,12 +139,11 @@ impl ProtocolMachine {
         }
     }
 
-    /// An effect was asked for; its session is at home.
-    pub(crate) fn ask_happened(&mut self, ask: &Ask) {
-        let Some(image) = self.live(ask.coordinate.session).map(|(session, _)| session.image) else { return };
+    /// An effect was asked for by a session of an image.
+    pub(crate) fn ask_happened(&mut self, ask: &Ask, image: u32) {
         let (tick, budget_ticks) = (self.tick.0, self.config.effect_budget);
         let Some(semantics) = &mut self.semantics else { return };
-        let role = self.images[image as usize].role_name(ask.role);
+        let role_name = self.images[image as usize].role_name(ask.role);
         let mut inputs = core::mem::take(&mut semantics.scratch);
         inputs.clear();
         let wanted = match &ask.wanted {
@@ -154,8 +153,15 @@ impl ProtocolMachine {
             }
             Wanted::Guard(layer) => WantedEffect::Guard(layer.0),
         };
-        let asked =
-            AskedEffect { effect: key(ask.coordinate), image, wanted, role, inputs: &inputs, budget_ticks };
+        let asked = AskedEffect {
+            effect: key(ask.coordinate),
+            image,
+            wanted,
+            role: ask.role.0,
+            role_name,
+            inputs: &inputs,
+            budget_ticks,
+        };
         semantics.apply(tick, Occurrence::Asked(asked));
         semantics.scratch = inputs;
     }

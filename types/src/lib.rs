@@ -21,6 +21,7 @@ mod local;
 mod names;
 mod planted;
 mod sort;
+mod sparse;
 mod subtype;
 mod unfold;
 mod value;
@@ -51,6 +52,7 @@ pub use names::{Label, Names, VarId};
 pub use planted::plant;
 pub use planted::{Planted, planted};
 pub use sort::{DisplaySort, Sort, SortTable};
+pub use sparse::Sparse;
 pub use subtype::{
     Difference, Doubt, Message, Refusal, SubtypeLimits, SubtypeMode, Subtyping, TypeTables, TypeTablesError, Verdict,
     Way,

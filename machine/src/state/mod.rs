@@ -4,5 +4,4 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod growth;
 pub(crate) mod rebuild;
-pub(crate) mod sparse;
 pub(crate) mod tree;

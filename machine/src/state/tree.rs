@@ -4,9 +4,8 @@
 //! there is no session; the tree is as high as the sessions ever opened need, and takes memory for those alive. A leaf
 //! that changes costs one hash of 128 bytes a level, shared with its neighbours that change in the same batch.
 
-use crate::state::sparse::Sparse;
 use alloc::vec::Vec;
-use motet_types::{Digest, Planted, planted};
+use motet_types::{Digest, Planted, Sparse, planted};
 
 /// How many nodes stand below a node, as bits of a number.
 const ARITY_BITS: usize = 2;

@@ -2,7 +2,9 @@
 
 use super::ArtifactBytesError;
 use crate::ids;
-use crate::objects::{AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, OperationVisibility, PrestateBinding};
+use crate::objects::{
+    AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, OperationVisibility, PrestateBinding,
+};
 use crate::planted::planted;
 use crate::rules::{AgreementEnd, AgreementLevel, Recovery};
 use alloc::collections::BTreeSet;

@@ -244,7 +244,8 @@ impl Note {
                 ];
                 all.into_iter().flatten().for_each(|one| say(one.entry(describe)));
                 if let Some(failed) = observed {
-                    let failed = if failed { OutstandingEffectStatus::Failed } else { OutstandingEffectStatus::Succeeded };
+                    let failed =
+                        if failed { OutstandingEffectStatus::Failed } else { OutstandingEffectStatus::Succeeded };
                     let (session, effect_id) = (effect.session, describe.effect_id(effect));
                     say(SemanticAuditEntry::EffectObservation { session, effect_id, status: failed });
                 }

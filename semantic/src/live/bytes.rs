@@ -1,16 +1,17 @@
 //! Live objects as bytes, for snapshots: equal for equal objects, however they came about.
 
+use super::Live;
+use super::authority::Read;
 use super::effect::Effect;
 use super::handoff::Handover;
 use super::key::{HandoffKey, OutputKey, ReadKey};
 use super::output::Output;
-use super::authority::Read;
 use super::retire::{Ended, EndedList};
 use super::session::Session;
 use super::store::{Effects, NONE};
-use super::Live;
 use crate::objects::OutstandingEffectStatus;
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ struct Form<'a> {
     outputs: Cow<'a, BTreeMap<OutputKey, Output>>,
     reads: Cow<'a, BTreeMap<ReadKey, Read>>,
     ended: EndedList,
+    roles: Cow<'a, BTreeMap<(u32, u16), Box<str>>>,
     asked: u64,
     between: u32,
     tick: u64,
@@ -46,12 +48,13 @@ impl Live {
         debug_assert!(ended.is_some(), "what has ended is there");
         let form = Form {
             effects: sorted.into_iter().map(|(_, effect)| Cow::Borrowed(effect)).collect(),
-            sessions: self.sessions.sorted().into_iter().map(|(at, one)| (at, one.touched, one.ended)).collect(),
+            sessions: self.sessions.iter().map(|(at, one)| (at, one.touched, one.ended)).collect(),
             owned: Cow::Borrowed(&self.sessions.owned),
             handoffs: Cow::Borrowed(&self.handoffs),
             outputs: Cow::Borrowed(&self.outputs),
             reads: Cow::Borrowed(&self.reads),
             ended: ended.unwrap_or_default(),
+            roles: Cow::Borrowed(&self.roles),
             asked: self.asked,
             between: self.between,
             tick: self.tick,
@@ -84,7 +87,7 @@ impl Live {
         }
         live.sessions.owned = form.owned.into_owned();
         (live.handoffs, live.outputs) = (form.handoffs.into_owned(), form.outputs.into_owned());
-        (live.reads, live.ended) = (form.reads.into_owned(), form.ended);
+        (live.reads, live.ended, live.roles) = (form.reads.into_owned(), form.ended, form.roles.into_owned());
         if !form.effects.is_sorted_by(|one, next| one.key < next.key) {
             return Err(LiveBytesError("effects are there twice or out of order"));
         }
@@ -143,7 +146,7 @@ impl Live {
             }
         }
         let ended = self.effects.iter().filter(|(_, effect)| effect.ended.is_some()).count();
-        let over = self.sessions.sorted().iter().filter(|(_, entry)| entry.ended).count();
+        let over = self.sessions.iter().filter(|(_, entry)| entry.ended).count();
         let owned = self.sessions.owned.keys().all(|session| self.sessions.get(*session).is_some());
         if ended == effects.len() && over == regions.len() && owned { Ok(()) } else { Err(wrong) }
     }

@@ -13,8 +13,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// A few bytes: what was asked, what came of it, the name of a role.
-pub(super) type Bytes = SmallVec<[u8; 16]>;
+/// A few bytes, mostly.
+type Bytes = SmallVec<[u8; 16]>;
 
 /// One effect and its operation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,9 +22,12 @@ pub(super) struct Effect {
     pub(super) key: EffectKey,
     pub(super) image: u32,
     pub(super) wanted: Wanted,
-    role: Bytes,
-    pub(super) inputs: Bytes,
-    pub(super) outputs: Option<Bytes>,
+    /// The asking role's number in the image.
+    pub(super) role: u16,
+    /// What was asked, and behind that what came of it.
+    bytes: Bytes,
+    /// Where in the bytes the second begins, once there is one.
+    answer: Option<u32>,
     /// Its place among all effects.
     pub(super) order: u64,
     pub(super) life: EffectLife,
@@ -46,7 +49,6 @@ pub(super) struct EffectEnd {
     pub(super) tick: u64,
     /// What was published, unless it had been before.
     pub(super) what: Option<Published>,
-    pub(super) reason: Option<Box<str>>,
 }
 
 /// What most effects do not have.
@@ -54,6 +56,8 @@ pub(super) struct EffectEnd {
 pub(super) struct More {
     /// Whose it was when it ended; until then it is its session's owner's.
     pub(super) owner: Option<String>,
+    /// Why it ended.
+    reason: Option<String>,
     /// Changes of its progress before the last one.
     pub(super) transitions: Vec<Transition>,
     /// Publications besides the one with which it ended.
@@ -118,14 +122,15 @@ pub(super) struct Step {
 
 impl Effect {
     /// An effect that was asked for at a tick.
+    #[inline(always)]
     pub(super) fn new(asked: &AskedEffect<'_>, order: u64, path: Finalization, tick: u64) -> Self {
         Self {
             key: asked.effect,
             image: asked.image,
             wanted: asked.wanted,
-            role: Bytes::from_slice(asked.role.as_bytes()),
-            inputs: Bytes::from_slice(asked.inputs),
-            outputs: None,
+            role: asked.role,
+            bytes: Bytes::from_slice(asked.inputs),
+            answer: None,
             order,
             life: EffectLife::new(false),
             progress: Progress::new(asked.budget_ticks, tick),
@@ -136,9 +141,27 @@ impl Effect {
         }
     }
 
-    /// The name of the asking role.
-    pub(super) fn role(&self) -> &str {
-        core::str::from_utf8(&self.role).unwrap_or_default()
+    /// What was asked.
+    pub(super) fn inputs(&self) -> &[u8] {
+        self.answer.map_or(&self.bytes[..], |at| self.bytes.get(..at as usize).unwrap_or_default())
+    }
+
+    /// What came of it.
+    pub(super) fn outputs(&self) -> Option<&[u8]> {
+        self.bytes.get(self.answer? as usize..)
+    }
+
+    /// The answer came.
+    pub(super) fn keep_outputs(&mut self, outputs: &[u8]) {
+        if self.answer.is_none() {
+            self.answer = u32::try_from(self.bytes.len()).ok();
+            self.bytes.extend_from_slice(outputs);
+        }
+    }
+
+    /// Why it ended.
+    fn reason(&self) -> Option<String> {
+        self.more.as_ref().and_then(|more| more.reason.clone())
     }
 
     /// What most effects do not have, to be written.
@@ -165,7 +188,7 @@ impl Effect {
             from: end.from,
             to: self.progress.state,
             tick: end.tick,
-            reason: end.reason.as_deref().map(String::from),
+            reason: self.reason(),
         }))
     }
 
@@ -177,7 +200,7 @@ impl Effect {
                 what: end.what?,
                 class: PublicationObserverClass::Canonical,
                 status: PublicationStatus::Published,
-                reason: end.reason.as_deref().map(String::from),
+                reason: self.reason(),
             })
         }))
     }
@@ -218,7 +241,10 @@ impl Effect {
         let (effect, from, to) = (self.key, self.progress.state, step.progress.state);
         (self.life, self.progress, self.path) = (step.life, step.progress, step.path);
         if to.is_terminal() {
-            self.ended = Some(EffectEnd { from, tick, what: step.what, reason: reason.map(Box::from) });
+            self.ended = Some(EffectEnd { from, tick, what: step.what });
+            if let Some(reason) = reason {
+                self.more().reason = Some(reason.into());
+            }
             notes.push(Note::EffectEnded { effect, from, to, what: step.what, observed });
             return;
         }

@@ -1,7 +1,7 @@
 //! What happens to effects: asked, begun, escalated, answered, cancelled, settled by a handoff.
 
 use super::audit::Note;
-use super::effect::{Bytes, Effect, Publication, Published, Step};
+use super::effect::{Effect, Publication, Published, Step};
 use super::key::{EffectKey, HandoffKey};
 use super::occurrence::{AnsweredEffect, AskedEffect};
 use super::retire::Ended;
@@ -43,6 +43,9 @@ impl Live {
         (entry.first, entry.touched) = (slot, true);
         self.asked += 1;
         self.waiting += 1;
+        if !self.roles.contains_key(&(asked.image, asked.role)) {
+            self.roles.insert((asked.image, asked.role), asked.role_name.into());
+        }
         if let Some(due) = due {
             self.schedule(due, slot);
         }
@@ -201,7 +204,7 @@ impl Live {
         };
         let observed = effect.wanted.is_observed() && !answered.overdue;
         if let Some(effect) = self.effects.get_mut(slot) {
-            effect.outputs = Some(Bytes::from_slice(answered.outputs));
+            effect.keep_outputs(answered.outputs);
         }
         self.write(slot, step, answered.failure, observed.then_some(answered.failure.is_some()));
         Ok(())
@@ -261,7 +264,7 @@ impl Live {
     fn close_effect(&mut self, slot: u32) {
         let Some(effect) = self.effects.get(slot) else { return };
         let (key, invalidated) = (effect.key, effect.life.status == OutstandingEffectStatus::Invalidated);
-        let owner = self.owner_of(key.session, effect.role()).map(String::from);
+        let owner = self.owner_of_effect(effect).map(String::from);
         if !planted("live-keeps-ended-open")
             && let Some(entry) = self.sessions.get_mut(key.session)
         {

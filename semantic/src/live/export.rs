@@ -9,8 +9,8 @@ use super::occurrence::Wanted;
 use crate::ids;
 use crate::objects::{DelegationStatus, OwnershipScope};
 use crate::objects::{
-    FORBID_LATE_RESULTS, ObservedRead, OperationInstance, OutstandingEffect, ProgressContract,
-    ProgressTransition, ProtocolMachineSemanticObjects, SemanticHandoff, TransformationObligation,
+    FORBID_LATE_RESULTS, ObservedRead, OperationInstance, OutstandingEffect, ProgressContract, ProgressTransition,
+    ProtocolMachineSemanticObjects, SemanticHandoff, TransformationObligation,
 };
 use crate::rules::{HandoffPhase, ProgressState};
 use alloc::format;
@@ -89,7 +89,7 @@ impl Live {
         for (key, read) in &self.reads {
             super::export_views::read(key, read, &mut into, &mut regions);
         }
-        for (session, _) in self.sessions.sorted() {
+        for (session, _) in self.sessions.iter() {
             into.regions.push(regions.take(session, self.session(session)));
         }
         into.sort();
@@ -108,7 +108,7 @@ impl Live {
         let operation_id = ids::effect_operation(&effect_id);
         let owner = match effect.ended {
             Some(_) => effect.more.as_ref().and_then(|more| more.owner.clone()),
-            None => self.owner_of(key.session, effect.role()).map(String::from),
+            None => self.owner_of_effect(effect).map(String::from),
         };
         let interface = describe.interface(effect.image, effect.wanted);
         let (effect_interface, effect_operation) = interface.unzip();
@@ -145,8 +145,8 @@ impl Live {
             retry_policy: FORBID_LATE_RESULTS.into(),
             invalidation_token: ids::invalidation_token(&effect_id),
             completed_at_tick: effect.completed(),
-            inputs: describe.inputs(effect.image, effect.wanted, &effect.inputs).into(),
-            outputs: effect.outputs.as_deref().map_or(Json::Null, shown),
+            inputs: describe.inputs(effect.image, effect.wanted, effect.inputs()).into(),
+            outputs: effect.outputs().map_or(Json::Null, shown),
         });
         let mut observed = Vec::new();
         if effect.wanted.is_observed() {

@@ -97,8 +97,7 @@ pub(super) fn effect(
         });
     }
     let all = |wanted: &dyn Fn(&Publication) -> bool| {
-        let mut ids: Vec<String> =
-            published.iter().filter(|one| wanted(one)).map(|one| id(one.what)).collect();
+        let mut ids: Vec<String> = published.iter().filter(|one| wanted(one)).map(|one| id(one.what)).collect();
         ids.sort();
         ids
     };
@@ -113,7 +112,12 @@ pub(super) fn effect(
         proof_ids: Vec::new(),
         canonical_handle_ids: Vec::new(),
         publication_ids: all(&is_canonical),
-        invalidated_by_handoff_ids: effect.more.iter().filter_map(|more| more.invalidated_by).map(|key| key.id()).collect(),
+        invalidated_by_handoff_ids: effect
+            .more
+            .iter()
+            .filter_map(|more| more.invalidated_by)
+            .map(|key| key.id())
+            .collect(),
         rejected_publication_ids: all(&|one| one.status == PublicationStatus::Rejected),
     });
 }

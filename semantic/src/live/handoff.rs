@@ -96,7 +96,7 @@ impl Live {
         let waiting = self.effects.list(self.sessions.first(session));
         let covered = waiting.filter(|(_, effect)| match scope {
             OwnershipScope::Session => true,
-            OwnershipScope::Fragments(roles) => roles.contains(effect.role()),
+            OwnershipScope::Fragments(roles) => roles.contains(self.role_of(effect)),
         });
         let mut pending: Vec<EffectKey> = covered.map(|(_, effect)| effect.key).collect();
         pending.sort_unstable();

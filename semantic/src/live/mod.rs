@@ -22,12 +22,13 @@ mod session;
 mod store;
 
 pub use audit::{Noted, SemanticAuditEntry, SemanticAuditKind, SemanticAuditRecord};
+pub use bytes::LiveBytesError;
 pub use export::{Describe, Shown};
 pub use key::{EffectKey, HandoffKey, OutputKey, ReadKey};
 pub use occurrence::{AnsweredEffect, AskedEffect, CheckedOutput, MovedEndpoint, Occurrence, Wanted};
-pub use bytes::LiveBytesError;
 pub use refusal::LiveViolation;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use audit::Note;
@@ -55,6 +56,8 @@ pub struct Live {
     reads: BTreeMap<ReadKey, Read>,
     /// What has ended, oldest first.
     ended: EndedList,
+    /// The names of roles that have asked for effects, by image and number.
+    roles: BTreeMap<(u32, u16), Box<str>>,
     /// How many effects were asked for.
     asked: u64,
     /// How many handoffs have revoked their old owner and not activated the new one: until they have, nothing retires, so
@@ -82,6 +85,7 @@ impl Live {
             outputs: BTreeMap::new(),
             reads: BTreeMap::new(),
             ended: EndedList::default(),
+            roles: BTreeMap::new(),
             asked: 0,
             between: 0,
             tick: 0,
@@ -122,7 +126,9 @@ impl Live {
             Occurrence::Ended { session, terminal } => self.ended(session, terminal),
         };
         self.trim();
-        self.notes.drain(..).for_each(|note| said(Noted { tick, note }));
+        if !self.notes.is_empty() {
+            self.notes.drain(..).for_each(|note| said(Noted { tick, note }));
+        }
         taken
     }
 

@@ -37,8 +37,10 @@ pub struct AskedEffect<'a> {
     pub image: u32,
     /// What it asks for.
     pub wanted: Wanted,
-    /// The name of the asking role.
-    pub role: &'a str,
+    /// The asking role: its number in the image, and its name.
+    pub role: u16,
+    /// Its name, which the number always has.
+    pub role_name: &'a str,
     /// What was asked, as the machine writes values; only who exports reads them.
     pub inputs: &'a [u8],
     /// How many ticks it may take without getting on; none, and it is never overdue.

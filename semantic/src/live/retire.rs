@@ -1,7 +1,7 @@
 //! What has ended, in the order in which it did: how much of it is kept.
 
-use super::key::{HandoffKey, OutputKey, ReadKey};
 use super::Live;
+use super::key::{HandoffKey, OutputKey, ReadKey};
 use crate::planted::planted;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -101,12 +101,12 @@ impl Live {
     fn remove(&mut self, object: &Ended) {
         match object {
             Ended::Effect(slot) => {
-                let effect = self.effects.remove(*slot);
                 if !self.late.is_empty()
-                    && let Some(effect) = effect
+                    && let Some(effect) = self.effects.get(*slot)
                 {
                     self.late.remove(&effect.key);
                 }
+                self.effects.remove(*slot);
             }
             Ended::Handoff(key) => {
                 self.handoffs.remove(key);

@@ -1,6 +1,7 @@
 //! Sessions: who owns them, and what became of them. Their regions are made when somebody exports.
 
 use super::audit::Note;
+use super::effect::Effect;
 use super::handoff::Staged;
 use super::retire::Ended;
 use super::store::NONE;
@@ -11,8 +12,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::hash::{BuildHasherDefault, Hasher};
-use hashbrown::HashMap;
+use motet_types::Sparse;
 use serde::{Deserialize, Serialize};
 
 /// What is known of every session.
@@ -24,7 +24,12 @@ pub(super) struct Entry {
     pub(super) touched: bool,
     /// Whether it has ended.
     pub(super) ended: bool,
+    /// Whether there is such a session at all.
+    there: bool,
 }
+
+/// No session.
+const NOBODY: Entry = Entry { first: NONE, touched: false, ended: false, there: false };
 
 /// What is known of a session whose ownership something has happened to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,69 +52,62 @@ impl Default for Session {
     }
 }
 
-/// Numbers of sessions, which the machine gives out one after the other, spread over a table.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
-    }
-}
-
-/// Every session that has not retired.
-#[derive(Clone, Debug, Default)]
+/// Every session that has not retired. Their numbers are given out one after the other.
+#[derive(Clone, Debug)]
 pub(super) struct Sessions {
-    entries: HashMap<u64, Entry, BuildHasherDefault<Spread>>,
+    entries: Sparse<Entry>,
+    len: usize,
     /// Those whose ownership something has happened to.
     pub(super) owned: BTreeMap<u64, Session>,
 }
 
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { entries: Sparse::new(NOBODY), len: 0, owned: BTreeMap::new() }
+    }
+}
+
 impl Sessions {
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
+    pub(super) const fn len(&self) -> usize {
+        self.len
     }
 
     /// All of them, in order.
-    pub(super) fn sorted(&self) -> Vec<(u64, Entry)> {
-        let mut all: Vec<(u64, Entry)> = self.entries.iter().map(|(session, entry)| (*session, *entry)).collect();
-        all.sort_unstable_by_key(|(session, _)| *session);
-        all
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Entry)> {
+        self.entries.iter()
     }
 
-    pub(super) fn get(&self, session: u64) -> Option<&Entry> {
-        self.entries.get(&session)
+    pub(super) fn get(&self, session: u64) -> Option<Entry> {
+        Some(self.entries.get(session)).filter(|entry| entry.there)
     }
 
     pub(super) fn get_mut(&mut self, session: u64) -> Option<&mut Entry> {
-        self.entries.get_mut(&session)
+        self.entries.row_mut(session)
     }
 
     /// A session that has not ended.
     pub(super) fn alive(&mut self, session: u64) -> Result<&mut Entry, LiveViolation> {
-        self.entries.get_mut(&session).filter(|entry| !entry.ended).ok_or(LiveViolation::NoSession(session))
+        self.get_mut(session).filter(|entry| !entry.ended).ok_or(LiveViolation::NoSession(session))
     }
 
     /// The first of a session's effects that wait.
     pub(super) fn first(&self, session: u64) -> u32 {
-        self.entries.get(&session).map_or(NONE, |entry| entry.first)
+        self.entries.get(session).first
     }
 
     /// Puts a session in; answers whether there was none of that number.
     pub(super) fn insert(&mut self, session: u64, touched: bool, ended: bool) -> bool {
-        self.entries.try_insert(session, Entry { first: NONE, touched, ended }).is_ok()
+        let before = self.entries.replace(session, Entry { first: NONE, touched, ended, there: true });
+        if before.there {
+            self.entries.set(session, before);
+            return false;
+        }
+        self.len += 1;
+        true
     }
 
     pub(super) fn remove(&mut self, session: u64) {
-        self.entries.remove(&session);
+        self.len -= usize::from(self.entries.replace(session, NOBODY).there);
         if !self.owned.is_empty() {
             self.owned.remove(&session);
         }
@@ -134,7 +132,7 @@ impl Live {
     }
 
     /// Who owns a role of a session.
-    pub(super) fn owner_of(&self, session: u64, role: &str) -> Option<&str> {
+    fn owner_of(&self, session: u64, role: &str) -> Option<&str> {
         let found = self.session(session)?;
         let covered = match &found.scope {
             OwnershipScope::Session => true,
@@ -143,30 +141,46 @@ impl Live {
         found.owner.as_deref().filter(|_| covered)
     }
 
+    /// Who owns what an effect's role may do.
+    pub(super) fn owner_of_effect(&self, effect: &Effect) -> Option<&str> {
+        self.owner_of(effect.key.session, self.role_of(effect))
+    }
+
+    /// The name of the role that asked an effect.
+    pub(super) fn role_of(&self, effect: &Effect) -> &str {
+        self.roles.get(&(effect.image, effect.role)).map_or("", |name| name)
+    }
+
     /// A session ended: nobody waits for its effects any more, and its region is history.
     pub(super) fn ended(&mut self, session: u64, terminal: &'static str) -> Result<(), LiveViolation> {
-        let Entry { first, touched, .. } = *self.sessions.alive(session)?;
-        if first != NONE {
+        if self.sessions.alive(session)?.first != NONE {
             for effect in self.open_of(session) {
                 if !planted("live-forgets-to-cancel") {
                     self.cancelled(effect)?;
                 }
             }
         }
-        // One to which nothing happened leaves nothing behind.
-        if touched {
-            let owned = self.sessions.owned.get_mut(&session);
-            let guests = owned.map(|found| core::mem::take(&mut found.guests)).unwrap_or_default();
-            for ended in guests.into_iter().chain([session]) {
-                if let Some(entry) = self.sessions.get_mut(ended) {
-                    entry.ended = true;
-                }
-                self.ended.push(Ended::Region(ended));
+        let entry = self.sessions.alive(session)?;
+        entry.ended = true;
+        if entry.touched {
+            if let Some(owned) = self.sessions.owned.get_mut(&session) {
+                let guests = core::mem::take(&mut owned.guests);
+                guests.into_iter().for_each(|guest| self.close_guest(guest));
             }
+            self.ended.push(Ended::Region(session));
         } else {
+            // One to which nothing happened leaves nothing behind.
             self.sessions.remove(session);
         }
         self.notes.push(Note::SessionTerminal { session, terminal });
         Ok(())
+    }
+
+    /// One that instructions opened ends with its island.
+    fn close_guest(&mut self, guest: u64) {
+        if let Some(entry) = self.sessions.get_mut(guest) {
+            entry.ended = true;
+            self.ended.push(Ended::Region(guest));
+        }
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Effects {
 
 impl Effects {
     /// Puts an effect into a free slot.
+    #[inline(always)]
     pub(super) fn insert(&mut self, effect: Effect) -> u32 {
         match self.free.pop() {
             Some(slot) => {
@@ -38,10 +39,11 @@ impl Effects {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
-    pub(super) fn remove(&mut self, slot: u32) -> Option<Effect> {
-        let effect = self.slots.get_mut(slot as usize)?.take()?;
-        self.free.push(slot);
-        Some(effect)
+    pub(super) fn remove(&mut self, slot: u32) {
+        if let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.is_some()) {
+            *place = None;
+            self.free.push(slot);
+        }
     }
 
     pub(super) fn len(&self) -> usize {

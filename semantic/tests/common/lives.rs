@@ -48,8 +48,9 @@ const OWNERS: [&str; 3] = ["ada", "bob", "eve"];
 /// An effect of a coroutine that plays the role of its number.
 pub(crate) fn asked(effect: EffectKey, budget_ticks: Option<u64>) -> AskedEffect<'static> {
     let wanted = if effect.counter % 3 == 1 { Wanted::Guard(4) } else { Wanted::Operation(2) };
-    let role = ROLES[usize::from(effect.coroutine) % 3];
-    AskedEffect { effect, image: 1, wanted, role, inputs: b"[1,2]", budget_ticks }
+    let role = effect.coroutine % 3;
+    let role_name = ROLES[usize::from(role)];
+    AskedEffect { effect, image: 1, wanted, role, role_name, inputs: b"[1,2]", budget_ticks }
 }
 
 /// A session's ownership as this generator knows it.
@@ -227,7 +228,7 @@ impl Lives {
             id: name(effect),
             session,
             coroutine,
-            role: one.role.into(),
+            role: one.role_name.into(),
             guard: !one.wanted.is_observed(),
             interface: Names.interface(1, one.wanted),
             handler: "host".into(),
