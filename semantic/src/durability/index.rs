@@ -178,12 +178,15 @@ impl WalIndex {
     /// Adds what has been declared to a document, and how far it has got: profiles, contracts, evidence and states, of the
     /// operations that are in it.
     pub fn export(&self, into: &mut ProtocolMachineSemanticObjects) {
-        let known: BTreeSet<&str> = into.operation_instances.iter().map(|one| one.operation_id.as_str()).collect();
-        let declared: Vec<_> = self.declared.iter().filter(|(id, _)| known.contains(id.as_str())).collect();
+        let operations = into.operation_instances.iter().map(|one| (one.operation_id.as_str(), one.session));
+        let known: BTreeMap<&str, Option<u64>> = operations.collect();
+        let declared: Vec<_> =
+            self.declared.iter().filter_map(|(id, one)| Some((id, one, *known.get(id.as_str())?))).collect();
         let mut profiles = BTreeMap::new();
-        for (operation_id, one) in declared {
+        for (operation_id, one, session) in declared {
             let (contract, state) = (&one.contract, self.operation(operation_id));
-            into.prestate_bindings.extend(one.prestate.clone());
+            // A contract that names another session than its operation's has bound the wrong state.
+            into.prestate_bindings.extend(one.prestate.clone().filter(|bound| bound.session == session));
             profiles.insert(contract.profile_name.clone(), one.profile());
             into.agreement_evidence.extend(self.evidence_of(operation_id).cloned());
             into.agreement_states.push(AgreementState {

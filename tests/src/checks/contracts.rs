@@ -160,6 +160,10 @@ pub fn agreements_are_objects() -> Result<(), String> {
     ensure!(levels[..4] == [AgreementLevel::None, Finalized, SoftSafe, Provisional], "{levels:?}");
     let lists =
         [expected.agreement_profiles.len(), expected.agreement_contracts.len(), expected.agreement_states.len()];
+    // The contracts name session 0: of that one's operations, and of no other, the state is bound.
+    let first = expected.operation_instances.iter().filter(|one| one.session == Some(0));
+    let (first, bound) = (first.count(), &expected.prestate_bindings);
+    ensure!(first > 0 && bound.len() == first, "states on which something is agreed are not bound: {bound:?}");
     ensure!(lists == [all.len(); 3] && !expected.agreement_evidence.is_empty(), "{lists:?}");
     drop(run);
     // Declared by a run that was recovered, and kept by its own checkpoint alone.

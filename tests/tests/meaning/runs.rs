@@ -181,6 +181,9 @@ fn agreements() -> Result<Told, String> {
     let mut all = Vec::new();
     for (number, id) in operations.iter().enumerate() {
         let mut one = declared(number, id);
+        let objects = run.semantic_objects().map_err(text)?;
+        one.contract.session =
+            objects.operation_instances.iter().find(|op| op.operation_id == *id).and_then(|op| op.session);
         if one.needed > 0 {
             (one.contract.usable_at, one.contract.finalized_at) = levels[number % 3];
             if number == 8 {
