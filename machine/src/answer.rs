@@ -1,12 +1,13 @@
 //! Effects that may block: asked between waves, and answered whenever the host has an answer.
 
-use crate::effect::{Asked, EffectCoordinate, EffectRequest, EffectRequestBody, Registers};
+use crate::effect::{Asked, EffectCoordinate, EffectId, EffectRequest, EffectRequestBody, Registers};
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::{Ask, Wanted};
 use crate::outcome::EffectOutcome;
 use crate::reply::{Aside, Respondent};
 use crate::wave::{IslandId, Pick};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::mem;
 use motet_types::{EffectFailureKind, Planted, planted};
 
@@ -22,6 +23,9 @@ pub enum AnswerError {
     /// Its session is parked; it must be resumed first.
     #[error("the session of effect {0} is parked; resume it first")]
     Parked(EffectCoordinate),
+    /// It comes too late to be an answer, and not for an effect that was invalidated.
+    #[error("effect {0} was not invalidated, so nothing that comes for it is late")]
+    NotLate(EffectCoordinate),
 }
 
 /// Whose answer it is.
@@ -31,7 +35,7 @@ pub(crate) enum Settled {
     Answered,
     /// The machine's, in the place of a host that has not answered in time.
     Overdue,
-    /// The machine's, because authority has changed hands: the objects know of that already.
+    /// The machine's, because authority has changed hands or an upgrade gave it up: the objects know of that already.
     Invalidated,
 }
 
@@ -70,6 +74,43 @@ impl ProtocolMachine {
     /// [bounded](EffectOutcome::bounded), or no record of it can be read.
     pub fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<Option<Pick>, AnswerError> {
         self.take_answer(at, outcome, Settled::Answered)
+    }
+
+    /// Fails effects that wait, of sessions that are at home, in order, as what they were asked under is gone. Answers the
+    /// islands that are ready now and were not.
+    pub(crate) fn invalidate(&mut self, effects: &[EffectCoordinate], why: &str) -> Vec<Pick> {
+        let mut woken = Vec::new();
+        for at in effects {
+            let outcome = EffectOutcome::failure(EffectFailureKind::StaleAuthority, why);
+            // It is pending, of a session that is at home, so it is taken; the first one wakes the session.
+            if let Ok(Some(pick)) = self.take_answer(*at, outcome, Settled::Invalidated) {
+                // The input says who, and not that somebody waited, so the trace does.
+                self.tell(at.session, &[], None);
+                woken.push(pick);
+            }
+        }
+        woken
+    }
+
+    /// The effect of this id, if it was invalidated and its objects are still kept. It looks at all that were.
+    pub fn invalidated_effect(&self, effect: EffectId) -> Option<EffectCoordinate> {
+        self.invalidated_effects().find(|at| at.effect_id(&self.config.run_id) == effect)
+    }
+
+    /// A result came for an effect that was invalidated: it is rejected, and that is on record where semantic objects are
+    /// kept. Answers whether it was not before. The outcome must be [bounded](EffectOutcome::bounded). Nothing else of
+    /// the machine changes, so the state root does not tell.
+    ///
+    /// # Errors
+    /// It is no result, or somebody waits for it, or the effect ended otherwise.
+    pub fn reject_late(&mut self, at: EffectCoordinate, outcome: &EffectOutcome) -> Result<bool, AnswerError> {
+        if matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending) {
+            return Err(AnswerError::NotAnAnswer(at));
+        }
+        if self.is_pending(&at) {
+            return Err(AnswerError::NotLate(at));
+        }
+        self.late_happened(at, outcome)
     }
 
     /// The one door that answers come in by.

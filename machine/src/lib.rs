@@ -121,7 +121,7 @@ pub use topology::{
 };
 pub use trace::{BurstEnd, BurstReader, BurstRecord, TraceError, TraceEvent, TraceMode, TraceReader};
 pub use upgrade::{
-    UpgradeDecision, UpgradeMode, UpgradeObstacle, UpgradeOptions, UpgradeOutcome, UpgradePlan, UpgradePlans,
+    GivenUp, UpgradeDecision, UpgradeMode, UpgradeObstacle, UpgradeOptions, UpgradeOutcome, UpgradePlan, UpgradePlans,
     UpgradeRefusal,
 };
 pub use verify::VerifyError;

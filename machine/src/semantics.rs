@@ -4,7 +4,7 @@
 //! Everything that is fed is committed or an input, so that runs which are threaded, replayed or recovered have the same
 //! objects, byte for byte. Nothing here is part of the state root.
 
-use crate::answer::Settled;
+use crate::answer::{AnswerError, Settled};
 use crate::artifacts::Artifacts;
 use crate::condition::read_output_check;
 use crate::effect::{EffectCoordinate, RunId};
@@ -14,13 +14,14 @@ use crate::outbox::{Ask, FaultReport, Outbox, Wanted};
 use crate::outcome::{EffectOutcome, EffectResponse};
 use crate::tape::{decode_outcome, decode_value, encode_outcome};
 use crate::trace::TraceReader;
+use crate::upgrade::GivenUp;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use motet_semantic::{
     AnsweredEffect, AskedEffect, CheckedOutput, Describe, EffectKey, Live, LiveBytesError, LiveViolation,
-    MovedEndpoint, Noted, Occurrence, ProtocolMachineSemanticObjects, SemanticAuditRecord, Shown,
+    MovedEndpoint, Noted, Occurrence, ProtocolMachineSemanticObjects, SemanticAuditRecord, Shown, UpgradeKey,
     Wanted as WantedEffect,
 };
 use motet_types::{
@@ -79,6 +80,19 @@ impl Semantics {
 
 const fn key(at: EffectCoordinate) -> EffectKey {
     EffectKey { session: at.session.0, coroutine: at.coroutine.0, counter: at.counter }
+}
+
+const fn coordinate(key: EffectKey) -> EffectCoordinate {
+    let (session, coroutine) = (SessionId(key.session), CoroutineId(key.coroutine));
+    EffectCoordinate { session, coroutine, counter: key.counter }
+}
+
+/// Why an effect failed, if it did.
+fn failure(outcome: &EffectOutcome) -> Option<&'static str> {
+    match outcome {
+        EffectOutcome::Failure(failure) => Some(failure.kind.name()),
+        _ => None,
+    }
 }
 
 impl ProtocolMachine {
@@ -175,14 +189,49 @@ impl ProtocolMachine {
         let mut outputs = core::mem::take(&mut semantics.scratch);
         outputs.clear();
         encode_outcome(&mut outputs, outcome);
-        let failure = match outcome {
-            EffectOutcome::Failure(failure) => Some(failure.kind.name()),
-            _ => None,
-        };
-        let overdue = how == Settled::Overdue;
+        let (failure, overdue) = (failure(outcome), how == Settled::Overdue);
         let answered = AnsweredEffect { effect: key(at), failure, outputs: &outputs, overdue };
         semantics.apply(tick, Occurrence::Answered(answered));
         semantics.scratch = outputs;
+    }
+
+    /// Effects that were invalidated and whose objects are still kept.
+    pub(crate) fn invalidated_effects(&self) -> impl Iterator<Item = EffectCoordinate> {
+        let live = self.semantics().ok().map(|semantics| &semantics.live);
+        live.into_iter().flat_map(Live::invalidated).map(coordinate)
+    }
+
+    /// A result came for an effect that nobody waits for. It is rejected where the effect was invalidated, which is on
+    /// record; answers whether it was not before. Of what is not kept any more nothing is told.
+    pub(crate) fn late_happened(&mut self, at: EffectCoordinate, outcome: &EffectOutcome) -> Result<bool, AnswerError> {
+        let tick = self.tick.0;
+        let Some(semantics) = self.semantics.as_deref_mut().filter(|semantics| semantics.broken.is_none()) else {
+            return Ok(false);
+        };
+        if !semantics.live.is_invalidated(&key(at)) {
+            return if semantics.live.knows(&key(at)) { Err(AnswerError::NotLate(at)) } else { Ok(false) };
+        }
+        if planted(Planted::SemanticsForgetLate) {
+            return Ok(true);
+        }
+        let failure = failure(outcome);
+        let late = AnsweredEffect { effect: key(at), failure, outputs: &[], overdue: false };
+        let (audit, keep, mut fresh) = (&mut semantics.audit, semantics.keep, false);
+        // It is refused, as it must be: what is new is told to the audit.
+        let refused = semantics.live.apply(tick, Occurrence::Answered(late), |noted| {
+            fresh = true;
+            audit.keep(noted, keep);
+        });
+        debug_assert!(refused.is_err(), "a late result was taken");
+        Ok(fresh)
+    }
+
+    /// An upgrade gave effects up.
+    #[cold]
+    pub(crate) fn given_up_happened(&mut self, given_up: &GivenUp) {
+        for at in &given_up.effects {
+            self.happened(Occurrence::GivenUp { effect: key(*at), upgrade: UpgradeKey(given_up.upgrade.0) });
+        }
     }
 
     /// The budget of an effect begins.
@@ -287,9 +336,7 @@ impl Names<'_> {
 
 impl Describe for Names<'_> {
     fn effect_id(&self, effect: EffectKey) -> String {
-        let (session, coroutine) = (SessionId(effect.session), CoroutineId(effect.coroutine));
-        let at = EffectCoordinate { session, coroutine, counter: effect.counter };
-        at.effect_id(self.run).0.to_string()
+        coordinate(effect).effect_id(self.run).0.to_string()
     }
 
     fn handler(&self, _session: u64) -> String {

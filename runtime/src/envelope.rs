@@ -140,7 +140,8 @@ fn answers(record: &RunRecord) -> Vec<(SessionId, &Input)> {
         | Input::Perturb { .. }
         | Input::Elapse
         | Input::Advance { .. }
-        | Input::Upgrade { .. } => None,
+        | Input::Upgrade { .. }
+        | Input::Late { .. } => None,
     };
     record.inputs.iter().filter_map(|input| Some((answer(input)?, &input.1))).collect()
 }

@@ -304,7 +304,9 @@ impl<H> HostPool<H> {
                         self.shared.lock().answers.push_back((id, at, outcome));
                         continue;
                     }
-                    Some(RuntimeError::UnknownEffect(_) | RuntimeError::Answer(_)) => delivered.late += 1,
+                    Some(RuntimeError::UnknownEffect(_) | RuntimeError::LateResult(_) | RuntimeError::Answer(_)) => {
+                        delivered.late += 1;
+                    }
                     _ => {
                         self.shared.lock().answers.push_front((id, at, outcome));
                         return Err(error);

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// What every record starts with.
 pub const RECORD_MAGIC: [u8; 8] = *b"MOTETTRC";
 /// The version this build writes and reads.
-pub const RECORD_VERSION: u32 = 12;
+pub const RECORD_VERSION: u32 = 13;
 
 const HEADER: u8 = 1;
 const IMAGE: u8 = 2;

@@ -238,15 +238,16 @@ pub(crate) fn give(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], input:
             load_to(runtime, images, image)?;
             runtime.open(image).map(drop)
         }
-        Input::Upgrade { to, options, tick, sessions } => {
+        Input::Upgrade { to, options, tick, sessions, given_up } => {
             load_to(runtime, images, to)?;
-            runtime.upgrade_again(to, options, tick, &sessions)
+            runtime.upgrade_again(to, options, tick, &sessions, given_up)
         }
         Input::Limit { steps } => {
             runtime.limit_steps(steps);
             Ok(())
         }
         Input::Answer { at, outcome } => runtime.answer(at, outcome),
+        Input::Late { at, outcome } => runtime.reject_late(at, outcome),
         Input::Own { session, operation, refused } => runtime.own_again(session, operation, refused),
         Input::Perturb { perturbations } => runtime.perturb(&perturbations).map(drop),
         Input::Elapse => {

@@ -415,14 +415,36 @@ impl<E> Runtime<E> {
     }
 
     /// Hands in the answer to an effect that the host had taken on.
+    ///
+    /// # Errors
+    /// Nobody waits for it. [`RuntimeError::LateResult`] where the effect was invalidated and semantic objects are kept: they
+    /// have the result as rejected.
     pub fn complete(&mut self, effect: EffectId, outcome: EffectOutcome) -> Result<(), RuntimeError> {
-        let at = *self.asked.get(&effect).ok_or(RuntimeError::UnknownEffect(effect))?;
+        let Some(at) = self.asked.get(&effect).copied() else { return Err(self.refuse(effect, outcome)) };
         let taken = self.answer(at, outcome);
         if !self.machine.is_pending(&at) {
             // Answered now, or its session ended before: nobody waits for it any more.
             self.asked.remove(&effect);
         }
         taken
+    }
+
+    /// An answer that nobody waits for is refused. One for an effect that was invalidated is on record as rejected, and an
+    /// input of the run.
+    fn refuse(&mut self, effect: EffectId, outcome: EffectOutcome) -> RuntimeError {
+        match self.machine.invalidated_effect(effect) {
+            Some(at) => self.reject_late(at, outcome).err().unwrap_or(RuntimeError::LateResult(effect)),
+            None => RuntimeError::UnknownEffect(effect),
+        }
+    }
+
+    /// A result that came after its effect was invalidated is rejected. It is an input where it leaves a record.
+    pub(crate) fn reject_late(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<(), RuntimeError> {
+        let outcome = outcome.bounded();
+        if self.machine.reject_late(at, &outcome)? {
+            self.record(|| Input::Late { at, outcome });
+        }
+        Ok(())
     }
 
     /// Effects that the next turn will ask, in order.

@@ -21,11 +21,12 @@ use crate::record::{decode_schedule, encode_schedule};
 use crate::rounds::Runtime;
 use crate::schedule::Schedule;
 use crate::status::RuntimeError;
+use crate::tape::{decode_coordinate, encode_coordinate};
 use motet_machine::{
     Ask, CodeImage, EffectCoordinate, ImageId, Pick, ProtocolMachine, ProtocolMachineConfig, RestoreError, SealError,
     Snapshot, SnapshotRefusal, seal, unseal,
 };
-use motet_types::{CoroutineId, Digest, Digester, EffectKind, EffectKinds, Planted, Reader, SessionId, planted};
+use motet_types::{Digest, Digester, EffectKind, EffectKinds, Planted, Reader, SessionId, planted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -201,9 +202,7 @@ impl RuntimeSnapshot {
         for effects in [to_ask, asked] {
             into.size(effects.len());
             for at in effects {
-                into.u64(at.session.0);
-                into.u16(at.coroutine.0);
-                into.u32(at.counter);
+                encode_coordinate(&mut into, at);
             }
         }
         seal(CHECKPOINT_MAGIC, CHECKPOINT_VERSION, &into)
@@ -280,10 +279,7 @@ impl<'b> Read<'_, 'b> {
     fn effects(&mut self, seen: &mut BTreeSet<EffectCoordinate>) -> Result<Vec<EffectCoordinate>, ResumeError> {
         let mut effects = Vec::new();
         for _ in 0..self.count()? {
-            let at = self.need(|from| {
-                let (session, coroutine) = (SessionId(from.u64()?), CoroutineId(from.u16()?));
-                Some(EffectCoordinate { session, coroutine, counter: from.u32()? })
-            })?;
+            let at = self.need(decode_coordinate)?;
             if !self.machine.is_pending(&at) || !seen.insert(at) {
                 return Err(self.refuse("an effect stands twice, or waits for no answer"));
             }

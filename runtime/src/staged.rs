@@ -9,14 +9,14 @@ use crate::rounds::Runtime;
 use crate::status::RuntimeError;
 use crate::upgrade::StagedUpgrade;
 use motet_machine::{
-    CodeImage, EffectCoordinate, EffectOutcome, ImageId, UpgradeDecision, UpgradeMode, UpgradeObstacle, UpgradeOptions,
+    CodeImage, EffectCoordinate, GivenUp, ImageId, UpgradeDecision, UpgradeMode, UpgradeObstacle, UpgradeOptions,
 };
 use motet_semantic::{
     CanonicalPublicationContinuity, PendingEffectTreatment, PublicationObserverClass, PublicationStatus,
     ReissuedPublication, RuntimeUpgradeArtifact, RuntimeUpgradeCompatibility, RuntimeUpgradeExecutionConstraint,
     Transition, TransitionArtifactPhase, TransitionError, TransitionEvent, UpgradedSession, ids,
 };
-use motet_types::{Digest, Digester, EffectFailureKind, Planted, SessionId, planted};
+use motet_types::{Digest, Digester, Planted, SessionId, planted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is asked for.
@@ -105,6 +105,8 @@ pub enum RuntimeUpgradeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuntimeUpgradeExecution {
     request: RuntimeUpgradeRequest,
+    /// What everything that it gives up names.
+    id: Digest,
     staged: StagedUpgrade,
     transition: Transition,
     artifacts: Vec<RuntimeUpgradeArtifact>,
@@ -211,8 +213,9 @@ impl<E> Runtime<E> {
         };
         let about: BTreeSet<SessionId> = staged.decisions.iter().map(|(session, _)| *session).collect();
         let members = self.members();
+        let id = self.upgrade_id(&request, &staged_state_root);
         let first = RuntimeUpgradeArtifact {
-            upgrade_id: self.upgrade_id(&request, &staged_state_root),
+            upgrade_id: ids::upgrade(&id.to_string()),
             artifact_id,
             phase: TransitionArtifactPhase::Staged,
             tick: self.machine.tick().0,
@@ -230,7 +233,7 @@ impl<E> Runtime<E> {
             staged_state_root,
             reason: None,
         };
-        Ok(RuntimeUpgradeExecution { request, staged, transition: Transition::STAGED, artifacts: vec![first] })
+        Ok(RuntimeUpgradeExecution { request, id, staged, transition: Transition::STAGED, artifacts: vec![first] })
     }
 
     /// Admits what was staged: the runtime's contracts grant it, and it keeps what it has to keep. Nothing changes.
@@ -311,18 +314,18 @@ impl<E> Runtime<E> {
         }
         let RuntimeUpgradeRequest { to, options, compatibility, profile, .. } = execution.request.clone();
         let moving = execution.staged.movable();
-        let moved = match self.upgrade(to, options, &moving) {
-            Ok(moved) => moved,
+        let given_up = match compatibility.pending_effect_treatment {
+            PendingEffectTreatment::PreservePending => None,
+            PendingEffectTreatment::InvalidateBlocked => self.left_behind(execution),
+        };
+        let outcome = match self.cut_to(to, options, &moving, given_up) {
+            Ok(outcome) => outcome,
             Err(error) => return Err(execution.fail(error.into())),
         };
         execution.go(TransitionEvent::CutOver {})?;
         self.request_determinism_profile(profile)?;
-        let blocked = match compatibility.pending_effect_treatment {
-            PendingEffectTreatment::PreservePending => Vec::new(),
-            PendingEffectTreatment::InvalidateBlocked => self.invalidate_blocked(execution)?,
-        };
         let run = self.machine.config().run_id;
-        let operations = blocked.iter().map(|at| ids::effect_operation(&at.effect_id(&run).0.to_string()));
+        let operations = outcome.invalidated.iter().map(|at| ids::effect_operation(&at.effect_id(&run).0.to_string()));
         let invalidated: BTreeSet<String> = operations.collect();
         let about: BTreeSet<SessionId> = execution.staged.decisions.iter().map(|(session, _)| *session).collect();
         let (carried, reissued) =
@@ -330,7 +333,7 @@ impl<E> Runtime<E> {
         let artifact = RuntimeUpgradeArtifact {
             tick: self.machine.tick().0,
             next_members: self.members(),
-            moved,
+            moved: outcome.moved,
             carried_publication_ids: carried,
             invalidated_publication_ids: invalidated
                 .iter()
@@ -343,29 +346,16 @@ impl<E> Runtime<E> {
             ..execution.artifact().clone()
         };
         execution.push(artifact);
-        Ok(moved)
+        Ok(outcome.moved)
     }
 
-    /// Answers what sessions wait for that stay behind. A parked session is the host's, and is left alone.
-    fn invalidate_blocked(
-        &mut self,
-        execution: &RuntimeUpgradeExecution,
-    ) -> Result<Vec<EffectCoordinate>, RuntimeUpgradeError> {
-        if planted(Planted::UpgradeLeavesBlocked) {
-            return Ok(Vec::new());
-        }
+    /// What sessions wait for that stay behind, if they do for anything. A parked session is the host's, and is left alone.
+    fn left_behind(&self, execution: &RuntimeUpgradeExecution) -> Option<GivenUp> {
         let behind = execution.staying().filter(|(_, obstacle)| **obstacle != UpgradeObstacle::Parked);
         let waits = behind.flat_map(|(session, _)| self.machine.asks_of(session).map(|ask| ask.coordinate));
-        let waits: Vec<EffectCoordinate> = waits.filter(|at| self.machine.is_pending(at)).collect();
-        let run = self.machine.config().run_id;
-        for at in &waits {
-            let why = "the upgrade invalidated what its session waited for";
-            self.answer(*at, EffectOutcome::failure(EffectFailureKind::StaleAuthority, why))?;
-            self.asked.remove(&at.effect_id(&run));
-        }
-        let gone: BTreeSet<&EffectCoordinate> = waits.iter().collect();
-        self.to_ask.retain(|ask| !gone.contains(&ask.coordinate));
-        Ok(waits)
+        let effects: Vec<EffectCoordinate> = waits.filter(|at| self.machine.is_pending(at)).collect();
+        let none = effects.is_empty() || planted(Planted::UpgradeLeavesBlocked);
+        (!none).then_some(GivenUp { upgrade: execution.id, effects })
     }
 
     /// Canonical publications of sessions: as they stand, or said again.
@@ -418,7 +408,7 @@ impl<E> Runtime<E> {
         self.machine.image(image).map(|image| image.digest().to_string()).unwrap_or_default()
     }
 
-    fn upgrade_id(&self, request: &RuntimeUpgradeRequest, root: &str) -> String {
+    fn upgrade_id(&self, request: &RuntimeUpgradeRequest, root: &str) -> Digest {
         let RuntimeUpgradeRequest { to, options, sessions, compatibility, profile } = request;
         let mut into = blake3::Hasher::new();
         into.str("motet.upgrade.v1");
@@ -434,6 +424,6 @@ impl<E> Runtime<E> {
         into.str(compatibility.pending_effect_treatment.name());
         into.str(compatibility.canonical_publication_continuity.name());
         into.str(profile.name());
-        format!("upgrade:{}", Digest(*into.finalize().as_bytes()))
+        Digest(*into.finalize().as_bytes())
     }
 }

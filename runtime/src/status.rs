@@ -67,6 +67,9 @@ pub enum RuntimeError {
     /// An answer to an effect that the host never took on, or has answered.
     #[error("no effect {} waits for the host's answer", .0.0)]
     UnknownEffect(EffectId),
+    /// A result of an effect that was invalidated. Where semantic objects are kept it is on record as rejected.
+    #[error("effect {} was invalidated; a result that comes later is rejected", .0.0)]
+    LateResult(EffectId),
     /// A role has to choose, and the host does not want to be asked.
     #[error(
         "{role} has to choose between labels, and the host does not answer `choose`; let its handler want `Choose`"

@@ -2,11 +2,11 @@
 
 use crate::upgrade::runs;
 use motet_machine::{
-    CodeImage, EffectCoordinate, EffectOutcome, ImageId, OwnershipOperation, RecordedEffect, TopologyPerturbation,
-    UpgradeMode, UpgradeOptions,
+    CodeImage, EffectCoordinate, EffectOutcome, GivenUp, ImageId, OwnershipOperation, RecordedEffect,
+    TopologyPerturbation, UpgradeMode, UpgradeOptions,
 };
 use motet_semantic::OwnershipError;
-use motet_types::{Digester, EffectKind, Planted, Reader, SessionId, Tick, planted};
+use motet_types::{CoroutineId, Digest, Digester, EffectKind, Planted, Reader, SessionId, Tick, planted};
 use std::sync::Arc;
 
 /// One input.
@@ -60,6 +60,15 @@ pub enum Input {
         tick: Tick,
         /// Which.
         sessions: Vec<SessionId>,
+        /// What it gave up besides.
+        given_up: Option<GivenUp>,
+    },
+    /// A result came for an effect that was invalidated, and was rejected.
+    Late {
+        /// Which effect.
+        at: EffectCoordinate,
+        /// The result.
+        outcome: EffectOutcome,
     },
     /// An effect was answered inside a burst.
     Effect(RecordedEffect),
@@ -74,12 +83,39 @@ const PERTURB: u8 = 6;
 const ELAPSE: u8 = 7;
 const ADVANCE: u8 = 8;
 const UPGRADE: u8 = 9;
+const LATE: u8 = 10;
 
 /// The code of a refusal that no row of the table makes.
 const EXHAUSTED: u8 = u8::MAX;
 
 /// The most sessions that one input moves: what a record from a stranger may make its reader allocate.
 pub(crate) const MAX_UPGRADED: u64 = 1 << 24;
+
+fn encode_answer(into: &mut Vec<u8>, at: EffectCoordinate, outcome: &EffectOutcome) {
+    let (kind, outcome) = (EffectKind::InvokeStep, outcome.clone());
+    RecordedEffect { coordinate: at, kind, subject: 0, outcome }.encode(into);
+}
+
+fn decode_given_up(from: &mut Reader<'_>) -> Option<GivenUp> {
+    let upgrade = Digest(from.take(32)?.try_into().ok()?);
+    let mut effects = Vec::new();
+    for _ in 0..from.u64()? {
+        effects.push(decode_coordinate(from)?);
+    }
+    Some(GivenUp { upgrade, effects })
+}
+
+/// Where an effect was asked for, as bytes.
+pub(crate) fn encode_coordinate(into: &mut Vec<u8>, at: &EffectCoordinate) {
+    into.u64(at.session.0);
+    into.u16(at.coroutine.0);
+    into.u32(at.counter);
+}
+
+pub(crate) fn decode_coordinate(from: &mut Reader<'_>) -> Option<EffectCoordinate> {
+    let (session, coroutine) = (SessionId(from.u64()?), CoroutineId(from.u16()?));
+    Some(EffectCoordinate { session, coroutine, counter: from.u32()? })
+}
 
 /// What became of an operation: 0 for taken, otherwise the refusal's position plus one.
 fn encode_refusal(refused: Option<OwnershipError>) -> u8 {
@@ -129,8 +165,13 @@ impl Tape {
             Input::Answer { at, outcome } => {
                 into.u8(ANSWER);
                 into.u64(step);
-                let (kind, outcome) = (EffectKind::InvokeStep, outcome.clone());
-                RecordedEffect { coordinate: *at, kind, subject: 0, outcome }.encode(into);
+                encode_answer(into, *at, outcome);
+            }
+            Input::Late { .. } if planted(Planted::TapeForgetsLate) => {}
+            Input::Late { at, outcome } => {
+                into.u8(LATE);
+                into.u64(step);
+                encode_answer(into, *at, outcome);
             }
             Input::Own { .. } if planted(Planted::TapeForgetsOwnership) => {}
             Input::Own { session, operation, refused } => {
@@ -159,15 +200,22 @@ impl Tape {
                 into.u64(*ticks);
             }
             Input::Upgrade { .. } if planted(Planted::TapeForgetsUpgrade) => {}
-            Input::Upgrade { to, options, tick, sessions } => {
+            Input::Upgrade { to, options, tick, sessions, given_up } => {
                 into.u8(UPGRADE);
                 into.u64(step);
                 into.u32(to.0);
-                into.u8(u8::from(options.mode == UpgradeMode::Full) | u8::from(options.at_start) << 1);
+                let given_up = given_up.as_ref().filter(|_| !planted(Planted::TapeForgetsGivenUp));
+                let options = u8::from(options.mode == UpgradeMode::Full) | u8::from(options.at_start) << 1;
+                into.u8(options | u8::from(given_up.is_some()) << 2);
                 into.u64(tick.0);
                 let runs = runs(sessions);
                 into.size(runs.len());
                 runs.iter().flat_map(|(first, count)| [first, count]).for_each(|word| into.u64(*word));
+                if let Some(GivenUp { upgrade, effects }) = given_up {
+                    into.extend_from_slice(&upgrade.0);
+                    into.size(effects.len());
+                    effects.iter().for_each(|at| encode_coordinate(into, at));
+                }
             }
             Input::Effect(effect) => {
                 let mut one = Vec::new();
@@ -231,6 +279,10 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
             let effect = RecordedEffect::decode(reader)?;
             inputs.push((step, Input::Answer { at: effect.coordinate, outcome: effect.outcome }));
         }
+        LATE => {
+            let effect = RecordedEffect::decode(reader)?;
+            inputs.push((step, Input::Late { at: effect.coordinate, outcome: effect.outcome }));
+        }
         OWN => {
             let (session, refused) = (SessionId(reader.u64()?), decode_refusal(reader.u8()?)?);
             inputs.push((step, Input::Own { session, operation: OwnershipOperation::decode(reader)?, refused }));
@@ -245,7 +297,7 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
         ELAPSE => inputs.push((step, Input::Elapse)),
         ADVANCE => inputs.push((step, Input::Advance { ticks: reader.u64()? })),
         UPGRADE => {
-            let (to, how) = (ImageId(reader.u32()?), reader.u8().filter(|how| *how < 4)?);
+            let (to, how) = (ImageId(reader.u32()?), reader.u8().filter(|how| *how < 8)?);
             let mode = if how & 1 == 1 { UpgradeMode::Full } else { UpgradeMode::Conservative };
             let options = UpgradeOptions { mode, at_start: how & 2 == 2 };
             let tick = Tick(reader.u64()?);
@@ -258,7 +310,8 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
                 (count <= room).then_some(())?;
                 sessions.extend((first..end).map(SessionId));
             }
-            inputs.push((step, Input::Upgrade { to, options, tick, sessions }));
+            let given_up = if how & 4 == 4 { Some(decode_given_up(reader)?) } else { None };
+            inputs.push((step, Input::Upgrade { to, options, tick, sessions, given_up }));
         }
         EFFECTS => {
             let len = usize::try_from(reader.u64()?).ok()?;

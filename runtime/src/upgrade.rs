@@ -6,7 +6,9 @@
 use crate::rounds::Runtime;
 use crate::status::RuntimeError;
 use crate::tape::{Input, MAX_UPGRADED};
-use motet_machine::{ImageId, UpgradeDecision, UpgradeOptions, UpgradeRefusal};
+use motet_machine::{
+    EffectCoordinate, GivenUp, ImageId, UpgradeDecision, UpgradeOptions, UpgradeOutcome, UpgradeRefusal,
+};
 use motet_types::{SessionId, Tick};
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -66,28 +68,43 @@ impl<E> Runtime<E> {
         options: UpgradeOptions,
         sessions: &[SessionId],
     ) -> Result<u64, RuntimeError> {
+        self.cut_to(to, options, sessions, None).map(|outcome| outcome.moved)
+    }
+
+    /// Moves sessions and gives effects up, as one input.
+    pub(crate) fn cut_to(
+        &mut self,
+        to: ImageId,
+        options: UpgradeOptions,
+        sessions: &[SessionId],
+        given_up: Option<GivenUp>,
+    ) -> Result<UpgradeOutcome, RuntimeError> {
         self.sound()?;
         self.admit_upgrade()?;
         if sessions.len() as u64 > MAX_UPGRADED {
             return Err(RuntimeError::TooManyAtOnce { limit: MAX_UPGRADED });
         }
         let mut plans = self.machine.plan_upgrade(to, options)?;
-        let outcome = self.machine.upgrade(&mut plans, sessions)?;
+        let mut outcome = self.machine.cut_over(&mut plans, sessions, given_up.as_ref())?;
         let tick = self.machine.tick();
-        self.record(|| Input::Upgrade { to, options, tick, sessions: sessions.to_vec() });
+        self.record(|| Input::Upgrade { to, options, tick, sessions: sessions.to_vec(), given_up });
+        let gone: BTreeSet<EffectCoordinate> = outcome.invalidated.iter().copied().collect();
+        gone.iter().for_each(|at| self.nobody_waits(*at));
+        self.to_ask.retain(|ask| !gone.contains(&ask.coordinate));
         if !outcome.resting.is_empty() {
             let resting: BTreeSet<SessionId> = outcome.resting.iter().copied().collect();
             self.planner.forget_all(&resting);
         }
         let step = self.machine.planner_step();
         outcome.ready.iter().for_each(|pick| self.planner.ready(*pick, step));
-        let mut asks: BTreeMap<_, _> = outcome.asks.into_iter().map(|ask| (ask.coordinate, ask)).collect();
+        let asks = std::mem::take(&mut outcome.asks);
+        let mut asks: BTreeMap<_, _> = asks.into_iter().map(|ask| (ask.coordinate, ask)).collect();
         for ask in &mut self.to_ask {
             if let Some(now) = asks.remove(&ask.coordinate) {
                 *ask = now;
             }
         }
-        Ok(outcome.moved)
+        Ok(outcome)
     }
 
     /// A recorded upgrade.
@@ -97,11 +114,12 @@ impl<E> Runtime<E> {
         options: UpgradeOptions,
         tick: Tick,
         sessions: &[SessionId],
+        given_up: Option<GivenUp>,
     ) -> Result<(), RuntimeError> {
         if self.machine.tick() != tick {
             return Err(RuntimeError::UpgradeDiffers { recorded: tick, found: self.machine.tick() });
         }
-        self.upgrade(to, options, sessions).map(drop)
+        self.cut_to(to, options, sessions, given_up).map(drop)
     }
 }
 

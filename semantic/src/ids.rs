@@ -13,6 +13,11 @@ pub fn handoff_operation(handoff_id: &str) -> String {
     format!("handoff:{handoff_id}")
 }
 
+/// An upgrade, by its digest.
+pub fn upgrade(digest: &str) -> String {
+    format!("upgrade:{digest}")
+}
+
 /// The proof of an output, its handle, and the operation that made them.
 pub fn materialization(predicate_ref: &str, output_digest: &str) -> String {
     format!("materialization:{predicate_ref}:{output_digest}")

@@ -199,6 +199,19 @@ pub(crate) fn every_rule_refuses() {
     let objects = live.export(&Names);
     let rejected = objects.publication_events.iter().filter(|one| one.status == PublicationStatus::Rejected).count();
     assert_eq!((rejected, objects.finalization_paths[0].stage), (1, FinalizationStage::Invalidated));
+    // The same of what an upgrade gave up, which nobody gives up twice or answers.
+    let give_up = Occurrence::GivenUp { effect, upgrade: UpgradeKey([7; 32]) };
+    let mut live = opened();
+    let violation = refused(&mut live, &[ask, give_up, answer]);
+    assert!(matches!(violation, LiveViolation::Effect { error: EffectError::LateResult, .. }), "{violation}");
+    let objects = live.export(&Names);
+    assert_eq!(objects.outstanding_effects[0].status, OutstandingEffectStatus::Invalidated);
+    assert_eq!(objects.operation_instances[0].phase, OperationPhase::Cancelled);
+    assert_eq!(objects.finalization_paths[0].invalidated_by_handoff_ids, [UpgradeKey([7; 32]).id()]);
+    assert_eq!(live.invalidated().collect::<Vec<_>>(), [effect]);
+    assert!(say(&[ask, give_up, give_up]).contains("later is rejected"));
+    assert!(say(&[ask, answer, give_up]).contains("has its result"));
+    assert!(say(&[give_up]).contains("never asked"));
     // Nobody becomes an owner beside another, and nobody is activated who was not begun to be, or before the old owner is
     // revoked.
     let thief = record(capability("eve", 7), AuthorityAuditEvent::Issued);

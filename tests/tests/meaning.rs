@@ -77,6 +77,11 @@ const ATTEMPTS: &[(&str, &str, &str)] = &[
         "tests/src/checks/handing_over.rs",
         "what_is_pending_is_invalidated",
     ),
+    (
+        "a result that comes after invalidation is rejected",
+        "tests/src/checks/handing_over.rs",
+        "late_results_are_on_record",
+    ),
     ("a committed handoff revokes before it activates", "semantic/tests/live.rs", "every_rule_refuses"),
     (
         "an effect that is pending at a handoff is settled once",

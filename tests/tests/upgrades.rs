@@ -10,5 +10,5 @@ motet_tests::promises! {
     composition: what_does_not_link_says_why, budgets_are_measured, refused_plans_change_nothing,
         members_fail_with_their_roles, plans_are_applied_whole_or_not_at_all;
     upgrading: runs_that_move_are_runs;
-    upgrade_crashes: crashes_leave_whole_images, unused_images_are_in_nobodys_way;
+    upgrade_crashes: crashes_leave_whole_images, crashes_leave_whole_cutovers, unused_images_are_in_nobodys_way;
 }

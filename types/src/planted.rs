@@ -188,6 +188,10 @@ faults! {
     ProfileKeepsTicks = "profile.keeps_ticks", "Runs at other ticks differ under the profile `modulo_effects`.";
     UpgradeIgnoresConstraint = "upgrade.ignores_constraint", "An upgrade that must keep its profile may change it.";
     UpgradeLeavesBlocked = "upgrade.leaves_blocked", "An upgrade leaves what it was to invalidate.";
+    UpgradeHidesGivenUp = "upgrade.hides_given_up", "What an upgrade gives up goes on waiting in the objects.";
+    TapeForgetsGivenUp = "tape.forgets_given_up", "The tape forgets what an upgrade gave up.";
+    SemanticsForgetLate = "semantics.forget_late", "A result that comes after invalidation is refused and not on record.";
+    TapeForgetsLate = "tape.forgets_late", "The tape forgets results that came after invalidation.";
     LinkTrustsCertificate = "composition.trusts_certificate", "A bundle's certificate is believed.";
     LinkForgetsEffects = "composition.forgets_effects", "Bundles may ask one host two questions under one name.";
     BudgetUnmeasured = "composition.budget_unmeasured", "A composition does not look at what it holds.";

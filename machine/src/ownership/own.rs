@@ -2,12 +2,10 @@
 
 use super::operation::{OwnershipOperation, OwnershipOutcome};
 use super::state::{OwnershipMoment, SessionOwnership};
-use crate::answer::Settled;
 use crate::effect::EffectCoordinate;
 use crate::image::CodeImage;
 use crate::machine::{Place, ProtocolMachine};
 use crate::outbox::{Ask, Outbox};
-use crate::outcome::EffectOutcome;
 use crate::session::Session;
 use crate::trace::BurstEnd;
 use crate::wave::Pick;
@@ -20,9 +18,7 @@ use core::mem;
 use motet_semantic::{
     AuthorityArtifact, AuthorityAuditRecord, OwnershipError, OwnershipScope, OwnershipTerminalReason,
 };
-use motet_types::{
-    CoroutineId, EdgeId, EffectFailureKind, Event, EventKind, LabelId, Planted, RoleId, SessionId, Terminal, planted,
-};
+use motet_types::{CoroutineId, EdgeId, Event, EventKind, LabelId, Planted, RoleId, SessionId, Terminal, planted};
 
 /// The longest operation, as [`OwnershipOperation::encode`] writes it.
 pub const MAX_OPERATION_BYTES: usize = 64 * 1024;
@@ -187,17 +183,8 @@ impl ProtocolMachine {
             OwnershipScope::Fragments(roles) => roles.contains(image.role_name(ask.role)),
         };
         let affected: Vec<EffectCoordinate> = self.asks_of(session).filter(within).map(|ask| ask.coordinate).collect();
-        let mut woken = None;
-        for at in &affected {
-            let why = "the session was handed over, and what was pending did not go along";
-            let outcome = EffectOutcome::failure(EffectFailureKind::StaleAuthority, why);
-            // It is pending, of a session that is at home, so it is taken; the first one wakes the session.
-            if let Ok(Some(pick)) = self.take_answer(*at, outcome, Settled::Invalidated) {
-                // The input says who, and not that somebody waited, so the trace does.
-                self.tell(session, &[], None);
-                woken = Some(pick);
-            }
-        }
+        let why = "the session was handed over, and what was pending did not go along";
+        let woken = self.invalidate(&affected, why).pop();
         (affected, woken)
     }
 

@@ -2,6 +2,7 @@
 
 use super::carry::Carried;
 use super::{UpgradeDecision, UpgradeObstacle, UpgradeOptions, UpgradePlan};
+use crate::effect::EffectCoordinate;
 use crate::machine::{ImageId, PARKED, Place, ProtocolMachine};
 use crate::outbox::Ask;
 use crate::state::decode::{SessionState, StateError};
@@ -10,11 +11,11 @@ use crate::state::rebuild::Home;
 use crate::verify::VerifyError;
 use crate::wave::{IslandId, Pick};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use motet_types::{Planted, SessionId, TypeTablesError, planted};
+use motet_types::{Digest, Planted, SessionId, TypeTablesError, planted};
 
 /// Why an upgrade is refused. Nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +54,21 @@ pub enum UpgradeRefusal {
         /// Why.
         obstacle: Box<UpgradeObstacle>,
     },
+    /// An effect that is to be given up belongs to no session that stays behind and is at home, or waits for nothing.
+    #[error("{0} cannot be given up: it does not wait, or its session moves or is parked")]
+    NotLeftBehind(EffectCoordinate),
     /// Bytes that are no session.
     #[error("the bytes are no parked session: {0}")]
     Malformed(#[from] StateError),
+}
+
+/// Effects that an upgrade gives up: sessions wait for them that stay behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The digest of the upgrade, which everything that it invalidates names.
+    pub upgrade: Digest,
+    /// Which effects, each once.
+    pub effects: Vec<EffectCoordinate>,
 }
 
 /// What an upgrade changed for whoever plans.
@@ -69,6 +82,8 @@ pub struct UpgradeOutcome {
     pub resting: Vec<SessionId>,
     /// Effects that wait for an answer, as the new image asks for them.
     pub asks: Vec<Ask>,
+    /// Effects that it gave up, in order.
+    pub invalidated: Vec<EffectCoordinate>,
 }
 
 /// The plans of one upgrade, by the image that sessions come from.
@@ -138,6 +153,20 @@ impl ProtocolMachine {
         plans: &mut UpgradePlans,
         sessions: &[SessionId],
     ) -> Result<UpgradeOutcome, UpgradeRefusal> {
+        self.cut_over(plans, sessions, None)
+    }
+
+    /// The same, and gives up effects for which sessions wait that stay behind: whoever waits has failed for want of
+    /// authority, and what comes later is late. All of it happens, or nothing.
+    ///
+    /// # Errors
+    /// As [`ProtocolMachine::upgrade`]; and an effect that cannot be given up is named.
+    pub fn cut_over(
+        &mut self,
+        plans: &mut UpgradePlans,
+        sessions: &[SessionId],
+        given_up: Option<&GivenUp>,
+    ) -> Result<UpgradeOutcome, UpgradeRefusal> {
         if self.out > 0 {
             return Err(UpgradeRefusal::WavesOut { out: self.out });
         }
@@ -152,11 +181,30 @@ impl ProtocolMachine {
                 }
             }
         }
+        let mut seen = BTreeSet::new();
+        for at in given_up.iter().flat_map(|given_up| &given_up.effects) {
+            let behind = !moved.contains_key(&at.session) && !self.is_parked(at.session);
+            if !behind || !self.is_pending(at) || !seen.insert(*at) {
+                return Err(UpgradeRefusal::NotLeftBehind(*at));
+            }
+        }
         let mut outcome = UpgradeOutcome::default();
         for (session, carried) in moved {
             self.install(session, carried, &mut outcome);
         }
+        if let Some(given_up) = given_up {
+            self.give_up(given_up, &mut outcome);
+        }
         Ok(outcome)
+    }
+
+    fn give_up(&mut self, given_up: &GivenUp, outcome: &mut UpgradeOutcome) {
+        if self.semantics.is_some() && !planted(Planted::UpgradeHidesGivenUp) {
+            self.given_up_happened(given_up);
+        }
+        let woken = self.invalidate(&given_up.effects, "the upgrade invalidated what its session waited for");
+        outcome.ready.extend(woken);
+        outcome.invalidated.clone_from(&given_up.effects);
     }
 
     fn moved(

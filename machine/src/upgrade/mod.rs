@@ -14,7 +14,7 @@ mod obstacle;
 mod points;
 mod target;
 
-pub use install::{UpgradeOutcome, UpgradePlans, UpgradeRefusal};
+pub use install::{GivenUp, UpgradeOutcome, UpgradePlans, UpgradeRefusal};
 pub use obstacle::{UpgradeDecision, UpgradeObstacle};
 
 use crate::image::CodeImage;

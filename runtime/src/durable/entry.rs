@@ -17,14 +17,14 @@
 
 use crate::record::{decode_schedule, encode_schedule};
 use crate::schedule::Schedule;
-use crate::tape::{Input, read_inputs};
+use crate::tape::{Input, decode_coordinate, encode_coordinate, read_inputs};
 use motet_log::Record;
 use motet_machine::{Boundary, EffectCoordinate, EffectId, ProtocolMachineConfig, TraceMode};
 use motet_semantic::{AgreementWalEntry, DeclaredAgreement, EvidenceOutcomeCacheEntry};
-use motet_types::{CoroutineId, Digest, Digester, EffectKind, EffectKinds, Reader, SessionId};
+use motet_types::{Digest, Digester, EffectKind, EffectKinds, Reader};
 
 /// The version of these records.
-pub const JOURNAL_VERSION: u32 = 10;
+pub const JOURNAL_VERSION: u32 = 11;
 
 pub(crate) const RUN: u16 = 1;
 pub(crate) const IMAGE: u16 = 2;
@@ -171,9 +171,7 @@ pub(crate) fn encode_asked(intents: &[Intent]) -> Vec<u8> {
     let mut into = Vec::new();
     into.size(intents.len());
     for Intent { at, id } in intents {
-        into.u64(at.session.0);
-        into.u16(at.coroutine.0);
-        into.u32(at.counter);
+        encode_coordinate(&mut into, at);
         into.extend_from_slice(&id.0.0);
     }
     into
@@ -182,8 +180,7 @@ pub(crate) fn encode_asked(intents: &[Intent]) -> Vec<u8> {
 pub(crate) fn decode_asked(from: &mut Reader<'_>) -> Option<Vec<Intent>> {
     let mut intents = Vec::new();
     for _ in 0..from.u64()? {
-        let (session, coroutine) = (SessionId(from.u64()?), CoroutineId(from.u16()?));
-        let at = EffectCoordinate { session, coroutine, counter: from.u32()? };
+        let at = decode_coordinate(from)?;
         intents.push(Intent { at, id: EffectId(Digest(from.take(32)?.try_into().ok()?)) });
     }
     Some(intents)

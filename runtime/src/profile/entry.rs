@@ -79,7 +79,8 @@ impl TraceEntry {
             | Input::Perturb { .. }
             | Input::Elapse
             | Input::Advance { .. }
-            | Input::Upgrade { .. } => None,
+            | Input::Upgrade { .. }
+            | Input::Late { .. } => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::LiveViolation;
 use super::audit::Note;
-use super::key::{EffectKey, HandoffKey};
+use super::key::{EffectKey, TakenBy};
 use super::occurrence::{AskedEffect, Wanted};
 use super::store::NONE;
 use crate::objects::{PublicationObserverClass, PublicationStatus};
@@ -62,7 +62,7 @@ pub(super) struct More {
     pub(super) transitions: Vec<Transition>,
     /// Publications besides the one with which it ended.
     pub(super) publications: Vec<Publication>,
-    pub(super) invalidated_by: Option<HandoffKey>,
+    pub(super) invalidated_by: Option<TakenBy>,
 }
 
 /// A change of an effect's progress.

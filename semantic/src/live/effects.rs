@@ -2,7 +2,7 @@
 
 use super::audit::Note;
 use super::effect::{Effect, Publication, Published, Step};
-use super::key::{EffectKey, HandoffKey};
+use super::key::{EffectKey, TakenBy, UpgradeKey};
 use super::occurrence::{AnsweredEffect, AskedEffect};
 use super::retire::Ended;
 use super::{Live, LiveViolation};
@@ -246,18 +246,40 @@ impl Live {
         Ok(())
     }
 
-    /// A handoff takes the effect away: it is published as invalidated first, since nothing is afterwards.
-    pub(super) fn invalidate(&mut self, key: EffectKey, handoff: HandoffKey, number: u64) -> Result<(), LiveViolation> {
-        let (slot, progress) = (self.find(key)?, ProgressEvent::HandOff { tick: self.tick });
+    /// An upgrade gives the effect up. To the effect that is a handoff: it is owed to it, and settled.
+    pub(super) fn give_up(&mut self, key: EffectKey, upgrade: UpgradeKey) -> Result<(), LiveViolation> {
+        const NUMBER: u64 = 1;
+        self.owe(key, NUMBER)?;
+        self.invalidate(key, TakenBy::Upgrade(upgrade), NUMBER)
+    }
+
+    /// The effect is taken away: it is published as invalidated first, since nothing is afterwards.
+    pub(super) fn invalidate(&mut self, key: EffectKey, by: TakenBy, number: u64) -> Result<(), LiveViolation> {
+        let (slot, progress) = (self.find(key)?, by.progress(self.tick));
         let event = EffectEvent::Invalidate { handoff: number };
         let mut step = self.effect(slot, key)?.step(event, progress, Published::Invalidated)?;
         let path = step.path.apply(FinalizationEvent::Invalidate {});
         step.path = path.map_err(|error| LiveViolation::Finalization { effect: key, error })?;
         if let Some(effect) = self.effects.get_mut(slot) {
-            effect.more().invalidated_by = Some(handoff);
+            effect.more().invalidated_by = Some(by);
         }
-        self.write(slot, step, Some("a handoff took it away"), None);
+        self.write(slot, step, Some(by.reason()), None);
         Ok(())
+    }
+
+    /// Effects that were invalidated and are still kept, in the order of their keys.
+    pub fn invalidated(&self) -> impl Iterator<Item = EffectKey> {
+        self.late.keys().copied()
+    }
+
+    /// Whether an effect that is still kept was invalidated.
+    pub fn is_invalidated(&self, key: &EffectKey) -> bool {
+        self.late.contains_key(key)
+    }
+
+    /// Whether an effect was asked for and is still kept. One that waits or was invalidated is found at once.
+    pub fn knows(&self, key: &EffectKey) -> bool {
+        self.find(*key).is_ok()
     }
 
     /// The effect has ended, and belongs to whoever owned it then.

@@ -1,7 +1,7 @@
 //! Handoffs: of a session's ownership, and of endpoints between coroutines. Both settle what is pending in between.
 
 use super::audit::Note;
-use super::key::{EffectKey, HandoffKey};
+use super::key::{EffectKey, HandoffKey, TakenBy};
 use super::occurrence::MovedEndpoint;
 use super::retire::Ended;
 use super::{Live, LiveViolation};
@@ -138,7 +138,7 @@ impl Live {
             self.close_handoff(key);
             let invalidated = self.handoffs.get(&key).map(|one| one.affected.clone()).unwrap_or_default();
             for effect in &invalidated {
-                self.invalidate(*effect, key, number)?;
+                self.invalidate(*effect, TakenBy::Handoff(key), number)?;
             }
             if let Some(handover) = self.handoffs.get_mut(&key) {
                 handover.invalidated = invalidated;

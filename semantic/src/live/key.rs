@@ -2,6 +2,7 @@
 
 use crate::ids;
 use crate::objects::AuthoritativeReadKind;
+use crate::rules::ProgressEvent;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -27,6 +28,19 @@ pub struct HandoffKey {
     pub endpoint: bool,
     /// The receipt's number, or the claim's.
     pub number: u64,
+}
+
+/// An upgrade of the run, by the digest that its artifact is named by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct UpgradeKey(pub [u8; 32]);
+
+/// What took an effect away before its result came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum TakenBy {
+    /// A handoff that did not take it along.
+    Handoff(HandoffKey),
+    /// An upgrade that left its session behind.
+    Upgrade(UpgradeKey),
 }
 
 /// A checked output.
@@ -66,6 +80,39 @@ impl HandoffKey {
     /// The id of what it owes.
     pub(super) fn obligation_id(&self) -> String {
         format!("obligation:{}", self.id())
+    }
+}
+
+impl UpgradeKey {
+    /// Its id, as its artifact has it.
+    pub fn id(&self) -> String {
+        ids::upgrade(&hexadecimal(&self.0))
+    }
+}
+
+impl TakenBy {
+    /// The id of the handoff or the upgrade.
+    pub(super) fn id(&self) -> String {
+        match self {
+            Self::Handoff(key) => key.id(),
+            Self::Upgrade(key) => key.id(),
+        }
+    }
+
+    /// How the operation's progress ends at a tick: under a new owner, or with nobody.
+    pub(super) const fn progress(&self, tick: u64) -> ProgressEvent {
+        match self {
+            Self::Handoff(_) => ProgressEvent::HandOff { tick },
+            Self::Upgrade(_) => ProgressEvent::Cancel { tick },
+        }
+    }
+
+    /// Why nothing comes of it.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Handoff(_) => "a handoff took it away",
+            Self::Upgrade(_) => "an upgrade gave it up",
+        }
     }
 }
 

@@ -24,7 +24,7 @@ mod store;
 pub use audit::{Noted, SemanticAuditEntry, SemanticAuditKind, SemanticAuditRecord};
 pub use bytes::LiveBytesError;
 pub use export::{Describe, Shown};
-pub use key::{EffectKey, HandoffKey, OutputKey, ReadKey};
+pub use key::{EffectKey, HandoffKey, OutputKey, ReadKey, UpgradeKey};
 pub use occurrence::{AnsweredEffect, AskedEffect, CheckedOutput, MovedEndpoint, Occurrence, Wanted};
 pub use refusal::LiveViolation;
 
@@ -116,6 +116,7 @@ impl Live {
             Occurrence::Elapsed => self.elapsed(),
             Occurrence::Answered(answered) => self.answered(&answered),
             Occurrence::Cancelled { effect } => self.cancelled(effect),
+            Occurrence::GivenUp { effect, upgrade } => self.give_up(effect, upgrade),
             Occurrence::Authority { session, record, transports } => self.authority(session, record, transports),
             Occurrence::Moved(moved) => self.moved(&moved),
             Occurrence::Checked(checked) => self.checked(&checked),

@@ -1,6 +1,6 @@
 //! What can happen to live objects, in the order in which it was committed.
 
-use super::key::EffectKey;
+use super::key::{EffectKey, UpgradeKey};
 use crate::objects::AuthorityAuditRecord;
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +115,13 @@ pub enum Occurrence<'a> {
     Cancelled {
         /// Which effect.
         effect: EffectKey,
+    },
+    /// An upgrade gave the effect up: it is invalidated, and what comes for it later is late.
+    GivenUp {
+        /// Which effect.
+        effect: EffectKey,
+        /// Which upgrade.
+        upgrade: UpgradeKey,
     },
     /// Something happened to an artifact of authority.
     Authority {

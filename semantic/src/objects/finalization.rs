@@ -30,7 +30,7 @@ pub struct FinalizationPath {
     pub canonical_handle_ids: Vec<String>,
     /// Its canonical publications, sorted.
     pub publication_ids: Vec<String>,
-    /// Handoffs that took it away, sorted.
+    /// Handoffs and upgrades that took it away, sorted.
     pub invalidated_by_handoff_ids: Vec<String>,
     /// Publications that were turned down, sorted.
     pub rejected_publication_ids: Vec<String>,

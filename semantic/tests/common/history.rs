@@ -24,6 +24,8 @@ pub(crate) enum Happened {
     /// What would have been published of an answer that came after its effect was invalidated.
     Late(String, &'static str),
     Cancelled(String),
+    /// An upgrade, by its id, gave an effect up.
+    GivenUp(String, String),
     Authority(Option<u64>, AuthorityAuditRecord, bool),
     Moved {
         island: u64,
@@ -136,6 +138,9 @@ fn end(history: &History, id: &str) -> Option<(usize, ProgressState, Option<Stri
             Happened::Answered(effect, None, _) if effect == id => Some((ProgressState::Succeeded, None)),
             Happened::Answered(effect, why, _) if effect == id => Some((ProgressState::Failed, why.clone())),
             Happened::Cancelled(effect) if effect == id => Some((ProgressState::Cancelled, None)),
+            Happened::GivenUp(effect, _) if effect == id => {
+                Some((ProgressState::Cancelled, Some("an upgrade gave it up".into())))
+            }
             Happened::Ended(session) if *session == ask.session => Some((ProgressState::Cancelled, None)),
             Happened::Overdue(effect, _) if effect == id => Some((ProgressState::TimedOut, Some("timeout".into()))),
             Happened::Authority(Some(session), record, false) if *session == ask.session => {
@@ -431,11 +436,13 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
     };
     let operation_id = format!("effect:{}", ask.id);
     let session = Some(ask.session);
+    let invalidated_by: Vec<String> = taken_by(history, &ended);
+    let gone = !invalidated_by.is_empty();
     let status = match state {
+        _ if gone => OutstandingEffectStatus::Invalidated,
         ProgressState::Succeeded => OutstandingEffectStatus::Succeeded,
         ProgressState::Failed | ProgressState::TimedOut => OutstandingEffectStatus::Failed,
         ProgressState::Cancelled => OutstandingEffectStatus::Cancelled,
-        ProgressState::HandedOff => OutstandingEffectStatus::Invalidated,
         ProgressState::Pending => OutstandingEffectStatus::Pending,
         _ => OutstandingEffectStatus::Blocked,
     };
@@ -450,7 +457,11 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
     };
     let kind = if ask.guard { "handle_acquire" } else { "invoke_step" };
     let (interface, operation) = ask.interface.clone().unzip();
-    let terminal = ended.as_ref().map(|end| publication_of(end.1).to_owned());
+    let said = |state: ProgressState| match state {
+        ProgressState::Cancelled if gone => "effect.invalidated",
+        state => publication_of(state),
+    };
+    let terminal = ended.as_ref().map(|end| said(end.1).to_owned());
     into.operation_instances.push(OperationInstance {
         operation_id: operation_id.clone(),
         session,
@@ -520,7 +531,7 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
     }));
     let mut told: Vec<(&str, bool, bool, Option<String>)> = Vec::new();
     for step in &steps {
-        told.push((publication_of(step.1), step.1.is_terminal(), true, step.3.clone()));
+        told.push((said(step.1), step.1.is_terminal(), true, step.3.clone()));
     }
     for (_, happened) in history {
         if let Happened::Late(id, what) = happened
@@ -549,7 +560,6 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
             reason: reason.clone(),
         });
     }
-    let invalidated_by: Vec<String> = into_handoff(history, &ended);
     let mut rejected: Vec<String> = told.iter().filter(|one| !one.2).map(|one| id(one.0)).collect();
     rejected.sort();
     into.finalization_paths.push(FinalizationPath {
@@ -575,10 +585,11 @@ fn effect(history: &History, order: usize, ask: &Ask, into: &mut ProtocolMachine
     });
 }
 
-/// The handoff that ended an effect, if one did.
-fn into_handoff(history: &History, ended: &Option<(usize, ProgressState, Option<String>)>) -> Vec<String> {
-    let Some((at, ProgressState::HandedOff, _)) = ended else { return Vec::new() };
+/// The handoff or the upgrade that took an effect away, if one did.
+fn taken_by(history: &History, ended: &Option<(usize, ProgressState, Option<String>)>) -> Vec<String> {
+    let Some((at, ProgressState::HandedOff | ProgressState::Cancelled, _)) = ended else { return Vec::new() };
     match &history[*at].1 {
+        Happened::GivenUp(_, upgrade) => vec![upgrade.clone()],
         Happened::Authority(_, record, _) => transfer(record).map(|(_, id)| id).into_iter().collect(),
         _ => Vec::new(),
     }

@@ -253,6 +253,10 @@ impl Lives {
                 let answered = AnsweredEffect { effect, failure: Some("timeout"), outputs: b"7", overdue: true };
                 self.tell(Occurrence::Answered(answered), Happened::Overdue(name(effect), Json::from(7)))
             }
+            8 if self.below(3) == 0 => {
+                let (upgrade, id) = (UpgradeKey([3; 32]), format!("upgrade:{}", "03".repeat(32)));
+                self.tell(Occurrence::GivenUp { effect, upgrade }, Happened::GivenUp(name(effect), id))
+            }
             8 => self.tell(Occurrence::Cancelled { effect }, Happened::Cancelled(name(effect))),
             _ => {
                 let failure = [None, None, Some("timeout")][self.below(3)];

@@ -9,11 +9,12 @@ use crate::walk::{Run, Setup};
 use motet_log::sim::SimDisk;
 use motet_machine::{EffectCoordinate, EffectOutcome, ImageId, OwnershipOperation};
 use motet_runtime::{
-    Durable, GuestRuntime, Inline, OwnedSession, OwnershipDoor, Runtime, RuntimeError, Threads, verify_waves,
+    Durable, DurableError, GuestRuntime, Inline, Input, OwnedSession, OwnershipDoor, Runtime, RuntimeError, Threads,
+    log_record, replay, verify_waves,
 };
 use motet_semantic::{
     FinalizationStage, OutstandingEffectStatus, OwnershipReceipt, OwnershipScope, PendingEffectTreatment,
-    ProtocolMachineSemanticObjects, check,
+    ProtocolMachineSemanticObjects, PublicationStatus, check,
 };
 use motet_types::{CoroutineId, EffectFailureKind, EffectKind, Fault, SessionId, Value};
 use std::sync::Arc;
@@ -110,7 +111,7 @@ pub fn what_is_pending_is_invalidated() -> Result<(), String> {
             if lost.contains(&coroutine) {
                 let right = status == OutstandingEffectStatus::Invalidated && published == "effect.invalidated";
                 ensure!(right, "{coroutine} is {status}, {published}");
-                ensure!(matches!(answered, Err(RuntimeError::UnknownEffect(_))), "a late answer: {answered:?}");
+                ensure!(matches!(answered, Err(RuntimeError::LateResult(_))), "a late answer: {answered:?}");
             } else {
                 ensure!(status == OutstandingEffectStatus::Pending, "{coroutine} is {status}");
                 answered.map_err(text)?;
@@ -131,6 +132,77 @@ pub fn what_is_pending_is_invalidated() -> Result<(), String> {
         verify_waves(&run.read_record()?).map_err(text)?;
         elsewhere(scope, treatment, to, lost.is_empty())?;
     }
+    Ok(())
+}
+
+/// What was rejected of a run's operations, by what would have been published.
+fn rejected<E>(runtime: &Runtime<E>) -> Result<Vec<String>, String> {
+    let events = exported(runtime)?.publication_events.into_iter();
+    Ok(events.filter(|one| one.status == PublicationStatus::Rejected).map(|one| one.publication).collect())
+}
+
+/// What comes for an effect that was invalidated is refused and on record, once for each thing that it would have said, and
+/// also when its session has ended; in replays, recoveries and behind checkpoints as well. What comes for an effect that
+/// ended otherwise leaves nothing, and neither does anything where no objects are kept.
+pub fn late_results_are_on_record() -> Result<(), String> {
+    let failed = || EffectOutcome::failure(EffectFailureKind::Unavailable, "no");
+    for ends_first in [false, true] {
+        let disk = SimDisk::default();
+        let storage = || Arc::new(disk.clone());
+        let Setup { config, schedule, .. } = setup();
+        let mut run = Durable::create(storage(), options(0), config, schedule, Inline::default()).map_err(text)?;
+        run.load(asking()?).map_err(text)?;
+        run.open(ImageId(0)).map_err(text)?;
+        for _ in 0..2 {
+            run.turn(&pending()).map_err(text)?;
+        }
+        let id = at(0).effect_id(&run.runtime().machine().config().run_id);
+        let receipt = begun(&mut run, "bob", whole())?;
+        let treatment = PendingEffectTreatment::InvalidateBlocked;
+        drop(OwnedSession::commit_transfer_with(&mut run, &receipt, treatment).map_err(text)?);
+        if ends_first {
+            run.run(&pending()).map_err(text)?;
+            ensure!(run.runtime().machine().live_sessions() == 0, "the session goes on");
+        }
+        let root = run.runtime().state_root();
+        let blocked = run.complete(id, EffectOutcome::Blocked);
+        ensure!(blocked.is_err() && rejected(run.runtime())?.is_empty(), "no result is on record: {blocked:?}");
+        for (outcome, expected) in [
+            (done(Value::Nat(3)), &["effect.succeeded"][..]),
+            (done(Value::Nat(4)), &["effect.succeeded"]),
+            (failed(), &["effect.failed", "effect.succeeded"]),
+        ] {
+            let found = run.complete(id, outcome);
+            let late = matches!(found, Err(DurableError::Runtime(RuntimeError::LateResult(late))) if late == id);
+            ensure!(late, "a late result: {found:?}");
+            ensure!(rejected(run.runtime())? == expected, "on record: {:?}", rejected(run.runtime())?);
+        }
+        ensure!(run.runtime().state_root() == root, "a late result is in the state");
+        let before = objects(run.runtime());
+        run.sync().map_err(text)?;
+        let record = log_record(storage(), &options(0)).map_err(text)?;
+        let late = record.inputs.iter().filter(|(_, input)| matches!(input, Input::Late { .. })).count();
+        ensure!(late == 2, "{late} late results are inputs");
+        let again = replay(&record, None, |_| {}).map_err(text)?;
+        ensure!(rejected(&again.runtime)?.len() == 2, "the replay rejected {:?}", rejected(&again.runtime)?);
+        drop(run);
+        let (mut run, _) = Durable::recover(storage(), options(0)).map_err(text)?;
+        ensure!(objects(run.runtime()) == before, "recovered: other semantic objects");
+        run.checkpoint().map_err(text)?;
+        run.sync().map_err(text)?;
+        drop(run);
+        let (mut run, _) = Durable::recover(storage(), options(0)).map_err(text)?;
+        ensure!(objects(run.runtime()) == before, "behind a checkpoint: other semantic objects");
+        let found = run.complete(id, failed());
+        ensure!(matches!(found, Err(DurableError::Runtime(RuntimeError::LateResult(_)))), "{found:?}");
+        ensure!(objects(run.runtime()) == before, "the same is on record twice");
+    }
+    let mut runtime = waiting()?;
+    let id = at(0).effect_id(&runtime.machine().config().run_id);
+    runtime.complete(id, done(Value::Nat(3))).map_err(text)?;
+    let twice = runtime.complete(id, done(Value::Nat(3)));
+    ensure!(twice == Err(RuntimeError::UnknownEffect(id)), "{twice:?}");
+    ensure!(rejected(&runtime)?.is_empty(), "it was answered, and not invalidated");
     Ok(())
 }
 

@@ -6,13 +6,14 @@ use crate::script::{Script, done};
 use motet_log::sim::SimDisk;
 use motet_machine::{CodeImage, EffectOutcome, ImageId, NoHost, OwnershipOperation, UpgradeMode, UpgradeOptions};
 use motet_runtime::{
-    DeterminismMode, Durable, DurableOptions, GuestRuntime, Inline, RunRecord, RunStatus, RuntimeCapability,
-    RuntimeContracts, RuntimeError, RuntimeUpgradeError, RuntimeUpgradeExecution, RuntimeUpgradeRequest, Schedule,
-    Turn, replay,
+    DeterminismMode, Durable, DurableOptions, GuestRuntime, Inline, Input, RunRecord, RunStatus, Runtime,
+    RuntimeCapability, RuntimeContracts, RuntimeError, RuntimeUpgradeError, RuntimeUpgradeExecution,
+    RuntimeUpgradeRequest, Schedule, Turn, replay,
 };
 use motet_semantic::{
-    AuthorityArtifact, CanonicalPublicationContinuity, OwnershipScope, PendingEffectTreatment,
-    RuntimeUpgradeExecutionConstraint, TransitionArtifactPhase as Phase, TransitionError,
+    AuthorityArtifact, CanonicalPublicationContinuity, FinalizationStage, OutstandingEffectStatus, OwnershipScope,
+    PendingEffectTreatment, RuntimeUpgradeExecutionConstraint, TransitionArtifactPhase as Phase, TransitionError,
+    check,
 };
 use motet_types::{EffectKind, SessionId, Value};
 use std::sync::Arc;
@@ -201,10 +202,21 @@ pub fn refused_upgrades_change_nothing() -> Result<(), String> {
     Ok(())
 }
 
+/// How a run's effects stand in its objects, and what was rejected of them, in order.
+fn effects<E>(runtime: &Runtime<E>) -> Result<Vec<(Option<u64>, OutstandingEffectStatus)>, String> {
+    let objects = runtime.semantic_objects().map_err(text)?;
+    check(&objects).map_err(text)?;
+    let mut all: Vec<_> = objects.outstanding_effects.iter().map(|one| (one.session, one.status)).collect();
+    all.sort_by_key(|one| one.0);
+    Ok(all)
+}
+
 /// A run in which one session waits for an answer and can move, and another one cannot; the one to which.
 fn waiting() -> Result<(GuestRuntime, [SessionId; 2], ImageId), String> {
     let later = Script::new(&[EffectKind::InvokeStep], |_| EffectOutcome::Pending);
-    let mut runtime = GuestRuntime::new(config(), Schedule::default()).map_err(text)?;
+    let mut config = config();
+    config.semantic_objects = Some(100);
+    let mut runtime = GuestRuntime::new(config, Schedule::default()).map_err(text)?;
     let stays = runtime.load(asker("Old", "ask", 5, NAT)?).map_err(text)?;
     let moves = runtime.load(asker("Second", "tell", 5, NAT)?).map_err(text)?;
     let sessions = [runtime.open(stays).map_err(text)?, runtime.open(moves).map_err(text)?];
@@ -236,6 +248,17 @@ pub fn blocked_effects_are_treated_as_asked() -> Result<(), String> {
         ensure!((waits(stays), waits(moves)) == (1 - gone, 1), "{treatment}");
         let outstanding: Vec<_> = runtime.outstanding().collect();
         ensure!(outstanding.len() == 2 - gone, "{outstanding:?}");
+        let (open, of) = (OutstandingEffectStatus::Pending, |session: SessionId| Some(session.0));
+        let left = if invalidates { OutstandingEffectStatus::Invalidated } else { open };
+        ensure!(effects(&runtime)? == [(of(stays), left), (of(moves), open)], "{:?}", effects(&runtime)?);
+        let objects = runtime.semantic_objects().map_err(text)?;
+        let paths = objects.finalization_paths.iter().filter(|one| one.stage == FinalizationStage::Invalidated);
+        let by: Vec<&String> = paths.flat_map(|one| &one.invalidated_by_handoff_ids).collect();
+        ensure!(by.len() == gone && by.iter().all(|id| **id == execution.artifact().upgrade_id), "{by:?}");
+        let record = RunRecord::of(&runtime).ok_or("nothing was recorded")?;
+        let last = record.inputs.last().map(|(_, input)| input);
+        let whole = matches!(last, Some(Input::Upgrade { given_up, .. }) if given_up.is_some() == invalidates);
+        ensure!(whole, "the cutover is not one input: {last:?}");
         for (id, _) in outstanding {
             runtime.complete(id, done(Value::Nat(9))).map_err(text)?;
         }
@@ -247,6 +270,7 @@ pub fn blocked_effects_are_treated_as_asked() -> Result<(), String> {
         let record = RunRecord::of(&runtime).ok_or("nothing was recorded")?;
         let again = replay(&record, None, |_| {}).map_err(text)?;
         ensure!(again.runtime.state_root() == runtime.state_root(), "the replay ends elsewhere");
+        ensure!(effects(&again.runtime)? == effects(&runtime)?, "the replay has other objects");
     }
     Ok(())
 }

@@ -2,11 +2,16 @@
 //! on to the end that it would have had.
 
 use super::durable::{DEEDS, SESSIONS, asking, begin, go_on, options};
+use super::upgrades::asker;
+use crate::draft::NAT;
+use crate::owners::objects;
+use crate::script::Script;
 use crate::world::World;
 use motet_log::sim::{Platter, SimDisk, Survival};
-use motet_machine::{CodeImage, UpgradeOptions};
-use motet_runtime::{Durable, DurableGuestRuntime};
-use motet_types::{Digest, SessionId};
+use motet_machine::{CodeImage, EffectOutcome, ImageId, UpgradeOptions};
+use motet_runtime::{Durable, DurableGuestRuntime, Inline, RuntimeUpgradeRequest, Schedule};
+use motet_semantic::PendingEffectTreatment;
+use motet_types::{Digest, EffectKind, SessionId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::sync::{Arc, Mutex};
@@ -129,6 +134,91 @@ pub fn crashes_leave_whole_images() -> Result<(), String> {
     }
     ensure!(on_new > 0 && on_new < images, "{on_new} of {images} crashes left sessions on the new image");
     println!("crashes around moves: {images}, {on_new} left sessions on the new image");
+    Ok(())
+}
+
+/// What a run is: its state, and what it means.
+fn seen(run: &DurableGuestRuntime) -> Result<[String; 2], String> {
+    let meant = objects(run.runtime()).ok_or("there are no objects")?;
+    Ok([run.runtime().state_root().to_string(), meant])
+}
+
+/// Cuts a run over to its last image; what sessions wait for that stay behind is given up.
+fn cut_over(run: &mut DurableGuestRuntime) -> Result<(), String> {
+    let to = ImageId(run.runtime().machine().images().len() as u32 - 1);
+    let mut request = RuntimeUpgradeRequest::new(to, UpgradeOptions::default());
+    request.compatibility.pending_effect_treatment = PendingEffectTreatment::InvalidateBlocked;
+    let mut execution = run.begin_upgrade(request).map_err(text)?;
+    run.admit_staged(&mut execution).map_err(text)?;
+    run.cut_over(&mut execution).map_err(text)?;
+    let given_up = execution.artifact().invalidated_obligation_ids.len();
+    ensure!(given_up == 2, "{given_up} effects were given up");
+    Ok(())
+}
+
+/// A crash at every I/O call of a cutover that gives effects up: the sessions have moved and the effects are invalidated, or
+/// neither, to the byte; and what was not done yet comes out the same when it is done.
+pub fn crashes_leave_whole_cutovers() -> Result<(), String> {
+    let later = || Script::new(&[EffectKind::InvokeStep], |_| EffectOutcome::Pending);
+    let (mut dice, mut found) = (ChaCha8Rng::seed_from_u64(6), [0, 0]);
+    for checkpoint_records in [0, 2] {
+        let disk = SimDisk::new();
+        let mut config = super::upgrades::config();
+        config.semantic_objects = Some(100);
+        let storage = Arc::new(disk.clone());
+        let begun =
+            Durable::create(storage, options(checkpoint_records), config, Schedule::default(), Inline::default());
+        let mut run = begun.map_err(text)?;
+        for image in [asker("Old", "ask", 5, NAT)?, asker("Second", "tell", 5, NAT)?] {
+            let image = run.load(image).map_err(text)?;
+            for _ in 0..2 {
+                run.open(image).map_err(text)?;
+            }
+        }
+        run.run(&later()).map_err(text)?;
+        run.load(asker("New", "tell", 6, NAT)?).map_err(text)?;
+        run.sync().map_err(text)?;
+        let before = seen(&run)?;
+        let (points, done) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(false)));
+        let (into, acknowledged) = (Arc::clone(&points), Arc::clone(&done));
+        disk.observe(move |_, call, platter| {
+            if call.changes() {
+                let done = *acknowledged.lock().expect("one thread");
+                into.lock().expect("one thread").push((platter.clone(), done));
+            }
+        });
+        cut_over(&mut run)?;
+        let after = seen(&run)?;
+        run.sync().map_err(text)?;
+        *done.lock().expect("one thread") = true;
+        run.checkpoint().map_err(text)?;
+        run.run(&later()).map_err(text)?;
+        let end = seen(&run)?;
+        ensure!(run.runtime().machine().tally().faulted == 2, "nobody failed for want of authority");
+        disk.look_away();
+        let points = std::mem::take(&mut *points.lock().expect("one thread"));
+        for (at, (platter, done)) in points.iter().enumerate() {
+            let chance = Survival::Chance((dice.next_u32() % 256) as u8);
+            for survival in [Survival::Nothing, Survival::Everything, chance] {
+                let image = platter.crash(survival, &mut || dice.next_u32() as u8);
+                let recovered = Durable::recover(Arc::new(SimDisk::from_image(&image)), options(checkpoint_records));
+                let (mut run, _) = recovered.map_err(|error| format!("call {at}: {error}"))?;
+                let stands = seen(&run)?;
+                let there = stands != before;
+                ensure!(there || !*done, "call {at}: an acknowledged cutover was lost");
+                found[usize::from(there)] += 1;
+                if !there {
+                    cut_over(&mut run)?;
+                    ensure!(seen(&run)? == after, "call {at}: done again, it came out otherwise");
+                }
+                ensure!(!there || stands == after || stands == end, "call {at}: something between both");
+                run.run(&later()).map_err(text)?;
+                ensure!(seen(&run)? == end, "call {at}: it ends otherwise");
+            }
+        }
+    }
+    ensure!(found[0] > 0 && found[1] > 0, "crashes left {found:?} runs before and behind the cutover");
+    println!("crashes around cutovers: {} before, {} behind", found[0], found[1]);
     Ok(())
 }
 

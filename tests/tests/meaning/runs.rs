@@ -108,7 +108,17 @@ fn handoffs() -> Result<Told, String> {
         let owner = claimed(&mut runtime, session)?;
         let receipt = owner.begin_transfer(&mut runtime, "bob").map_err(text)?;
         told.look(&runtime)?;
+        let asked: Vec<_> = runtime.outstanding().collect();
         drop(OwnedSession::commit_transfer_with(&mut runtime, &receipt, *treatment).map_err(text)?);
+        told.look(&runtime)?;
+        // What did not go along is answered all the same, and too late.
+        let gone = asked.iter().filter(|(_, at)| !runtime.machine().is_pending(at)).map(|(id, _)| *id);
+        for late in gone.collect::<Vec<_>>() {
+            let refused = runtime.complete(late, done(Value::Nat(1)));
+            if refused != Err(RuntimeError::LateResult(late)) {
+                return Err(format!("a late result: {refused:?}"));
+            }
+        }
         told.look(&runtime)?;
     }
     let owner = claimed(&mut runtime, 2)?;
