@@ -141,7 +141,8 @@ fn answers(record: &RunRecord) -> Vec<(SessionId, &Input)> {
         | Input::Elapse
         | Input::Advance { .. }
         | Input::Upgrade { .. }
-        | Input::Late { .. } => None,
+        | Input::Late { .. }
+        | Input::Compose(_) => None,
     };
     record.inputs.iter().filter_map(|input| Some((answer(input)?, &input.1))).collect()
 }

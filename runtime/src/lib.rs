@@ -15,6 +15,7 @@ mod deadlines;
 mod durable;
 mod envelope;
 mod executor;
+mod late;
 mod memory;
 mod owned;
 mod planner;
@@ -45,9 +46,10 @@ pub use admission::{
 };
 pub use compose::{ComposedHost, CompositionError, EffectCompositionPolicy};
 pub use composition::{
-    BudgetPart, ComposedGuestRuntime, ComposedRuntime, CompositionCertificate, CompositionTopology, LOCAL_MEMBER,
-    LinkError, MemoryBudget, Placement, PlanError, ProtocolBundle, ReconfigurationPlan, ReconfigurationPolicy,
-    ReconfigurationRefusal, ReconfigurationStep, TheoremPack, Transport,
+    BudgetPart, ComposedGuestRuntime, ComposedRuntime, Composition, CompositionCertificate, CompositionChange,
+    CompositionTopology, DurableComposition, DurableCompositionError, LOCAL_MEMBER, LinkError, MemoryBudget, Placement,
+    PlanError, ProtocolBundle, ReconfigurationPlan, ReconfigurationPolicy, ReconfigurationRefusal, ReconfigurationStep,
+    TheoremPack, Transport,
 };
 pub use contention::{ContentionMetrics, LANE_SELECTIONS};
 pub use durable::{

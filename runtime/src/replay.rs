@@ -1,5 +1,6 @@
 //! Replay: the same rounds again, with the recorded answers. It stops at the first divergence and names it.
 
+use crate::composition::CompositionChange;
 use crate::profile::{DeterminismMode, ProfileDifference, RunView, compare_runs};
 use crate::record::{RecordEnd, RunRecord};
 use crate::rounds::GuestRuntime;
@@ -247,6 +248,12 @@ pub(crate) fn give(runtime: &mut GuestRuntime, images: &[Arc<CodeImage>], input:
             Ok(())
         }
         Input::Answer { at, outcome } => runtime.answer(at, outcome),
+        Input::Compose(change) => {
+            if let CompositionChange::Bundle { image, .. } = &change {
+                load_to(runtime, images, *image)?;
+            }
+            runtime.compose_again(change)
+        }
         Input::Late { at, outcome } => runtime.reject_late(at, outcome),
         Input::Own { session, operation, refused } => runtime.own_again(session, operation, refused),
         Input::Perturb { perturbations } => runtime.perturb(&perturbations).map(drop),

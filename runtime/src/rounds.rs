@@ -5,6 +5,7 @@
 //! (everything that takes `&self`, and the drains).
 
 use crate::admission::Held;
+use crate::composition::Composition;
 use crate::contained::Contained;
 use crate::contention::{Contention, ContentionMetrics};
 use crate::executor::{Executor, Inline, Observed};
@@ -45,6 +46,8 @@ pub struct Runtime<E> {
     /// Their sum.
     reserved_steps: u64,
     pub(crate) tape: Option<Tape>,
+    /// Several protocols, where the run is composed of them.
+    pub(crate) composition: Option<Box<Composition>>,
     poisoned: Option<LostChunk>,
     /// The runtime's part of the snapshot that is being made.
     pub(crate) copying: Option<Box<Drive>>,
@@ -141,6 +144,7 @@ impl<E> Runtime<E> {
             reserved: VecDeque::new(),
             reserved_steps: 0,
             tape,
+            composition: None,
             poisoned: None,
             copying: None,
         })
@@ -165,6 +169,7 @@ impl<E> Runtime<E> {
             reserved: self.reserved,
             reserved_steps: self.reserved_steps,
             tape: self.tape,
+            composition: self.composition,
             poisoned: self.poisoned,
             copying: self.copying,
         }
@@ -427,24 +432,6 @@ impl<E> Runtime<E> {
             self.asked.remove(&effect);
         }
         taken
-    }
-
-    /// An answer that nobody waits for is refused. One for an effect that was invalidated is on record as rejected, and an
-    /// input of the run.
-    fn refuse(&mut self, effect: EffectId, outcome: EffectOutcome) -> RuntimeError {
-        match self.machine.invalidated_effect(effect) {
-            Some(at) => self.reject_late(at, outcome).err().unwrap_or(RuntimeError::LateResult(effect)),
-            None => RuntimeError::UnknownEffect(effect),
-        }
-    }
-
-    /// A result that came after its effect was invalidated is rejected. It is an input where it leaves a record.
-    pub(crate) fn reject_late(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<(), RuntimeError> {
-        let outcome = outcome.bounded();
-        if self.machine.reject_late(at, &outcome)? {
-            self.record(|| Input::Late { at, outcome });
-        }
-        Ok(())
     }
 
     /// Effects that the next turn will ask, in order.

@@ -11,11 +11,13 @@
 //!        u64 ready sessions in the planner's order, each: u64 session | u64 since which planner step
 //!        u64 effects still to be asked, in order, each: u64 session | u16 coroutine | u32 counter
 //!        u64 effects that the host has taken on, each likewise
+//!        u8 whether the run has a composition; then it: bundles and their policies, members, placements, transports
 //! ```
 //!
 //! Fault reports, the tape, the kept trace and what scheduling met are what a runtime has told, not what it goes on from: they are the
 //! caller's, and a resumed runtime begins with none.
 
+use crate::composition::Composition;
 use crate::planner::Planner;
 use crate::record::{decode_schedule, encode_schedule};
 use crate::rounds::Runtime;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 /// The first bytes of a runtime's snapshot.
 pub const CHECKPOINT_MAGIC: &[u8; 8] = b"MOTETCKP";
 /// The version that is written and read.
-pub const CHECKPOINT_VERSION: u32 = 9;
+pub const CHECKPOINT_VERSION: u32 = 10;
 
 /// What decides how a runtime goes on, beside its machine.
 #[derive(Clone, Debug)]
@@ -44,6 +46,7 @@ pub(crate) struct Drive {
     queue: Vec<(SessionId, u64)>,
     to_ask: Vec<EffectCoordinate>,
     asked: Vec<EffectCoordinate>,
+    composition: Option<Box<Composition>>,
 }
 
 /// A copy of a runtime between two turns.
@@ -92,6 +95,7 @@ impl<E> Runtime<E> {
             queue: self.planner.entries().collect(),
             to_ask: self.to_ask.iter().map(|ask| ask.coordinate).filter(pending).collect(),
             asked,
+            composition: self.composition.clone().filter(|_| !planted(Planted::SnapshotForgetsComposition)),
         }));
         Ok(())
     }
@@ -158,6 +162,7 @@ impl<E> Runtime<E> {
             runtime.began_with(handler, wants);
         }
         (runtime.machine, runtime.planner, runtime.limit) = (machine, planner, drive.limit);
+        runtime.composition = drive.composition;
         Ok(runtime)
     }
 }
@@ -182,7 +187,7 @@ impl RuntimeSnapshot {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut into = Vec::new();
         self.machine.write(&mut into);
-        let Drive { schedule, limit, began, queue, to_ask, asked } = &self.drive;
+        let Drive { schedule, limit, began, queue, to_ask, asked, composition } = &self.drive;
         encode_schedule(&mut into, schedule);
         into.u64(*limit);
         into.u8(u8::from(began.is_some()));
@@ -204,6 +209,10 @@ impl RuntimeSnapshot {
             for at in effects {
                 encode_coordinate(&mut into, at);
             }
+        }
+        into.u8(u8::from(composition.is_some()));
+        if let Some(composition) = composition {
+            composition.encode(&mut into);
         }
         seal(CHECKPOINT_MAGIC, CHECKPOINT_VERSION, &into)
     }
@@ -250,10 +259,16 @@ impl<'b> Read<'_, 'b> {
         let queue = self.queue()?;
         let mut seen = BTreeSet::new();
         let (to_ask, asked) = (self.effects(&mut seen)?, self.effects(&mut seen)?);
+        let images = self.machine.images().len();
+        let composition = self.need(|from| match from.u8()? {
+            0 => Some(None),
+            1 => Some(Some(Box::new(Composition::decode(from, images)?))),
+            _ => None,
+        })?;
         if self.from.remaining() > 0 {
             return Err(self.refuse("there is more than a checkpoint"));
         }
-        Ok(Drive { schedule, limit, began, queue, to_ask, asked })
+        Ok(Drive { schedule, limit, began, queue, to_ask, asked, composition })
     }
 
     /// The planner's queue: every session that is ready, once.

@@ -1,6 +1,7 @@
 //! What a runtime says: how a turn went, how a run stands, and why something could not be done.
 
 use crate::admission::AdmissionRefusal;
+use crate::composition::PlanError;
 use crate::schedule::ScheduleError;
 use crate::threads::WorkersError;
 use motet_machine::{
@@ -40,6 +41,9 @@ pub enum RuntimeError {
     /// Sessions were not moved to another image.
     #[error(transparent)]
     Upgrade(Box<UpgradeRefusal>),
+    /// A recorded plan was refused, or a recorded change of a composition.
+    #[error(transparent)]
+    Plan(Box<PlanError>),
     /// More sessions than one input of a run can name.
     #[error("no more than {limit} sessions move at once; move them in parts")]
     TooManyAtOnce {

@@ -1,5 +1,6 @@
 //! The tape: a run's inputs, in order, each with the planner step at which it was there.
 
+use crate::composition::CompositionChange;
 use crate::upgrade::runs;
 use motet_machine::{
     CodeImage, EffectCoordinate, EffectOutcome, GivenUp, ImageId, OwnershipOperation, RecordedEffect,
@@ -70,6 +71,8 @@ pub enum Input {
         /// The result.
         outcome: EffectOutcome,
     },
+    /// The run's composition changed.
+    Compose(CompositionChange),
     /// An effect was answered inside a burst.
     Effect(RecordedEffect),
 }
@@ -84,6 +87,7 @@ const ELAPSE: u8 = 7;
 const ADVANCE: u8 = 8;
 const UPGRADE: u8 = 9;
 const LATE: u8 = 10;
+const COMPOSE: u8 = 11;
 
 /// The code of a refusal that no row of the table makes.
 const EXHAUSTED: u8 = u8::MAX;
@@ -217,6 +221,12 @@ impl Tape {
                     effects.iter().for_each(|at| encode_coordinate(into, at));
                 }
             }
+            Input::Compose(_) if planted(Planted::TapeForgetsComposition) => {}
+            Input::Compose(change) => {
+                into.u8(COMPOSE);
+                into.u64(step);
+                change.encode(into);
+            }
             Input::Effect(effect) => {
                 let mut one = Vec::new();
                 effect.encode(&mut one);
@@ -313,6 +323,7 @@ fn read_record(reader: &mut Reader<'_>, inputs: &mut Vec<(u64, Input)>) -> Optio
             let given_up = if how & 4 == 4 { Some(decode_given_up(reader)?) } else { None };
             inputs.push((step, Input::Upgrade { to, options, tick, sessions, given_up }));
         }
+        COMPOSE => inputs.push((step, Input::Compose(CompositionChange::decode(reader)?))),
         EFFECTS => {
             let len = usize::try_from(reader.u64()?).ok()?;
             let mut effects = Reader::new(reader.take(len)?);

@@ -33,9 +33,18 @@ impl<E> Runtime<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn perturb(&mut self, perturbations: &[TopologyPerturbation]) -> Result<TopologyOutcome, RuntimeError> {
+        let outcome = self.take_perturbations(perturbations)?;
+        self.record(|| Input::Perturb { perturbations: perturbations.to_vec() });
+        Ok(outcome)
+    }
+
+    /// The same, and no input: whoever calls it records one.
+    pub(crate) fn take_perturbations(
+        &mut self,
+        perturbations: &[TopologyPerturbation],
+    ) -> Result<TopologyOutcome, RuntimeError> {
         self.sound()?;
         let outcome = self.machine.perturb(perturbations)?;
-        self.record(|| Input::Perturb { perturbations: perturbations.to_vec() });
         self.act_on(&outcome);
         Ok(outcome)
     }

@@ -9,6 +9,7 @@ motet_tests::promises! {
         published_truth_goes_along, cutovers_are_recovered_whole;
     composition: what_does_not_link_says_why, budgets_are_measured, refused_plans_change_nothing,
         members_fail_with_their_roles, plans_are_applied_whole_or_not_at_all;
+    composition_crashes: changes_are_recovered_whole, bundles_are_told_again;
     upgrading: runs_that_move_are_runs;
     upgrade_crashes: crashes_leave_whole_images, crashes_leave_whole_cutovers, unused_images_are_in_nobodys_way;
 }

@@ -195,6 +195,9 @@ faults! {
     LinkTrustsCertificate = "composition.trusts_certificate", "A bundle's certificate is believed.";
     LinkForgetsEffects = "composition.forgets_effects", "Bundles may ask one host two questions under one name.";
     BudgetUnmeasured = "composition.budget_unmeasured", "A composition does not look at what it holds.";
+    PlanByHalves = "composition.plan_by_halves", "A plan is in the log step by step.";
+    TapeForgetsComposition = "tape.forgets_composition", "The tape forgets what changes a composition.";
+    SnapshotForgetsComposition = "snapshot.forgets_composition", "Checkpoints do not have the run's composition.";
     PlanIgnoresPolicy = "composition.ignores_policy", "A plan may change members whatever a bundle's policy says.";
     FragmentForgetsAnswers = "fragment.forgets_answers", "A replay fragment leaves out what the host answered.";
     ProfileCrossesBarriers = "profile.crosses_barriers", "What is of no session may be moved past.";

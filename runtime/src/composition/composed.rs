@@ -4,16 +4,14 @@ use crate::admission::RuntimeContracts;
 use crate::composition::budget::MemoryBudget;
 use crate::composition::bundle::ProtocolBundle;
 use crate::composition::error::{LinkError, PlanError};
-use crate::composition::plan::{LOCAL_MEMBER, Placement, ReconfigurationPlan, ReconfigurationStep};
-use crate::composition::policy::ReconfigurationPolicy;
+use crate::composition::plan::ReconfigurationPlan;
 use crate::composition::topology::CompositionTopology;
 use crate::executor::{Executor, Inline};
 use crate::rounds::{GuestRuntime, Runtime};
 use crate::schedule::Schedule;
 use crate::status::{RuntimeError, Turn};
-use motet_machine::{EffectHandler, ImageId, ProtocolMachineConfig, TopologyOutcome, TopologyPerturbation};
-use motet_types::{Planted, RoleId, SessionId, planted};
-use std::collections::{BTreeMap, BTreeSet};
+use motet_machine::{EffectHandler, ImageId, ProtocolMachineConfig, TopologyOutcome};
+use motet_types::{Planted, SessionId, planted};
 use std::sync::Arc;
 
 /// Several bundles in one runtime.
@@ -26,7 +24,6 @@ pub struct ComposedRuntime<E> {
     runtime: Runtime<E>,
     budget: MemoryBudget,
     bundles: Vec<(ImageId, ProtocolBundle)>,
-    topology: CompositionTopology,
 }
 
 impl<E> ComposedRuntime<E> {
@@ -42,7 +39,7 @@ impl<E> ComposedRuntime<E> {
         budget: MemoryBudget,
     ) -> Result<Self, RuntimeError> {
         let runtime = Runtime::with_contracts(config, schedule, executor, contracts)?;
-        Ok(Self { runtime, budget, bundles: Vec::new(), topology: CompositionTopology::default() })
+        Ok(Self { runtime, budget, bundles: Vec::new() })
     }
 
     /// Makes a bundle part of the composition: its certificate is computed again, its own contracts and the runtime's must
@@ -51,24 +48,9 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// See [`LinkError`].
     pub fn admit_bundle(&mut self, bundle: ProtocolBundle) -> Result<ImageId, LinkError> {
-        let others: Vec<ProtocolBundle> = self.bundles.iter().map(|(_, bundle)| bundle.clone()).collect();
-        bundle.check(&others)?;
-        bundle.admit(self.runtime.machine().config(), self.runtime.schedule())?;
-        // A machine of its own, with the same images, says what this one takes in it.
-        let config = self.runtime.machine().config().clone();
-        let mut alone = GuestRuntime::new(config, Schedule::default())?;
-        for image in self.runtime.machine().images() {
-            alone.load(Arc::clone(image))?;
-        }
-        let before = alone.memory_usage().retained.images;
-        alone.load(Arc::clone(&bundle.code))?;
-        let more = alone.memory_usage().retained.images.saturating_sub(before);
-        self.budget.exceeded(&self.runtime.memory_usage(), more)?;
+        admissible(&self.runtime, &self.bundles, &self.budget, &bundle)?;
         let image = self.runtime.load(Arc::clone(&bundle.code))?;
-        for role in 0..bundle.code.role_count() {
-            let role = bundle.code.role_name(RoleId(role as u16)).to_owned();
-            self.topology.roles.entry(role).or_default();
-        }
+        self.runtime.join(image, bundle.reconfiguration_policy)?;
         self.bundles.push((image, bundle));
         Ok(image)
     }
@@ -118,14 +100,7 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// See [`PlanError`].
     pub fn plan(&self, plan: &ReconfigurationPlan) -> Result<CompositionTopology, PlanError> {
-        let remote = |step: &ReconfigurationStep| matches!(step, ReconfigurationStep::Place { placement: Placement::Remote { member }, .. } if member != LOCAL_MEMBER);
-        if plan.steps.iter().any(remote) {
-            self.runtime.admit_placement().map_err(RuntimeError::from)?;
-        }
-        let crashed: BTreeSet<String> = self.runtime.machine().topology().crashed().map(str::to_owned).collect();
-        let policies: BTreeMap<String, ReconfigurationPolicy> =
-            self.bundles.iter().map(|(_, bundle)| (bundle.name().to_owned(), bundle.reconfiguration_policy)).collect();
-        self.topology.planned(plan, &crashed, &policies)
+        self.runtime.planned(plan)
     }
 
     /// Applies a plan: all of its steps, or none. Answers the new epoch.
@@ -133,8 +108,9 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// See [`PlanError`]; nothing has changed then.
     pub fn apply(&mut self, plan: &ReconfigurationPlan) -> Result<u64, PlanError> {
-        self.topology = self.plan(plan)?;
-        Ok(self.topology.epoch)
+        let next = self.plan(plan)?;
+        self.runtime.note_plan(plan.clone());
+        Ok(self.runtime.install(next))
     }
 
     /// A member's site has crashed, and with it every role that is there: an input of the run for all of them together. The
@@ -143,15 +119,7 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// There is no such member, or the runtime refuses.
     pub fn crash_member(&mut self, member: &str) -> Result<TopologyOutcome, PlanError> {
-        self.takes_part(member)?;
-        if member == LOCAL_MEMBER {
-            return Err(PlanError::LocalStays { step: 0 });
-        }
-        let sites = self.topology.roles_at(member).map(|role| TopologyPerturbation::Crash { site: role.into() });
-        let outcome = self.runtime.perturb(&sites.collect::<Vec<_>>())?;
-        self.topology.members.remove(member);
-        self.topology.failed.insert(member.into());
-        Ok(outcome)
+        self.runtime.fail_member(member)
     }
 
     /// Nothing can be sent from one member's site to another's any more: an input of the run for all links between their
@@ -160,24 +128,8 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// One of them does not take part, both are one, or the runtime refuses.
     pub fn partition(&mut self, from: &str, to: &str) -> Result<TopologyOutcome, PlanError> {
-        self.takes_part(from)?;
-        self.takes_part(to)?;
-        if from == to {
-            return Err(PlanError::Circle { role: from.into() });
-        }
-        let (senders, receivers): (Vec<&str>, Vec<&str>) =
-            (self.topology.roles_at(from).collect(), self.topology.roles_at(to).collect());
-        let links = senders.iter().flat_map(|from| receivers.iter().map(move |to| (*from, *to)));
-        let cut = links.map(|(from, to)| TopologyPerturbation::Partition { from: from.into(), to: to.into() });
-        let cut: Vec<TopologyPerturbation> = cut.collect();
+        let cut = self.runtime.links(from, to)?;
         Ok(self.runtime.perturb(&cut)?)
-    }
-
-    fn takes_part(&self, member: &str) -> Result<(), PlanError> {
-        match self.topology.members.contains(member) {
-            true => Ok(()),
-            false => Err(PlanError::NoMember { step: 0, member: member.into() }),
-        }
     }
 
     /// The bundles, in the order in which they came.
@@ -186,8 +138,8 @@ impl<E> ComposedRuntime<E> {
     }
 
     /// Who takes part, and where roles are.
-    pub const fn topology(&self) -> &CompositionTopology {
-        &self.topology
+    pub fn topology(&self) -> &CompositionTopology {
+        self.runtime.composition().topology()
     }
 
     /// The runtime.
@@ -199,6 +151,27 @@ impl<E> ComposedRuntime<E> {
     pub const fn runtime_mut(&mut self) -> &mut Runtime<E> {
         &mut self.runtime
     }
+}
+
+/// Whether a bundle may become part of a composition: its certificate, its contracts, and room.
+pub(super) fn admissible<E>(
+    runtime: &Runtime<E>,
+    bundles: &[(ImageId, ProtocolBundle)],
+    budget: &MemoryBudget,
+    bundle: &ProtocolBundle,
+) -> Result<(), LinkError> {
+    let others: Vec<ProtocolBundle> = bundles.iter().map(|(_, bundle)| bundle.clone()).collect();
+    bundle.check(&others)?;
+    bundle.admit(runtime.machine().config(), runtime.schedule())?;
+    // A machine of its own, with the same images, says what this one takes in it.
+    let mut alone = GuestRuntime::new(runtime.machine().config().clone(), Schedule::default())?;
+    for image in runtime.machine().images() {
+        alone.load(Arc::clone(image))?;
+    }
+    let before = alone.memory_usage().retained.images;
+    alone.load(Arc::clone(&bundle.code))?;
+    let more = alone.memory_usage().retained.images.saturating_sub(before);
+    budget.exceeded(&runtime.memory_usage(), more)
 }
 
 /// The cooperative composition.

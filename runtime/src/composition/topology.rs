@@ -3,7 +3,7 @@
 use crate::composition::error::PlanError;
 use crate::composition::plan::{LOCAL_MEMBER, Placement, ReconfigurationPlan, ReconfigurationStep, Transport};
 use crate::composition::policy::{ReconfigurationPolicy, ReconfigurationRefusal};
-use motet_types::{Digest, Digester, Planted, planted};
+use motet_types::{Digest, Digester, Planted, Reader, planted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Members, placements and transports. Everything runs in this process: a site says which roles fail together, and what
@@ -75,6 +75,11 @@ impl CompositionTopology {
     pub fn digest(&self) -> Digest {
         let mut into = blake3::Hasher::new();
         into.str("motet.composition.v1");
+        self.encode(&mut into);
+        Digest(*into.finalize().as_bytes())
+    }
+
+    pub(super) fn encode(&self, into: &mut impl Digester) {
         into.u64(self.epoch);
         for set in [&self.members, &self.failed] {
             into.size(set.len());
@@ -83,13 +88,7 @@ impl CompositionTopology {
         into.size(self.roles.len());
         for (role, placement) in &self.roles {
             into.str(role);
-            let (kind, at) = match placement {
-                Placement::Local => (0, ""),
-                Placement::Remote { member } => (1, member.as_str()),
-                Placement::Colocated { with } => (2, with.as_str()),
-            };
-            into.u8(kind);
-            into.str(at);
+            placement.encode(into);
         }
         into.size(self.transports.len());
         for ((from, to), transport) in &self.transports {
@@ -97,7 +96,29 @@ impl CompositionTopology {
             into.str(to);
             into.u8(*transport as u8);
         }
-        Digest(*into.finalize().as_bytes())
+    }
+
+    /// What was written; none if these bytes are no topology that fits together.
+    pub(super) fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        let set = |from: &mut Reader<'_>| {
+            let mut set = BTreeSet::new();
+            for _ in 0..from.u64()? {
+                set.insert(from.str()?.to_owned()).then_some(())?;
+            }
+            Some(set)
+        };
+        let (epoch, members, failed) = (from.u64()?, set(from)?, set(from)?);
+        let (mut roles, mut transports) = (BTreeMap::new(), BTreeMap::new());
+        for _ in 0..from.u64()? {
+            let role = from.str()?.to_owned();
+            roles.insert(role, Placement::decode(from)?).is_none().then_some(())?;
+        }
+        for _ in 0..from.u64()? {
+            let edge = (from.str()?.to_owned(), from.str()?.to_owned());
+            transports.insert(edge, Transport::decode(from)?).is_none().then_some(())?;
+        }
+        let found = Self { epoch, members, failed, roles, transports };
+        (found.members.contains(LOCAL_MEMBER) && found.whole().is_ok()).then_some(found)
     }
 
     /// What a plan makes of it, were it applied: all of it, or why not. `crashed` are roles whose sites are gone, `policies`

@@ -15,6 +15,7 @@
 
 mod agreement;
 mod checkpoint;
+mod composed;
 mod cut;
 mod entry;
 mod plan;

@@ -80,7 +80,8 @@ impl TraceEntry {
             | Input::Elapse
             | Input::Advance { .. }
             | Input::Upgrade { .. }
-            | Input::Late { .. } => None,
+            | Input::Late { .. }
+            | Input::Compose(_) => None,
         }
     }
 

@@ -16,13 +16,14 @@ use std::sync::Arc;
 /// How somebody changes a certificate.
 type Forge = fn(&mut CompositionCertificate);
 
-const OPEN_POLICY: ReconfigurationPolicy = ReconfigurationPolicy { dynamic_membership: true, overlap_required: true };
+pub(super) const OPEN_POLICY: ReconfigurationPolicy =
+    ReconfigurationPolicy { dynamic_membership: true, overlap_required: true };
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-fn own() -> RuntimeContracts {
+pub(super) fn own() -> RuntimeContracts {
     let mut contracts = RuntimeContracts::own();
     contracts.capabilities.insert(RuntimeCapability::PlacementRefinement);
     contracts
@@ -33,7 +34,7 @@ fn composed(contracts: RuntimeContracts, budget: MemoryBudget) -> Result<Compose
     ComposedRuntime::new(config, Schedule::default(), Inline::default(), contracts, budget).map_err(text)
 }
 
-fn bundle(code: Arc<CodeImage>) -> Result<ProtocolBundle, String> {
+pub(super) fn bundle(code: Arc<CodeImage>) -> Result<ProtocolBundle, String> {
     ProtocolBundle::link(code, &[], None, OPEN_POLICY).map_err(text)
 }
 
@@ -107,7 +108,7 @@ pub fn what_does_not_link_says_why() -> Result<(), String> {
 const TWO: &str =
     "protocol Two =\n  roles A, B\n  rec L {\n    A -> B : Ping\n    B -> A : Pong\n    continue L\n  }\n";
 
-fn one(name: &str, roles: [&str; 2]) -> Result<Arc<CodeImage>, String> {
+pub(super) fn one(name: &str, roles: [&str; 2]) -> Result<Arc<CodeImage>, String> {
     let [a, b] = roles;
     image(&format!("protocol {name} =\n  roles {a}, {b}\n  {a} -> {b} : First\n  {b} -> {a} : Second\n"))
 }
@@ -156,19 +157,19 @@ fn loops() -> Result<Arc<CodeImage>, String> {
     image(TWO)
 }
 
-fn place(role: &str, placement: Placement) -> Step {
+pub(super) fn place(role: &str, placement: Placement) -> Step {
     Step::Place { role: role.into(), placement }
 }
 
-fn at(member: &str) -> Placement {
+pub(super) fn at(member: &str) -> Placement {
     Placement::Remote { member: member.into() }
 }
 
-fn beside(role: &str) -> Placement {
+pub(super) fn beside(role: &str) -> Placement {
     Placement::Colocated { with: role.into() }
 }
 
-fn add(member: &str) -> Step {
+pub(super) fn add(member: &str) -> Step {
     Step::AddMember { member: member.into() }
 }
 
@@ -176,7 +177,7 @@ fn gone(member: &str) -> Step {
     Step::RemoveMember { member: member.into() }
 }
 
-fn connect(from: &str, to: &str, transport: Transport) -> Step {
+pub(super) fn connect(from: &str, to: &str, transport: Transport) -> Step {
     Step::Connect { from: from.into(), to: to.into(), transport }
 }
 

@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod compiling;
 pub mod composing;
 pub mod composition;
+pub mod composition_crashes;
 pub mod contracts;
 pub mod credits;
 pub mod cut_runs;
