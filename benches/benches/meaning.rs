@@ -1,7 +1,7 @@
 //! What semantic objects cost: each workload with them over the same without, in one process, in laps. The bar is a quarter
 //! in every row; docs/PERFORMANCE.md says which rows miss it. A run that only asks effects is the worst there is.
 //!
-//! `cargo bench -p motet-benches --bench meaning`
+//! `cargo bench -p motet-benches --bench meaning`; with `-- exports` what an export costs, and nothing else.
 
 use motet_benches::{Answering, PING_PONG, TEN, asking, image, median, woken};
 use motet_machine::{CodeImage, ProtocolMachineConfig, TraceMode};
@@ -52,13 +52,45 @@ fn nanoseconds(row: &Row, kept: Option<u32>) -> (f64, u64) {
     (took, runtime.machine().tally().steps)
 }
 
+/// What an export costs by how many operations there are, each with an effect that has ended and a region.
+fn exports() {
+    let image = Arc::new(woken());
+    println!("{:<30} {:>10} {:>12}", "an export, operations", "ns each", "bytes each");
+    for sessions in [100, 1_000, 10_000, 100_000] {
+        let config = ProtocolMachineConfig {
+            max_sessions: sessions,
+            trace: TraceMode::Disabled,
+            semantic_objects: Some(2 * sessions),
+            ..ProtocolMachineConfig::default()
+        };
+        let mut runtime = GuestRuntime::new(config, Schedule::throughput()).expect("the configuration makes sense");
+        let id = runtime.load(Arc::clone(&image)).expect("it loads");
+        for _ in 0..sessions {
+            runtime.open(id).expect("there is room");
+        }
+        runtime.run(&Answering).expect("nothing goes wrong");
+        let (mut each, mut bytes) = (Vec::new(), 0);
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            let objects = runtime.semantic_objects().expect("objects are kept");
+            let took = began.elapsed().as_nanos() as f64;
+            assert_eq!(objects.operation_instances.len(), sessions as usize, "all are kept");
+            each.push(took / f64::from(sessions));
+            bytes = objects.to_json().expect("it can be written").len() / sessions as usize;
+        }
+        println!("{sessions:<30} {:>10.0} {bytes:>12}", median(each));
+    }
+}
+
 fn main() {
     // `cargo test --benches` only wants to know that it builds.
     if std::env::args().any(|word| word == "--test") {
         return;
     }
+    exports();
     println!("{:<30} {:>10} {:>10} {:>7}", "ns a step", "without", "with", "ratio");
-    for row in rows() {
+    let only_exports = std::env::args().any(|word| word == "exports");
+    for row in rows().into_iter().filter(|_| !only_exports) {
         let (mut without, mut with, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let (off, steps) = nanoseconds(&row, None);

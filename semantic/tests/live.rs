@@ -298,3 +298,104 @@ pub(crate) fn audits_are_in_order() {
     }
     assert_eq!(kinds.len(), SemanticAuditKind::ALL.len() - 1, "all but faults, which only a machine has: {kinds:?}");
 }
+
+/// Names, and how often one was asked for.
+#[derive(Default)]
+struct Counted(core::cell::Cell<u64>);
+
+impl Counted {
+    fn one(&self) -> &Names {
+        self.0.set(self.0.get() + 1);
+        &Names
+    }
+}
+
+impl Describe for Counted {
+    fn effect_id(&self, effect: EffectKey) -> String {
+        self.one().effect_id(effect)
+    }
+
+    fn handler(&self, session: u64) -> String {
+        self.one().handler(session)
+    }
+
+    fn interface(&self, image: u32, wanted: Wanted) -> Option<(String, String)> {
+        self.one().interface(image, wanted)
+    }
+
+    fn inputs(&self, image: u32, wanted: Wanted, bytes: &[u8]) -> Shown {
+        self.one().inputs(image, wanted, bytes)
+    }
+
+    fn outputs(&self, image: u32, wanted: Wanted, bytes: &[u8]) -> Shown {
+        self.one().outputs(image, wanted, bytes)
+    }
+}
+
+/// So many sessions, each with effects that wait, that were answered, that were handed over and that were given up.
+fn peopled(sessions: u64) -> Live {
+    let mut live = Live::new(u32::MAX);
+    for session in 10_000..10_000 + sessions {
+        live.apply(session, Occurrence::Opened { session }, |_| {}).unwrap();
+        let capability = |owner: &str, generation| {
+            let (owner_id, scope) = (owner.into(), OwnershipScope::Session);
+            AuthorityArtifact::OwnershipCapability(OwnershipCapability {
+                session_id: session,
+                owner_id,
+                generation,
+                scope,
+            })
+        };
+        let receipt = AuthorityArtifact::OwnershipReceipt(OwnershipReceipt {
+            session_id: session,
+            claim_id: 2,
+            from_owner_id: "ada".into(),
+            from_generation: 0,
+            to_owner_id: "bob".into(),
+            to_generation: 1,
+            scope: OwnershipScope::Session,
+        });
+        for counter in 0..8 {
+            live.apply(session, Occurrence::Asked(lives::asked(key(session, 1, counter), None)), |_| {}).unwrap();
+        }
+        for counter in 0..3 {
+            let effect = key(session, 1, counter);
+            let answered = AnsweredEffect { effect, failure: None, outputs: b"1", overdue: false };
+            live.apply(session, Occurrence::Answered(answered), |_| {}).unwrap();
+        }
+        let given_up = Occurrence::GivenUp { effect: key(session, 1, 3), upgrade: UpgradeKey([7; 32]) };
+        live.apply(session, given_up, |_| {}).unwrap();
+        for (artifact, event) in [
+            (capability("ada", 0), AuthorityAuditEvent::Issued),
+            (receipt.clone(), AuthorityAuditEvent::Issued),
+            (receipt, AuthorityAuditEvent::Committed),
+            (capability("bob", 1), AuthorityAuditEvent::Issued),
+        ] {
+            let record = AuthorityAuditRecord { tick: session, artifact, event, reason: None };
+            let happened = Occurrence::Authority { session: Some(session), record: &record, transports: true };
+            live.apply(session, happened, |_| {}).unwrap();
+        }
+    }
+    live
+}
+
+/// An export asks for as many names and writes as many bytes for each object, however many there are.
+#[cfg_attr(not(feature = "planted"), test)]
+fn exports_are_linear() {
+    let cost = |sessions: u64| {
+        let (live, names) = (peopled(sessions), Counted::default());
+        let objects = live.export(&names);
+        check(&objects).unwrap();
+        assert_eq!(objects.operation_instances.len() as u64, 9 * sessions);
+        (names.0.get(), objects.to_json().unwrap().len() as u64)
+    };
+    let (names, bytes) = cost(10);
+    for sessions in [100, 1000] {
+        let (now, long) = cost(sessions);
+        assert_eq!(now * 10, names * sessions, "names asked for, {sessions} sessions");
+        // Places among all effects have more digits, and there is one document around all of them.
+        let (each, at_first) = (long / sessions, bytes / 10);
+        assert!(each.abs_diff(at_first) * 100 <= at_first, "{each} bytes a session, and {at_first} among ten");
+    }
+    println!("{} names and {} bytes for each operation", names / 90, bytes / 90);
+}

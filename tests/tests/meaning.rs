@@ -45,6 +45,7 @@ const WHERE: &[(&str, &str, &[&str])] = &[
 
 /// What no run makes, and why. What stands here and is made all the same fails the test.
 const NEVER: &[(&str, &str, &str, &str)] = &[
+    // `nothing_is_half_published` looks for these at every moment.
     ("finalization_paths", "read_class", "mixed", "an operation asks the host or is a checked output, and never both"),
     (
         "finalization_paths",
@@ -107,6 +108,28 @@ fn root() -> PathBuf {
 fn validator(name: &str) -> jsonschema::Validator {
     let text = std::fs::read_to_string(root().join("docs/schema").join(name)).unwrap();
     jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+/// Runs of checked outputs that are exported behind every step: at none of these moments has one got only a part of its way, and
+/// nothing rests on both kinds of reads.
+#[test]
+fn nothing_is_half_published() {
+    let mut seen = BTreeMap::new();
+    for (name, run) in runs::ALL {
+        let told = run().unwrap_or_else(|why| panic!("{name}: {why}"));
+        for path in told.objects.iter().flat_map(|objects| &objects.finalization_paths) {
+            *seen.entry((path.stage, path.read_class)).or_insert(0_u64) += 1;
+            let half = [FinalizationStage::Authoritative, FinalizationStage::Materialized].contains(&path.stage);
+            assert!(!half && path.read_class != FinalizationReadClass::Mixed, "{name}: {path:?}");
+        }
+        if name.ends_with("one step in each turn") {
+            let ended = |objects: &ProtocolMachineSemanticObjects| objects.materialization_proofs.len();
+            let moments: Vec<usize> = told.objects.iter().map(ended).collect();
+            assert!(moments.len() > 5 && moments[0] <= 1 && moments.is_sorted(), "{name}: {moments:?}");
+            assert!(moments.windows(2).all(|pair| pair[1] <= pair[0] + 1), "one check in each step: {moments:?}");
+        }
+    }
+    println!("{seen:?}");
 }
 
 /// Where each value was first seen: list, field and value to the run's name.

@@ -43,9 +43,7 @@ impl Live {
         (entry.first, entry.touched) = (slot, true);
         self.asked += 1;
         self.waiting += 1;
-        if !self.roles.contains_key(&(asked.image, asked.role)) {
-            self.roles.insert((asked.image, asked.role), asked.role_name.into());
-        }
+        self.roles.entry((asked.image, asked.role)).or_insert_with(|| asked.role_name.into());
         if let Some(due) = due {
             self.schedule(due, slot);
         }

@@ -5,7 +5,7 @@ use motet_machine::{
     EffectOutcome, EffectRequestBody, EffectResponse, OutputConditionHint, OutputConditionPolicy, OwnershipOperation,
     SessionHostMutation,
 };
-use motet_runtime::{Durable, DurableGuestRuntime, GuestRuntime, OwnedSession, RuntimeError};
+use motet_runtime::{Durable, DurableGuestRuntime, GuestRuntime, OwnedSession, RuntimeError, Schedule, Turn};
 use motet_semantic::{
     AgreementLevel, FinalizationOutcome, OwnershipScope, PendingEffectTreatment, ProtocolMachineSemanticObjects,
     SemanticAuditRecord,
@@ -46,7 +46,8 @@ pub(crate) const ALL: &[Named] = &[
     ("effects that take their time", effects),
     ("sessions that are handed over", handoffs),
     ("witnesses", witnesses),
-    ("checked outputs", outputs),
+    ("checked outputs", || outputs(8)),
+    ("checked outputs, one step in each turn", || outputs(1)),
     ("agreements", agreements),
 ];
 
@@ -156,9 +157,10 @@ fn witnesses() -> Result<Told, String> {
     told.end(&mut runtime)
 }
 
-/// Outputs that are admitted, and one that is not.
-fn outputs() -> Result<Told, String> {
+/// Outputs that are admitted, and one that is not, looked at behind every turn.
+fn outputs(fuel: u32) -> Result<Told, String> {
     let mut setup = setup(None).sessions(2);
+    setup.schedule = Schedule { wave: 1, fuel, chunk: 1, turn: 1, ..Schedule::default() };
     setup.config.output_condition_policy = OutputConditionPolicy::AllowList(["yes".into()].into());
     let asked = Mutex::new(0);
     let host = Script::new(&[EffectKind::OutputConditionHint], move |request| match request.body {
@@ -171,9 +173,11 @@ fn outputs() -> Result<Told, String> {
         }
         _ => accept(request),
     });
-    let mut runtime = setup.guest(&letters(2).image()?)?;
-    runtime.run(&host).map_err(text)?;
-    Told::default().end(&mut runtime)
+    let (mut runtime, mut told) = (setup.guest(&letters(2).image()?)?, Told::default());
+    while runtime.turn(&host).map_err(text)? != Turn::Idle {
+        told.look(&runtime)?;
+    }
+    told.end(&mut runtime)
 }
 
 /// Contracts of every kind on operations of a durable run, brought to every level and every end, before and after a
