@@ -43,6 +43,10 @@ pub fn event_json(image: &CodeImage, event: &TraceEvent, text: &str) -> Json {
             put("role", role);
             json["ghost"] = what.ghost().into();
         }
+        EventKind::Transferred => {
+            put("role", image.role_name(RoleId(what.edge.0)));
+            (json["from"], json["to"]) = (what.coroutine.0.into(), what.label.0.into());
+        }
         EventKind::Tagged => {
             put("role", image.role_name(RoleId(what.edge.0)));
             put("label", text);

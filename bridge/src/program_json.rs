@@ -1,7 +1,9 @@
 //! An image's code and a machine's configuration in the form that runners take: `reference/README.md` says what it is.
 
 use crate::run_document::{MachineInput, ProgramInput};
-use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, OutputConditionPolicy, ValueRef};
+use motet_machine::{
+    BackpressurePolicy, BufferMode, CodeImage, FlowPolicy, OutputConditionPolicy, ProtocolMachineConfig, ValueRef,
+};
 use motet_types::{
     ConstantPart, EffectKind, EffectKinds, Instr, LabelId, RoleId, ScalarPart, Sort, SortId, SortTable, TableRow, Value,
 };
@@ -26,6 +28,9 @@ pub enum ProgramError {
         /// The effect.
         effect: String,
     },
+    /// A flow policy that the host decides.
+    #[error("the flow policy asks the host's own predicate, which runners do not have")]
+    HostPredicate,
     /// An instruction that names something that the image does not have. A verified image has none.
     #[error("{role}'s code names {what} that is not there")]
     Dangling {
@@ -117,6 +122,14 @@ fn instr_json(image: &CodeImage, role: &str, start: u32, instr: Instr) -> Result
         Instr::Branch { on, table: row } => json!(["Branch", on, targets(table(row)?)]),
         Instr::Yield {} => json!(["Yield"]),
         Instr::Halt {} => json!(["Halt"]),
+        Instr::Spawn { args, dst, target } => json!(["Spawn", args, dst, at(target)]),
+        Instr::Cast { val, sort } => json!(["Cast", val, sort_json(sorts, SortId(sort as u16))]),
+        Instr::Fork { ghost } => json!(["Fork", ghost]),
+        Instr::Join {} => json!(["Join"]),
+        Instr::Abort {} => json!(["Abort"]),
+        Instr::Transfer { endpoint, target, .. } => json!(["Transfer", endpoint, target]),
+        Instr::Tag { fact, dst } => json!(["Tag", fact, dst]),
+        Instr::Check { knowledge, target, dst } => json!(["Check", knowledge, target, dst]),
         other => return Err(ProgramError::Instruction { role: role.into(), instruction: other.to_string() }),
     })
 }
@@ -145,26 +158,39 @@ pub fn image_roles(image: &CodeImage) -> Vec<String> {
 }
 
 /// What runners know of a machine's configuration. Jumps are folded, as the machine does.
-pub fn machine_input(buffer: &BufferConfig, max_payload: usize, outputs: &OutputConditionPolicy) -> MachineInput {
+///
+/// # Errors
+/// A flow policy that is the host's own, which runners do not have.
+pub fn machine_input(config: &ProtocolMachineConfig) -> Result<MachineInput, ProgramError> {
+    let buffer = &config.buffer;
     let policy = match buffer.policy {
         BackpressurePolicy::Block => json!("block"),
         BackpressurePolicy::Drop => json!("drop"),
         BackpressurePolicy::Error => json!("error"),
         BackpressurePolicy::Resize { max } => json!({"resize": max}),
     };
-    MachineInput {
+    let flow = match &config.flow_policy {
+        FlowPolicy::Predicate(_) => Err(ProgramError::HostPredicate),
+        policy => serde_json::to_value(policy).map_err(|_| ProgramError::HostPredicate),
+    };
+    Ok(MachineInput {
         capacity: Some(buffer.capacity.into()),
         policy: Some(policy),
         latest: Some(buffer.mode == BufferMode::LatestValue),
-        max_payload: Some(max_payload as u64),
+        max_payload: Some(config.max_payload_bytes as u64),
         fold_jumps: Some(true),
-        outputs: Some(match outputs {
+        outputs: Some(match &config.output_condition_policy {
             OutputConditionPolicy::Disabled => json!("disabled"),
             OutputConditionPolicy::AllowAll => json!("allow_all"),
             OutputConditionPolicy::DenyAll => json!("deny_all"),
             OutputConditionPolicy::AllowList(names) => json!({"allow_list": names}),
         }),
-    }
+        flow: Some(flow?),
+        max_facts: Some(config.max_facts.into()),
+        max_fact_bytes: Some(config.max_fact_bytes.into()),
+        speculation_depth: Some(config.speculation_depth.into()),
+        max_coroutines: Some(config.max_coroutines.into()),
+    })
 }
 
 /// The kinds of effects that runners can be asked about, by name.

@@ -83,6 +83,21 @@ documents! {
         /// Which outputs may become visible: `"disabled"`, `"allow_all"`, `"deny_all"`, `{"allow_list": [...]}`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub outputs: Option<Json>,
+        /// Which facts may flow to which roles, as in docs/configuration.md.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub flow: Option<Json>,
+        /// How many facts a session's coroutines may know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_facts: Option<u64>,
+        /// How many bytes a fact may have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_fact_bytes: Option<u64>,
+        /// How deep speculations nest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub speculation_depth: Option<u64>,
+        /// How many coroutines a session may have that go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_coroutines: Option<u64>,
     }
 
     /// A host that was written down.

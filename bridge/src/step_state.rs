@@ -65,7 +65,45 @@ pub fn session_state_json<E>(runtime: &mut Runtime<E>, session: SessionId) -> Re
         .collect();
     let mut buffers = buffers(&image, &state);
     buffers.sort_by(|left, right| (&left.sender, &left.receiver).cmp(&(&right.sender, &right.receiver)));
-    Ok(Some(json!({"sid": session.0, "coroutines": coroutines, "buffers": buffers})))
+    let mut json = json!({"sid": session.0, "coroutines": coroutines, "buffers": buffers});
+    let gate = |at| runtime.machine().gate(session, at).map_or("?", gate_name);
+    put_growth(&mut json, &image, &state, gate);
+    Ok(Some(json))
+}
+
+/// What a session has besides its roles' coroutines and its messages, only what there is: coroutines that were started,
+/// endpoints that changed hands, what is known, and the numbers of open speculations.
+fn put_growth(json: &mut Json, image: &CodeImage, state: &SessionState, gate: impl Fn(CoroutineId) -> &'static str) {
+    let mut put = |key: &str, all: Vec<Json>| {
+        if !all.is_empty() {
+            json[key] = all.into();
+        }
+    };
+    if let Some(growth) = &state.growth {
+        let started = growth.children.iter().map(|child| {
+            let one = &child.coroutine;
+            let registers: Vec<Json> =
+                one.registers.iter().map(|value| carried_value_json(image, value.into())).collect();
+            json!({
+                "number": child.number.0,
+                "role": image.role_name(child.role),
+                "pc": one.pc.0 - image.parts().roles[child.role.index()].code_start,
+                "status": gate(child.number),
+                "asked": one.counter,
+                "registers": registers,
+            })
+        });
+        put("started", started.collect());
+        put("moved", growth.moved.iter().map(|(role, owner)| json!([image.role_name(*role), owner.0])).collect());
+        // Of opened sessions nothing is said here.
+        let own = growth.knowledge.iter().filter(|known| known.guest == 0);
+        let known = own.flat_map(|known| {
+            known.facts.iter().map(|fact| json!([known.coroutine.0, image.role_name(known.role), fact]))
+        });
+        put("known", known.collect());
+    }
+    let levels = state.speculation.iter().flat_map(|speculation| &speculation.levels);
+    put("speculations", levels.map(|level| level.ghost.into()).collect());
 }
 
 /// Runs on, one step at a time, up to `limit` steps in all, and answers how every session stood behind each step: under

@@ -89,6 +89,7 @@ pub(crate) fn run_child<H: Respondent + ?Sized, const CLOSELY: bool>(
     let kept = inner.kept();
     frame.keep(kept);
     if Gate::unpack(words[CORO_GATE]) == Gate::Halted {
+        frame.remember_counter(number, words[CORO_PC]);
         for (register, word) in words[CORO_TAGS + usize::from(place.tag_words)..].iter().enumerate() {
             frame.release((words[CORO_TAGS + register / 8] >> (register % 8 * 8)) as u8, *word);
         }

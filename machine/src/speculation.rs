@@ -171,6 +171,18 @@ impl Frame<'_> {
         }
     }
 
+    /// A started coroutine ends inside a speculation. Where that is undone it is there again, and asks for nothing twice.
+    pub(crate) fn remember_counter(&mut self, coroutine: u16, position: u64) {
+        let levels = self.speculation().into_iter().flat_map(|speculation| &mut speculation.levels);
+        for growth in levels.filter_map(|level| level.growth.as_deref_mut()) {
+            if let Some(child) = growth.child(coroutine)
+                && !planted(Planted::SpeculationForgetsEnded)
+            {
+                child.words[CORO_PC] = child.words[CORO_PC] & u64::from(u32::MAX) | position >> 32 << 32;
+            }
+        }
+    }
+
     /// Puts all words back. Effect counters stay.
     fn put_words(&mut self, words: &[u64]) {
         let layout = &self.image.layout;

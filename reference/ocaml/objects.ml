@@ -66,30 +66,88 @@ let path p =
       ("invalidated_by_handoff_ids", Array []);
       ("rejected_publication_ids", strings (when_ (w.y_stage = AtRejected) [ publication_id p ])) ]
 
+(* Endpoints that changed hands. Each is an operation that was done at once, with a handle and a publication. *)
+
+let handoff_id h = Printf.sprintf "%d.endpoint.%010d" h.h_session h.h_number
+let handoff_operation_id h = "handoff:" ^ handoff_id h
+let handoff_publication_id h = handoff_operation_id h ^ ":handoff.committed"
+let of_handoff h = ("session", int h.h_session)
+let coroutine number = String (Printf.sprintf "coro:%d" number)
+let fragment h = Object [ ("fragments", Array [ String h.h_role ]) ]
+
+let handoff_operation h =
+  Object
+    [ ("operation_id", String (handoff_operation_id h)); of_handoff h; owner; ("kind", String "handoff");
+      ("phase", String "succeeded"); ("handler_identity", Null); ("effect_ids", Array []);
+      ("dependent_operation_ids", Array []); ("terminal_publication", String "handoff.committed");
+      ("budget_ticks", Null); ("requires_proof", Bool false) ]
+
+let handoff_path h =
+  Object
+    [ ("operation_id", String (handoff_operation_id h)); of_handoff h; owner; ("read_class", String "none");
+      ("stage", String "canonical"); ("observed_read_ids", Array []); ("authoritative_read_ids", Array []);
+      ("proof_ids", Array []); ("canonical_handle_ids", strings [ handoff_operation_id h ]);
+      ("publication_ids", strings [ handoff_publication_id h ]); ("invalidated_by_handoff_ids", Array []);
+      ("rejected_publication_ids", Array []) ]
+
+let handoff_handle h =
+  Object
+    [ ("handle_id", String (handoff_operation_id h)); of_handoff h; owner; ("kind", String "handoff"); ("proof_ref", Null) ]
+
+let handoff_published h =
+  Object
+    [ ("publication_id", String (handoff_publication_id h)); of_handoff h;
+      ("operation_id", String (handoff_operation_id h)); owner; ("publication", String "handoff.committed");
+      ("observer_class", String "canonical"); ("status", String "published"); ("proof_ref", Null);
+      ("handle_ref", String (handoff_operation_id h)); ("reason", Null) ]
+
+let handoff h =
+  Object
+    [ ("handoff_id", String (handoff_id h)); of_handoff h; ("from_coro", int h.h_from); ("to_coro", int h.h_to);
+      ("revoked_owner_id", coroutine h.h_from); ("activated_owner_id", coroutine h.h_to); ("scope", fragment h);
+      ("status", String "committed"); ("tick", int h.h_round); ("reason", Null) ]
+
+(* Nothing is pending where every effect is answered at once. *)
+let obligation h =
+  Object
+    [ ("obligation_id", String ("obligation:" ^ handoff_id h)); ("handoff_id", String (handoff_id h)); of_handoff h;
+      ("transformed_fragments", Array [ String h.h_role ]); ("affected_operation_ids", Array []);
+      ("affected_effect_ids", Array []); ("transported_effect_ids", Array []); ("invalidated_effect_ids", Array []);
+      ("witness_policy", String "withdrawn"); ("publication_revoked_from", coroutine h.h_from);
+      ("publication_activated_to", coroutine h.h_to); ("scope", fragment h); ("status", String "committed");
+      ("tick", int h.h_round); ("reason", Null) ]
+
 (* A session to which something happened, or that has not ended. *)
-let region all s =
+let region all moved s =
   let own = List.filter (fun p -> p.p_output.o_session = s.s_id) all in
-  if s.s_end <> None && own = [] then None
+  let given = List.filter (fun h -> h.h_session = s.s_id) moved in
+  if s.s_end <> None && own = [] && given = [] then None
   else
     Some
       (Object
          [ ("region_id", String (Printf.sprintf "session:%d" s.s_id)); ("session", int s.s_id); owner;
-           ("scope", String "session"); ("operation_ids", strings (List.map proof_id own));
+           ("scope", String "session"); ("operation_ids", strings (List.map proof_id own @ List.map handoff_operation_id given));
            ("effect_ids", Array []); ("authoritative_read_ids", strings (List.map read_id own));
-           ("handle_ids", strings (List.map proof_id (List.filter (fun p -> p.p_way.y_handle) own)));
-           ("publication_ids", strings (List.map publication_id own)) ])
+           ( "handle_ids",
+             strings
+               (List.map proof_id (List.filter (fun p -> p.p_way.y_handle) own) @ List.map handoff_operation_id given) );
+           ("publication_ids", strings (List.map publication_id own @ List.map handoff_publication_id given)) ])
 
 let document m =
-  let all = operations (List.rev m.trace) in
-  let list f = Array (List.map f all) in
+  let trace = List.rev m.trace in
+  let all = operations trace and moved = handoffs trace in
+  let both f g = Array (List.map f all @ List.map g moved) in
   let none = Array [] in
   Object
     [ ("schema_version", String "protocol_machine.semantic_objects.v1");
-      ("operation_instances", list operation); ("outstanding_effects", none); ("semantic_handoffs", none);
-      ("transformation_obligations", none); ("authoritative_reads", list read); ("observed_reads", none);
-      ("materialization_proofs", list proof);
-      ("canonical_handles", Array (List.map handle (List.filter (fun p -> p.p_way.y_handle) all)));
-      ("publication_events", list published); ("prestate_bindings", none); ("agreement_profiles", none);
-      ("agreement_contracts", none); ("agreement_evidence", none); ("agreement_states", none);
-      ("regions", Array (List.filter_map (region all) m.sessions)); ("progress_contracts", none);
-      ("progress_transitions", none); ("finalization_paths", list path) ]
+      ("operation_instances", both operation handoff_operation); ("outstanding_effects", none);
+      ("semantic_handoffs", Array (List.map handoff moved));
+      ("transformation_obligations", Array (List.map obligation moved));
+      ("authoritative_reads", Array (List.map read all)); ("observed_reads", none);
+      ("materialization_proofs", Array (List.map proof all));
+      ( "canonical_handles",
+        Array (List.map handle (List.filter (fun p -> p.p_way.y_handle) all) @ List.map handoff_handle moved) );
+      ("publication_events", both published handoff_published); ("prestate_bindings", none);
+      ("agreement_profiles", none); ("agreement_contracts", none); ("agreement_evidence", none);
+      ("agreement_states", none); ("regions", Array (List.filter_map (region all moved) m.sessions));
+      ("progress_contracts", none); ("progress_transitions", none); ("finalization_paths", both path handoff_path) ]

@@ -34,7 +34,9 @@ let outputs path json =
 
 let config json wants =
   let path = "config" in
-  only path json [ "capacity"; "policy"; "latest"; "max_payload"; "fold_jumps"; "outputs" ];
+  only path json
+    [ "capacity"; "policy"; "latest"; "max_payload"; "fold_jumps"; "outputs"; "flow"; "max_facts"; "max_fact_bytes";
+      "speculation_depth"; "max_coroutines" ];
   let or_ key default read = match optional json key with Some x -> read (path ^ "." ^ key) x | None -> default in
   { c_capacity = or_ "capacity" 64 as_int;
     c_policy = or_ "policy" PBlock policy;
@@ -42,6 +44,11 @@ let config json wants =
     c_max_payload = N.of_nat (or_ "max_payload" 65536 as_int);
     c_wants = wants;
     c_outputs = or_ "outputs" OutputsUnchecked outputs;
+    c_flow = or_ "flow" AllowAll Wire.flow;
+    c_max_facts = or_ "max_facts" 65535 as_int;
+    c_max_fact_bytes = or_ "max_fact_bytes" 65535 as_int;
+    c_depth = or_ "speculation_depth" 0 as_int;
+    c_max_coroutines = or_ "max_coroutines" 65535 as_int;
     c_fold_jumps = or_ "fold_jumps" false as_bool }
 
 let projected path global roles =
@@ -135,52 +142,80 @@ let gate_name = function
   | OnRoom _ -> "send_wait"
   | Halted -> "done"
 
-let session_state s =
-  let coroutine k =
-    Object
-      [ ("role", String k.k_role); ("pc", int k.k_pc); ("status", String (gate_name k.k_gate));
-        ("registers", Array (List.map Wire.value_json k.k_registers)); ("local_type", Wire.local_json k.k_type) ]
-  in
+let edges_json s =
   let edge ((from, to_), ms) =
     Object [ ("sender", String from); ("receiver", String to_);
              ("messages", Array (List.map (fun m -> String m.m_label.l_name) ms)) ]
   in
+  let held = List.sort compare (List.filter (fun (_, ms) -> ms <> []) (s_queues s)) in
+  Array (List.map edge held)
+
+(* The coroutines of the roles, and those that were started and have not ended, with their numbers. *)
+let crew s =
+  let roles = List.length (s_seats s) in
+  let all = List.mapi (fun i k -> (i, k)) (s_coroutines s) in
+  let mains, started = List.partition (fun (i, _) -> i < roles) all in
+  (List.map snd mains, List.filter (fun (_, k) -> k.k_gate <> Halted) started)
+
+let session_state s =
+  let type_of k = match List.find_opt (fun t -> t.t_role = k.k_role) (s_seats s) with Some t -> t.t_type | None -> LEnd in
+  let coroutine k =
+    Object
+      [ ("role", String k.k_role); ("pc", int k.k_pc); ("status", String (gate_name k.k_gate));
+        ("registers", Array (List.map Wire.value_json k.k_registers)); ("local_type", Wire.local_json (type_of k)) ]
+  in
   Object
     [ ("sid", int s.s_id);
       ("status", match s.s_end with None -> String "active" | Some t -> String (Wire.terminal_name t));
-      ("coroutines", Array (List.map coroutine s.s_coroutines));
-      ("buffers", Array (List.map edge (List.filter (fun (_, ms) -> ms <> []) s.s_queues))) ]
+      ("coroutines", Array (List.map coroutine (fst (crew s)))); ("buffers", edges_json s) ]
+
+(* What a session has besides its roles, messages and their coroutines: only what there is. *)
+let growth_json s =
+  let position role = match seat_of role s with Some (at, _) -> at | None -> -1 in
+  let fact f = (f.f_knower, position f.f_role, f.f_role, f.f_text) in
+  let known = List.sort compare (List.map fact (s_facts s)) in
+  let moved = List.filter (fun (at, t) -> t.t_owner <> at) (List.mapi (fun at t -> (at, t)) (s_seats s)) in
+  let list key all = if all = [] then [] else [ (key, Array all) ] in
+  let started (number, k) =
+    Object
+      [ ("number", int number); ("role", String k.k_role); ("pc", int k.k_pc); ("status", String (gate_name k.k_gate));
+        ("asked", int k.k_asked); ("registers", Array (List.map Wire.value_json k.k_registers)) ]
+  in
+  list "started" (List.map started (snd (crew s)))
+  @ list "moved" (List.map (fun (_, t) -> Array [ String t.t_role; int t.t_owner ]) moved)
+  @ list "known" (List.map (fun (by, _, role, text) -> Array [ int by; String role; String text ]) known)
+  @ list "speculations" (List.rev_map (fun v -> Number (Wire.text_of_n v.v_ghost)) s.s_levels)
 
 (* How a session stands behind a step: by its number, and nothing of one that has ended. *)
-let step_state index s =
+let step_state index before s =
   let coroutine k =
     Object
       [ ("pc", int k.k_pc); ("status", String (gate_name k.k_gate)); ("asked", int k.k_asked);
         ("registers", Array (List.map Wire.value_json k.k_registers)) ]
   in
-  let held = List.sort compare (List.filter (fun (_, ms) -> ms <> []) s.s_queues) in
-  let edge ((from, to_), ms) =
-    Object [ ("sender", String from); ("receiver", String to_);
-             ("messages", Array (List.map (fun m -> String m.m_label.l_name) ms)) ]
-  in
   let state =
     if s.s_end <> None then Null
     else
       Object
-        [ ("sid", int s.s_id); ("coroutines", Array (List.map coroutine s.s_coroutines));
-          ("buffers", Array (List.map edge held)) ]
+        ([ ("sid", int s.s_id); ("coroutines", Array (List.map coroutine (fst (crew s)))); ("buffers", edges_json s) ]
+        @ growth_json s)
   in
-  Object [ ("step_index", int index); ("post_state", Object [ (string_of_int s.s_id, state) ]) ]
+  let next =
+    match next_ready (s_coroutines before) before.s_current with
+    | Some i -> [ ("selected_coro", int i); ("selected_pc", int (List.nth (s_coroutines before) i).k_pc) ]
+    | None -> []
+  in
+  Object ([ ("step_index", int index) ] @ next @ [ ("post_state", Object [ (string_of_int s.s_id, state) ]) ])
 
 (* Canonical rounds one by one, with the session that made each. *)
 let run_by_steps env host limit started =
-  let rec go index m states =
-    match m.ready_queue with
+  let rec go index before states =
+    match before.ready_queue with
     | sid :: _ when index < limit -> (
-        match round env host m with
-        | Some m -> go (index + 1) m (step_state index (List.nth m.sessions sid) :: states)
-        | None -> (m, states))
-    | _ -> (m, states)
+        match round env host before with
+        | Some m -> go (index + 1) m (step_state index (List.nth before.sessions sid) (List.nth m.sessions sid) :: states)
+        | None -> (before, states))
+    | _ -> (before, states)
   in
   let m, states = go 0 started [] in
   (m, List.rev states)
@@ -227,7 +262,7 @@ let run_protocol payload =
        ("concurrency", int concurrency);
        ("status", String (status_name (status_of m)));
        ( "effect_exchanges",
-         Array (List.rev_map (fun x -> Wire.exchange_json (role_of x.x_at.at_session) x) m.exchanges) );
+         Array (List.rev_map Wire.exchange_json m.exchanges) );
        ("semantic_objects", Objects.document m);
        ("step_states", Array states) ]
     @ if detail then [ ("final_states", Array (List.map session_state m.sessions)) ] else [])

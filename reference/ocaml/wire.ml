@@ -117,12 +117,42 @@ let instr path json =
   | Array [ String "Branch"; on; rows ] -> IBranch (int on, ints rows)
   | Array [ String "Yield" ] -> IYield
   | Array [ String "Halt" ] -> IHalt
+  | Array [ String "Spawn"; args; dst; target ] -> ISpawn (int args, int dst, int target)
+  | Array [ String "Cast"; val_; s ] -> ICast (int val_, sort path s)
+  | Array [ String "Fork"; ghost ] -> IFork (int ghost)
+  | Array [ String "Join" ] -> IJoin
+  | Array [ String "Abort" ] -> IAbort
+  | Array [ String "Transfer"; endpoint; target ] -> ITransfer (int endpoint, int target)
+  | Array [ String "Tag"; fact; dst ] -> ITag (int fact, int dst)
+  | Array [ String "Check"; knowledge; target; dst ] -> ICheck (int knowledge, int target, int dst)
   | _ -> refuse path "is no instruction"
 
 let program path json =
   only path json [ "role"; "registers"; "code" ];
   let code = List.mapi (fun i -> instr (Printf.sprintf "%s.code[%d]" path i)) (list path json "code") in
   { p_role = str path json "role"; p_registers = num path json "registers"; p_code = code }
+
+(* Which facts may flow where, as in docs/configuration.md. *)
+
+let rec predicate path json =
+  let names = function Array xs -> List.map (predicate path) xs | _ -> refuse path "must be an array of predicates" in
+  match json with
+  | Object [ ("target_role_prefix", String text) ] -> TargetRolePrefix text
+  | Object [ ("fact_contains", String text) ] -> FactContains text
+  | String "endpoint_role_matches_target" -> EndpointRoleMatchesTarget
+  | Object [ ("all", parts) ] -> All (names parts)
+  | Object [ ("any", parts) ] -> Any (names parts)
+  | _ -> refuse path "is no predicate"
+
+let flow path json =
+  let names xs = List.map (as_string path) (as_list path xs) in
+  match json with
+  | String "allow_all" -> AllowAll
+  | String "deny_all" -> DenyAll
+  | Object [ ("allow_roles", roles) ] -> AllowRoles (names roles)
+  | Object [ ("deny_roles", roles) ] -> DenyRoles (names roles)
+  | Object [ ("predicate_expr", p) ] -> PredicateExpr (predicate path p)
+  | _ -> refuse path "is no policy for facts"
 
 (* What the host is asked and what it answers, as in docs/host.md. *)
 
@@ -212,6 +242,9 @@ let fault_code = function
   | FPc -> "pc"
   | FBuffer -> "buffer"
   | FOutputCondition -> "output_condition"
+  | FSpeculation -> "speculation"
+  | FTransfer -> "transfer"
+  | FFlow -> "flow"
 
 let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
 
@@ -234,19 +267,26 @@ let event_json role_of ((round, sid), event) =
   | EHalted i -> put "halted" [ role i ]
   | EFailureBranch (i, f) -> fault "failure_branch_entered" i f
   | EFaulted (i, f) -> fault "faulted" i f
+  | EForked (i, ghost) -> put "forked" [ role i; ("ghost", Number (text_of_n ghost)) ]
+  | EJoined (i, ghost) -> put "joined" [ role i; ("ghost", Number (text_of_n ghost)) ]
+  | EAborted (i, ghost) -> put "aborted" [ role i; ("ghost", Number (text_of_n ghost)) ]
+  | ETransferred (from, to_, role, _) -> put "transferred" [ ("role", String role); ("from", int from); ("to", int to_) ]
+  | ETagged (role, fact) -> put "tagged" [ ("role", String role); ("label", String fact) ]
+  | EChecked (role, target, permitted) ->
+      put "checked" [ ("role", String role); ("target", String target); ("permitted", Bool permitted) ]
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]
   | EOutputConditionChecked (i, under, passed, _, _) ->
       let witness = match under.h_witness with Some text -> [ ("witness_ref", String text) ] | None -> [] in
       put "output_condition_checked"
         ([ role i; ("predicate_ref", String under.h_predicate); ("passed", Bool passed) ] @ witness)
 
-let exchange_json role_of x =
+let exchange_json x =
   let at = x.x_at in
   Object
     [ ("operation_id", String (Printf.sprintf "%d/%d/%d" at.at_session at.at_coroutine at.at_counter));
       ("body",
         Object
-          (("role", String (role_of at.at_coroutine))
+          (("role", String x.x_role)
           :: ("state", Array (List.map value_json x.x_registers))
           :: request_json x.x_request));
       ("outcome", answer_json x.x_answer) ]

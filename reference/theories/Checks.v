@@ -1,8 +1,8 @@
 (** Every named theorem, and what it assumes. `cargo xtask prove` reads what this prints and refuses anything but
     "Closed under the global context" for each. *)
 
-From Motet Require Import Values Types TypesFacts Code Session SessionFacts Outputs OutputsFacts Objects Machine MachineFacts Heap HeapFacts
-  Durability WalSync Authority.
+From Motet Require Import Values Types TypesFacts Code State Session Step SessionFacts Outputs OutputsFacts Objects Machine RunFacts
+  IslandFacts MachineFacts Heap HeapFacts Durability WalSync Authority.
 
 (* Types and their monitor *)
 Print Assumptions monitor_is_type.
@@ -12,6 +12,13 @@ Print Assumptions advance_wellformed.
 (* Steps *)
 Print Assumptions step_preserves_typing.
 Print Assumptions nothing_by_halves.
+
+(* Speculations, counts, endpoints, facts *)
+Print Assumptions abort_takes_back.
+Print Assumptions withheld_until_kept.
+Print Assumptions counts_never_fall.
+Print Assumptions transfers_are_policed.
+Print Assumptions checks_are_policed.
 
 (* Outputs *)
 Print Assumptions refused_output_leaves_nothing.

@@ -18,7 +18,17 @@ Inductive instr : Set :=
 | IJump (target : nat)
 | IBranch (on : nat) (rows : list nat)
 | IYield
-| IHalt.
+| IHalt
+| ISpawn (args dst target : nat)
+| ICast (val : nat) (s : sort)
+| IFork (ghost : nat)
+| IJoin
+| IAbort
+(** Whose number [target] holds gets the endpoint. *)
+| ITransfer (endpoint target : nat)
+(** A fact is two registers: an endpoint, and in the next one a text. *)
+| ITag (fact dst : nat)
+| ICheck (knowledge target dst : nat).
 
 Record program : Set := mk_program { p_role : string; p_registers : nat; p_code : list instr }.
 
@@ -66,7 +76,8 @@ Inductive answer : Set :=
 Definition host : Set := coordinate -> request -> list value -> answer.
 
 Inductive fault : Set :=
-| FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutputCondition.
+| FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutputCondition
+| FSpeculation | FTransfer | FFlow.
 
 Inductive terminal : Set := TClosed | TFaulted.
 
@@ -80,14 +91,22 @@ Inductive event : Set :=
 | EHalted (coroutine : nat)
 | EFailureBranch (coroutine : nat) (f : fault)
 | EFaulted (coroutine : nat) (f : fault)
+| EForked (coroutine : nat) (ghost : N)
+| EJoined (coroutine : nat) (ghost : N)
+| EAborted (coroutine : nat) (ghost : N)
+(** Who gave the endpoint of which role to whom; [number] counts what has changed hands in the session. *)
+| ETransferred (from to_ : nat) (role : string) (number : nat)
+| ETagged (role fact : string)
+| EChecked (role target : string) (permitted : bool)
 | ETerminal (t : terminal)
 (** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
     the condition is about. *)
 | EOutputConditionChecked (coroutine : nat) (under : hint) (passed : bool) (told : list event) (sent : option value).
 
-(** What was asked, with the registers as they were, and what was answered. *)
+(** What was asked, by a coroutine of which role, with its registers as they were, and what was answered. *)
 Record exchange : Set := mk_exchange {
-  x_at : coordinate; x_request : request; x_registers : list value; x_answer : answer }.
+  x_at : coordinate; x_role : string; x_request : request; x_registers : list value;
+  x_answer : answer }.
 
 Inductive policy : Set := PBlock | PDrop | PError | PResize (max : nat).
 
@@ -98,6 +117,40 @@ Record wants : Set := mk_wants {
 (** Which outputs may stand. *)
 Inductive outputs : Set := OutputsUnchecked | OutputsAll | OutputsNone | OutputsUnder (predicates : list string).
 
+(** Which facts may flow to which roles: a condition on the role of the endpoint that a fact is about, the fact, and the
+    role that it would flow to. *)
+Inductive predicate : Set :=
+| TargetRolePrefix (prefix : string)
+| FactContains (part : string)
+| EndpointRoleMatchesTarget
+| All (parts : list predicate)
+| Any (parts : list predicate).
+
+Inductive flow : Set :=
+| AllowAll
+| DenyAll
+| AllowRoles (roles : list string)
+| DenyRoles (roles : list string)
+| PredicateExpr (p : predicate).
+
+Fixpoint holds_of (p : predicate) (role fact target : string) : bool :=
+  match p with
+  | TargetRolePrefix text => prefix text target
+  | FactContains text => match index 0 text fact with Some _ => true | None => false end
+  | EndpointRoleMatchesTarget => String.eqb role target
+  | All parts => forallb (fun p => holds_of p role fact target) parts
+  | Any parts => existsb (fun p => holds_of p role fact target) parts
+  end.
+
+Definition may_flow (policy : flow) (role fact target : string) : bool :=
+  match policy with
+  | AllowAll => true
+  | DenyAll => false
+  | AllowRoles roles => existsb (String.eqb target) roles
+  | DenyRoles roles => negb (existsb (String.eqb target) roles)
+  | PredicateExpr p => holds_of p role fact target
+  end.
+
 Record config : Set := mk_config {
   c_capacity : nat;
   c_policy : policy;
@@ -105,6 +158,13 @@ Record config : Set := mk_config {
   c_max_payload : N;
   c_wants : wants;
   c_outputs : outputs;
+  c_flow : flow;
+  (** Of a session's facts: how many there may be, and how long one may be. *)
+  c_max_facts : nat;
+  c_max_fact_bytes : nat;
+  (** How deep speculations nest, and how many coroutines a session may have that go on. *)
+  c_depth : nat;
+  c_max_coroutines : nat;
   (** Registered deviation [jump-folding]: jumps belong to the instruction before them. *)
   c_fold_jumps : bool }.
 

@@ -5,7 +5,7 @@
     ready one in cyclic order runs. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code Session Outputs.
+From Motet Require Import Values Types Code State Session Island Step Outputs.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -32,7 +32,27 @@ Definition all_halted (s : session) : bool :=
   forallb (fun k => match k_gate k with Halted => true | _ => false end) (s_coroutines s).
 
 Definition at_ (current : nat) (end_ : option terminal) (s : session) : session :=
-  mk_session (s_id s) (s_coroutines s) (s_queues s) current end_.
+  mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) (s_delegated s) current end_.
+
+(** Events are heard at once, or withheld by the innermost speculation. *)
+Definition heard (es : list event) (s : session) : session * list event :=
+  match s_levels s with
+  | [] => (s, es)
+  | v :: rest => (with_levels (withheld es v :: rest) s, [])
+  end.
+
+(** What a step told, as far as it is heard: what begins a speculation stands outside of it. *)
+Definition told (r : stepped) : session * list event :=
+  let s := r_session r in
+  match r_outcome r with
+  | Began =>
+      match s_levels s with
+      | v :: w :: rest => (with_levels (v :: withheld (r_events r) w :: rest) s, [])
+      | _ => (s, r_events r)
+      end
+  | Kept es => (s, es ++ r_events r)
+  | _ => heard (r_events r) s
+  end.
 
 (** What a session's step leaves behind: the session, its events, its exchanges. *)
 Definition moved_on : Set := (session * list event * list exchange)%type.
@@ -44,16 +64,16 @@ Definition advance_session (env : setting) (h : host) (s : session) : moved_on :
   | None => (s, [], [])
   | Some i =>
       let r := seen env h s i (step env h s i) in
-      let s' := r_session r in
+      let '(s', es) := told r in
       match r_outcome r with
       | Faults f =>
-          (at_ i (Some TFaulted) s', r_events r ++ [EFailureBranch i f; EFaulted i f; ETerminal TFaulted],
-           r_exchanges r)
+          (at_ i (Some TFaulted) (withdrawn (r_session r)),
+           r_events r ++ [EFailureBranch i f; EFaulted i f; ETerminal TFaulted], r_exchanges r)
       | Done =>
-          if all_halted s' then (at_ i (Some TClosed) s', r_events r ++ [ETerminal TClosed], r_exchanges r)
-          else (at_ i None s', r_events r, r_exchanges r)
-      | Yielded => (at_ (Nat.modulo (S i) (length (s_coroutines s))) None s', r_events r, r_exchanges r)
-      | Ran | Waits _ => (at_ i None s', r_events r, r_exchanges r)
+          if all_halted s' then (at_ i (Some TClosed) s', es ++ [ETerminal TClosed], r_exchanges r)
+          else (at_ i None s', es, r_exchanges r)
+      | Yielded => (at_ (Nat.modulo (S i) (length (s_coroutines s))) None s', es, r_exchanges r)
+      | Ran | Waits _ | Began | Kept _ => (at_ i None s', es, r_exchanges r)
       end
   end.
 
@@ -70,11 +90,19 @@ Record machine : Set := mk_machine {
   trace : list (nat * nat * event);
   exchanges : list exchange }.
 
-Definition start (p : program) (t : ltype) (sid : nat) : coroutine :=
-  mk_coroutine (p_role p) 0 (VEndpoint sid (p_role p) :: repeat VUnit (p_registers p - 1)) (head t) Open 0.
+Definition start (p : program) (sid : nat) : coroutine :=
+  mk_coroutine (p_role p) 0 (VEndpoint sid (p_role p) :: repeat VUnit (p_registers p - 1)) Open 0.
+
+(** The endpoints of the roles, each its own coroutine's. *)
+Fixpoint seated (ps : list program) (ts : list ltype) (n : nat) : list seat :=
+  match ps, ts with
+  | p :: ps, t :: ts => mk_seat (p_role p) (head t) n :: seated ps ts (S n)
+  | _, _ => []
+  end.
 
 Definition open (env : setting) (sid : nat) : session :=
-  mk_session sid (map (fun pt => start (fst pt) (snd pt) sid) (combine (e_programs env) (e_types env))) [] 0 None.
+  let inside := mk_inside (map (fun p => start p sid) (e_programs env)) (seated (e_programs env) (e_types env) 0) [] [] in
+  mk_session sid inside [] 0 0 0 None.
 
 Definition boot (env : nat -> setting) (count : nat) : machine :=
   let ids := seq 0 count in

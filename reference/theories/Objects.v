@@ -4,13 +4,13 @@
     Made from the whole trace at its end, where the machine keeps them as they come. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types Code Session.
+From Motet Require Import Values Types Code.
 Import ListNotations.
 Open Scope list_scope.
 
-(** One checked output. Outputs with the same content under the same condition are one. *)
+(** One checked output. Outputs of one coroutine with the same content under the same condition are one. *)
 Record output : Set := mk_output {
-  o_session : nat; o_told : list event; o_sent : option value; o_under : hint; o_passed : bool }.
+  o_session : nat; o_by : nat; o_told : list event; o_sent : option value; o_under : hint; o_passed : bool }.
 
 Fixpoint list_eqb {A} (eqb : A -> A -> bool) (xs ys : list A) : bool :=
   match xs, ys with
@@ -44,11 +44,15 @@ Definition told_eqb (a b : event) : bool :=
       edge_eqb e f && label_eqb l m
   | EInvoked i x o, EInvoked j y p => Nat.eqb i j && String.eqb x y && String.eqb o p
   | EHalted i, EHalted j => Nat.eqb i j
+  | EForked i m, EForked j n | EJoined i m, EJoined j n | EAborted i m, EAborted j n => Nat.eqb i j && N.eqb m n
+  | ETransferred i j r _, ETransferred k l q _ => Nat.eqb i k && Nat.eqb j l && String.eqb r q
+  | ETagged r f, ETagged q g => String.eqb r q && String.eqb f g
+  | EChecked r t p, EChecked q u o => String.eqb r q && String.eqb t u && Bool.eqb p o
   | _, _ => false
   end.
 
 Definition same_output (a b : output) : bool :=
-  Nat.eqb (o_session a) (o_session b) && list_eqb told_eqb (o_told a) (o_told b) &&
+  Nat.eqb (o_session a) (o_session b) && Nat.eqb (o_by a) (o_by b) && list_eqb told_eqb (o_told a) (o_told b) &&
   option_eqb value_eqb (o_sent a) (o_sent b).
 
 Definition same_check (a b : output) : bool :=
@@ -67,7 +71,7 @@ Definition once (same : output -> output -> bool) (xs : list output) : list outp
 
 Definition checked_outputs (trace : list (nat * nat * event)) : list output :=
   flat_map (fun e => match e with
-    | (_, sid, EOutputConditionChecked _ under passed told sent) => [mk_output sid told sent under passed]
+    | (_, sid, EOutputConditionChecked i under passed told sent) => [mk_output sid i told sent under passed]
     | _ => []
     end) trace.
 
@@ -110,6 +114,16 @@ Definition operations (trace : list (nat * nat * event)) : list operation :=
   let checks := checked_outputs trace in
   let outputs := once same_output checks in
   map (fun x => mk_operation x (first_at same_output x outputs 0) (way_of (o_passed x))) (once same_check checks).
+
+(** Endpoints that changed hands, in order: in which round and session, the how-manieth there, whose, from whom to whom. *)
+Record handoff : Set := mk_handoff {
+  h_round : nat; h_session : nat; h_number : nat; h_role : string; h_from : nat; h_to : nat }.
+
+Definition handoffs (trace : list (nat * nat * event)) : list handoff :=
+  flat_map (fun e => match e with
+    | (round, sid, ETransferred from to_ role number) => [mk_handoff round sid number role from to_]
+    | _ => []
+    end) trace.
 
 (** Whatever acts are tried, what is published has a read with authority, a passed proof and its handle, and is published
     once. *)

@@ -2,7 +2,7 @@
     anybody sees it. Of a step that is refused nothing stays. *)
 
 From Coq Require Import NArith String Ascii List Bool Arith.
-From Motet Require Import Values Types Code Session.
+From Motet Require Import Values Types Code State Session Step.
 Import ListNotations.
 Open Scope list_scope.
 

@@ -1,7 +1,7 @@
 (** What holds of outputs: those that are refused leave nothing, and those that stand were let pass. *)
 
 From Coq Require Import String List Bool Arith.
-From Motet Require Import Values Types Code Session Outputs.
+From Motet Require Import Values Types Code State Session Step Outputs.
 Import ListNotations.
 Open Scope list_scope.
 

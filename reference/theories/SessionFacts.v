@@ -1,9 +1,10 @@
-(** A step preserves typing: whatever a coroutine does is an action that the monitor lets its type do, its type then is
-    what the monitor says, and nobody else's type moves. Also: a step that waits or faults has no events and moves no
-    type and no message. *)
+(** A step preserves typing: whatever a coroutine does is an action that the monitor lets the type of an endpoint that it
+    owns do, that type then is what the monitor says, and no other type moves; a speculation that is taken back puts the
+    types back that were when it began. Also: a step that waits or faults has no events and moves no type and no
+    message. *)
 
-From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types TypesFacts Code Session.
+From Coq Require Import NArith String List Bool Arith Lia.
+From Motet Require Import Values Types TypesFacts Code State Session Island Step.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -20,8 +21,15 @@ Definition act (role : string) (e : event) : list action :=
 
 Definition acts (role : string) (es : list event) : list action := flat_map (act role) es.
 
-(** Roles and types of a session's coroutines. *)
-Definition typing (s : session) : list (string * ltype) := map (fun k => (k_role k, k_type k)) (s_coroutines s).
+(** Nobody communicates. *)
+Definition quiet (es : list event) : Prop := forall role, acts role es = [].
+
+(** Roles and types of a session's endpoints, in order. *)
+Definition typing_in (n : inside) : list (string * ltype) := map (fun t => (t_role t, t_type t)) (n_seats n).
+Definition typing (s : session) : list (string * ltype) := typing_in (s_inside s).
+
+(** An outcome that neither begins a speculation nor keeps the outermost. *)
+Definition plain (o : outcome) : Prop := match o with Began | Kept _ => False | _ => True end.
 
 Section lists.
   Context {A B : Type}.
@@ -48,112 +56,170 @@ Section lists.
   Proof. induction i; intros x [|z xs]; simpl; try reflexivity. now rewrite IHi. Qed.
 End lists.
 
-Lemma typing_put : forall i k s, typing (put i k s) = replace i (k_role k, k_type k) (typing s).
-Proof. intros. unfold typing. simpl. now rewrite replace_map. Qed.
+(** What a sound step of coroutine [i] leaves: speculations, types, events, and its outcome. *)
+Inductive sound_as (s : session) (i : nat) : list level -> list (string * ltype) -> list event -> outcome -> Prop :=
+| SStill : forall es o, quiet es -> plain o -> sound_as s i (s_levels s) (typing s) es o
+(** It acts for an endpoint that it owns, as the endpoint's type lets it. *)
+| SActs : forall j t u es o,
+    nth_error (s_seats s) j = Some t -> t_owner t = i ->
+    advances (t_type t) (acts (t_role t) es) = Some u ->
+    (forall role, role <> t_role t -> acts role es = []) -> plain o ->
+    sound_as s i (s_levels s) (replace j (t_role t, u) (typing s)) es o
+| SBegan : forall ghost n es, typing_in n = typing s -> quiet es ->
+    sound_as s i (mk_level ghost n [] :: s_levels s) (typing s) es Began
+| SKept : forall v es, s_levels s = [v] -> quiet es -> sound_as s i [] (typing s) es (Kept (v_told v))
+| SMerged : forall v w rest es o, s_levels s = v :: w :: rest -> quiet es -> plain o ->
+    sound_as s i (withheld (v_told v) w :: rest) (typing s) es o
+| STakenBack : forall v rest es o, s_levels s = v :: rest -> quiet es -> plain o ->
+    sound_as s i rest (typing_in (v_before v)) es o.
 
-Lemma typing_queue : forall e ms s, typing (with_queue e ms s) = typing s.
-Proof. reflexivity. Qed.
+Definition sound (s : session) (i : nat) (r : stepped) : Prop :=
+  sound_as s i (s_levels (r_session r)) (typing (r_session r)) (r_events r) (r_outcome r).
 
-Lemma typing_wake : forall g s, typing (wake g s) = typing s.
-Proof.
-  intros. unfold typing. simpl. rewrite map_map. apply map_ext. intros k.
-  now destruct (gate_eqb (k_gate k) g).
-Qed.
+Lemma sound_still : forall s i s' es xs o,
+  s_levels s' = s_levels s -> typing s' = typing s -> quiet es -> plain o -> sound s i (mk_stepped s' es xs o).
+Proof. intros s i s' es xs o L T Q P. unfold sound. simpl. rewrite L, T. now apply SStill. Qed.
 
-(** What makes a step of coroutine [i], which was [k], sound. *)
-Definition sound (s : session) (i : nat) (k : coroutine) (r : stepped) : Prop :=
-  exists t,
-    typing (r_session r) = replace i (k_role k, t) (typing s) /\
-    advances (k_type k) (acts (k_role k) (r_events r)) = Some t /\
-    forall role, role <> k_role k -> acts role (r_events r) = [].
+(** What computing shows. *)
+Ltac plainly := solve [reflexivity | exact I | intros ?; reflexivity].
 
-(** The coroutine at [i] has the role and the type of [k]. *)
-Definition is_at (s : session) (i : nat) (k : coroutine) : Prop :=
-  nth_error (typing s) i = Some (k_role k, k_type k).
+Lemma typing_retyped : forall j t u s, typing (retyped j t u s) = replace j (t_role t, u) (typing s).
+Proof. intros. unfold typing, typing_in, retyped, with_seats, with_inside. simpl. now rewrite replace_map. Qed.
 
 Section leaves.
-  Variables (s : session) (i : nat) (k : coroutine).
-  Hypothesis here_ : is_at s i k.
+  Variables (s : session) (i j : nat) (t : seat).
+  Hypothesis there : nth_error (s_seats s) j = Some t.
+  Hypothesis owned : t_owner t = i.
 
-  Lemma sound_still : forall xs o, sound s i k (mk_stepped s [] xs o).
-  Proof. intros. exists (k_type k). simpl. rewrite replace_same by assumption. now repeat split. Qed.
+  Lemma sound_acts : forall s' es xs o u,
+    s_levels s' = s_levels s -> typing s' = replace j (t_role t, u) (typing s) ->
+    advances (t_type t) (acts (t_role t) es) = Some u ->
+    (forall role, role <> t_role t -> acts role es = []) -> plain o -> sound s i (mk_stepped s' es xs o).
+  Proof. intros s' es xs o u L T A O P. unfold sound. simpl. rewrite L, T. now apply SActs. Qed.
 
-  Lemma sound_silent : forall k' es xs o,
-    k_role k' = k_role k -> k_type k' = k_type k -> (forall role, acts role es = []) ->
-    sound s i k (mk_stepped (put i k' s) es xs o).
+  Lemma sound_enqueue : forall env k xs to_ l v next pc offered,
+    advance (t_type t) (ASend to_ l) = Some next -> sound s i (enqueue env s i k j t xs to_ l v next pc offered).
   Proof.
-    intros k' es xs o R T N. exists (k_type k). simpl. rewrite typing_put, R, T, N. now repeat split.
+    intros env k xs to_ l v next pc offered A. unfold enqueue.
+    assert (E : forall role, acts role (ESent (t_role t, to_) l :: (if offered then [EOffered (t_role t, to_) l] else []))
+        = if String.eqb role (t_role t) then [ASend to_ l] else []).
+    { intros role. unfold acts. destruct offered; simpl; rewrite app_nil_r; reflexivity. }
+    destruct (if c_latest _ && _ then _ else None); apply sound_acts with (u := next); try reflexivity; try exact I;
+      try (rewrite E, String.eqb_refl; simpl; now rewrite A);
+      try (intros role N; rewrite E; destruct (String.eqb_spec role (t_role t)); [contradiction | reflexivity]);
+      exact (typing_retyped j t next s).
   Qed.
 
-  Lemma sound_enqueue : forall env k' xs to_ l v next pc offered,
-    k_role k' = k_role k -> advance (k_type k) (ASend to_ l) = Some next ->
-    sound s i k (enqueue env s i k' xs to_ l v next pc offered).
+  Lemma sound_dequeue : forall k xs from rest l v next dst pc chosen,
+    advance (t_type t) (ARecv from l) = Some next -> sound s i (dequeue s i k j t xs from rest l v next dst pc chosen).
   Proof.
-    intros env k' xs to_ l v next pc offered R A. unfold enqueue. exists next.
-    assert (E : forall role, acts role (ESent (k_role k', to_) l :: (if offered then [EOffered (k_role k', to_) l] else []))
-        = if String.eqb role (k_role k) then [ASend to_ l] else []).
-    { intros role. unfold acts. destruct offered; simpl; rewrite R, app_nil_r; reflexivity. }
-    destruct (if c_latest _ && _ then _ else None); simpl r_session; simpl r_events; rewrite E, String.eqb_refl;
-      rewrite ?typing_wake, typing_queue, typing_put; simpl; rewrite R, A; repeat split; intros role N;
-      destruct offered; simpl; (destruct (String.eqb_spec role (k_role k)); [contradiction | reflexivity]).
+    intros k xs from rest l v next dst pc chosen A. unfold dequeue.
+    assert (E : forall role, acts role (EReceived (from, t_role t) l :: (if chosen then [EChose (from, t_role t) l] else []))
+        = if String.eqb role (t_role t) then [ARecv from l] else []).
+    { intros role. unfold acts. destruct chosen; simpl; rewrite app_nil_r; reflexivity. }
+    apply sound_acts with (u := next); try reflexivity; try exact I.
+    - exact (typing_retyped j t next s).
+    - rewrite E, String.eqb_refl. simpl. now rewrite A.
+    - intros role N. rewrite E. destruct (String.eqb_spec role (t_role t)); [contradiction | reflexivity].
   Qed.
 
-  Lemma sound_dequeue : forall k' xs from rest l v next dst pc chosen,
-    k_role k' = k_role k -> advance (k_type k) (ARecv from l) = Some next ->
-    sound s i k (dequeue s i k' xs from rest l v next dst pc chosen).
+  Lemma sound_drop : forall env k xs e l next pc, sound s i (drop env s i k t xs e l next pc).
   Proof.
-    intros k' xs from rest l v next dst pc chosen R A. unfold dequeue. exists next.
-    simpl r_session. simpl r_events. rewrite typing_wake, typing_queue, typing_put. simpl k_role. simpl k_type.
-    rewrite R. repeat split.
-    - destruct chosen; simpl; rewrite String.eqb_refl; simpl; now rewrite A.
-    - intros role N. destruct chosen; simpl; (destruct (String.eqb_spec role (k_role k)); [contradiction | reflexivity]).
+    intros. unfold drop, fails. destruct (elastic _ _ _ _ _); apply sound_still; plainly.
   Qed.
 End leaves.
 
 Ltac leaf := first
-  [ apply sound_still; assumption
-  | apply sound_silent; solve [assumption | reflexivity]
+  [ apply sound_still; plainly
   | apply sound_enqueue; solve [assumption | reflexivity]
-  | apply sound_dequeue; solve [assumption | reflexivity] ].
+  | apply sound_dequeue; solve [assumption | reflexivity]
+  | apply sound_drop ].
 
 Ltac split_matches :=
   repeat match goal with
   | |- context [match ?x with _ => _ end] => destruct x eqn:?
   end.
 
-Lemma sound_drop : forall env s i k k' xs e l next pc,
-  is_at s i k -> k_role k' = k_role k -> k_type k' = k_type k ->
-  sound s i k (drop env s i k' xs e l next pc).
-Proof.
-  intros env s i k k' xs e l next pc H R T. unfold drop, fails.
-  destruct (elastic _ _ _ _ _); apply sound_silent; auto.
-Qed.
+Lemma sound_send : forall env h s i k j t to_ l val pc offered,
+  nth_error (s_seats s) j = Some t -> t_owner t = i -> sound s i (send env h s i k j t to_ l val pc offered).
+Proof. intros. unfold send, fails. split_matches; leaf. Qed.
 
-Lemma sound_send : forall env h s i k to_ l val pc offered,
-  is_at s i k -> sound s i k (send env h s i k to_ l val pc offered).
-Proof.
-  intros. unfold send, fails. split_matches; first [leaf | apply sound_drop; auto].
-Qed.
-
-Lemma sound_take : forall env h s i k from m rest dst pc chosen,
-  is_at s i k -> sound s i k (take env h s i k from m rest dst pc chosen).
+Lemma sound_take : forall env h s i k j t from m rest dst pc chosen,
+  nth_error (s_seats s) j = Some t -> t_owner t = i -> sound s i (take env h s i k j t from m rest dst pc chosen).
 Proof. intros. unfold take, fails. split_matches; leaf. Qed.
 
-Lemma sound_incoming : forall s i k from taken,
-  is_at s i k -> (forall m rest, sound s i k (taken m rest)) -> sound s i k (incoming s i k from taken).
+Lemma sound_incoming : forall s i k t from taken,
+  (forall m rest, sound s i (taken m rest)) -> sound s i (incoming s i k t from taken).
 Proof. intros. unfold incoming. destruct (queue _ _); [leaf | auto]. Qed.
 
-Lemma sound_execute : forall env h s i k code op, is_at s i k -> sound s i k (execute env h s i k code op).
+Lemma seat_from_spec : forall role ts n j t,
+  seat_from role ts n = Some (j, t) -> n <= j /\ nth_error ts (j - n) = Some t.
 Proof.
-  intros env h s i k code op H.
-  assert (E : forall chan r, sound s i k r ->
-      sound s i k (match endpoint s k chan with Some f => fails s [] f | None => r end)).
-  { intros chan r R. unfold fails. destruct (endpoint s k chan); [leaf | assumption]. }
-  destruct op; simpl; try apply E; unfold decide, invoke, write, silently, fails.
+  induction ts as [|u ts IH]; simpl; intros n j t E; [discriminate|].
+  destruct (String.eqb (t_role u) role).
+  - injection E as <- <-. now rewrite Nat.sub_diag.
+  - apply IH in E as [L E]. split; [lia|]. now replace (j - n) with (S (j - S n)) by lia.
+Qed.
+
+(** An endpoint that a register gives is there, and the coroutine's own. *)
+Lemma endpoint_is_owned : forall s i k chan j t,
+  endpoint s i k chan = inr (j, t) -> nth_error (s_seats s) j = Some t /\ t_owner t = i.
+Proof.
+  intros s i k chan j t E. unfold endpoint in E.
+  destruct (nth_error (k_registers k) chan) as [[]|]; try discriminate.
+  destruct (seat_of role s) as [[j' t']|] eqn:F; [|discriminate].
+  destruct (Nat.eqb _ _ && Nat.eqb _ _) eqn:O; [|discriminate]. injection E as -> ->.
+  apply andb_true_iff in O as [_ O]. apply Nat.eqb_eq in O. split; [|assumption].
+  apply seat_from_spec in F as [_ F]. now rewrite Nat.sub_0_r in F.
+Qed.
+
+Lemma sound_transfer : forall env s i k chan target pc, sound s i (transfer env s i k chan target pc).
+Proof.
+  intros. unfold transfer, fails. destruct (endpoint s i k chan) as [f|[j t]] eqn:E; [leaf|].
+  apply endpoint_is_owned in E as [T _].
+  assert (S : forall to_, map (fun t => (t_role t, t_type t))
+      (replace j (mk_seat (t_role t) (t_type t) to_) (s_seats s)) = typing s).
+  { intros to_. change (typing s) with (map (fun t => (t_role t, t_type t)) (s_seats s)). rewrite replace_map. apply replace_same. now rewrite nth_error_map, T. }
+  split_matches; first [leaf | apply sound_still; first [plainly | apply S]].
+Qed.
+
+Lemma sound_join : forall s i k pc, sound s i (join s i k pc).
+Proof.
+  intros. unfold join, innermost, fails. destruct (Nat.eqb _ _); [|leaf].
+  destruct (s_levels s) as [|v [|w rest]] eqn:L; [leaf| |].
+  - exact (SKept s i v [EJoined i (v_ghost v)] L (fun _ => eq_refl)).
+  - exact (SMerged s i v w rest [EJoined i (v_ghost v)] Ran L (fun _ => eq_refl) I).
+Qed.
+
+Lemma sound_abort : forall s i k pc, sound s i (abort s i k pc).
+Proof.
+  intros. unfold abort, innermost, fails. destruct (Nat.eqb _ _); [|leaf].
+  destruct (s_levels s) as [|v rest] eqn:L; [leaf|].
+  exact (STakenBack s i v rest [EAborted i (v_ghost v)] Ran L (fun _ => eq_refl) I).
+Qed.
+
+Lemma sound_fork : forall env s i k ghost pc, sound s i (fork env s i k ghost pc).
+Proof.
+  intros. unfold fork, fails. destruct (nth_error (k_registers k) ghost) as [[]|]; try leaf.
+  match goal with |- context [if ?c then _ else _] => destruct c end; [leaf|].
+  exact (SBegan s i n (s_inside (put i (moved pc (k_registers k) k) s)) [EForked i n] eq_refl (fun _ => eq_refl)).
+Qed.
+
+Lemma sound_execute : forall env h s i k p op, sound s i (execute env h s i k p op).
+Proof.
+  intros env h s i k p op.
+  assert (E : forall chan go, (forall j t, nth_error (s_seats s) j = Some t -> t_owner t = i -> sound s i (go j t)) ->
+      sound s i (match endpoint s i k chan with inl f => fails s [] f | inr (j, t) => go j t end)).
+  { intros chan go G. destruct (endpoint s i k chan) as [f|[j t]] eqn:F; [leaf|].
+    apply endpoint_is_owned in F as [T O]. now apply G. }
+  destruct op; simpl;
+    try apply sound_transfer; try apply sound_join; try apply sound_abort; try apply sound_fork;
+    try (apply E; intros j t T O);
+    unfold decide, invoke, write, silently, spawn, cast, halt, tag, check, fails; cbv zeta.
   - split_matches; first [leaf | now apply sound_send].
-  - split_matches; first [leaf | apply sound_incoming; [assumption | intros; now apply sound_take]].
+  - split_matches; first [leaf | apply sound_incoming; intros; now apply sound_take].
   - split_matches; first [leaf | now apply sound_send].
-  - destruct (head (k_type k)); try leaf. apply sound_incoming; [assumption|]. intros m rest.
+  - destruct (head (t_type t)); try leaf. destruct (Nat.eqb _ _); [|leaf]. apply sound_incoming. intros m rest.
     destruct (row_of _ _ _) as [[target dst]|]; [now apply sound_take | leaf].
   - split_matches; leaf.
   - split_matches; leaf.
@@ -163,61 +229,67 @@ Proof.
   - split_matches; leaf.
   - leaf.
   - split_matches; leaf.
+  - split_matches; leaf.
+  - split_matches; leaf.
+  - split_matches; leaf.
+  - split_matches; leaf.
 Qed.
 
-(** A step preserves typing. *)
-Theorem step_preserves_typing : forall env h s i k,
-  nth_error (s_coroutines s) i = Some k -> sound s i k (step env h s i).
+(** A step preserves typing, speculations included. *)
+Theorem step_preserves_typing : forall env h s i, sound s i (step env h s i).
 Proof.
-  intros env h s i k K. unfold step, fails. rewrite K.
-  assert (H : is_at s i k).
-  { unfold is_at, typing. now rewrite nth_error_map, K. }
-  destruct (nth_error (e_programs env) i); [|leaf].
-  destruct (nth_error (p_code p) (k_pc k)); [|leaf].
-  assert (H' : is_at s i (with_gate Open k)) by exact H.
-  exact (sound_execute env h s i (with_gate Open k) (p_code p) i0 H').
+  intros env h s i. unfold step, fails. split_matches; first [apply sound_execute | leaf].
 Qed.
 
 (** ** Nothing by halves *)
 
-(** A step that waits or faults has no events, moves no message, and leaves every type where it was. *)
+(** A step that waits or faults has no events, moves no message, and leaves every type, every fact and every speculation
+    where it was. *)
 Definition nothing (s : session) (r : stepped) : Prop :=
   match r_outcome r with
-  | Waits _ | Faults _ => r_events r = [] /\ s_queues (r_session r) = s_queues s
+  | Waits _ | Faults _ =>
+      r_events r = [] /\ s_queues (r_session r) = s_queues s /\ s_seats (r_session r) = s_seats s /\
+      s_facts (r_session r) = s_facts s /\ s_levels (r_session r) = s_levels s
   | _ => True
   end.
 
-Lemma nothing_enqueue : forall env s i k xs to_ l v next pc offered,
-  nothing s (enqueue env s i k xs to_ l v next pc offered).
+Ltac idle := unfold nothing; simpl; first [exact I | repeat split; reflexivity].
+
+Lemma nothing_enqueue : forall env s i k j t xs to_ l v next pc offered,
+  nothing s (enqueue env s i k j t xs to_ l v next pc offered).
 Proof. intros. unfold enqueue. destruct (if c_latest _ && _ then _ else None); exact I. Qed.
 
-Lemma nothing_drop : forall env s i k xs e l next pc, nothing s (drop env s i k xs e l next pc).
-Proof. intros. unfold drop, fails. destruct (elastic _ _ _ _ _); [exact I | now split]. Qed.
+Lemma nothing_drop : forall env s i k t xs e l next pc, nothing s (drop env s i k t xs e l next pc).
+Proof. intros. unfold drop, fails. destruct (elastic _ _ _ _ _); idle. Qed.
 
-Lemma nothing_send : forall env h s i k to_ l val pc offered, nothing s (send env h s i k to_ l val pc offered).
+Lemma nothing_send : forall env h s i k j t to_ l val pc offered,
+  nothing s (send env h s i k j t to_ l val pc offered).
 Proof.
-  intros. unfold send, fails. split_matches;
-    first [apply nothing_enqueue | apply nothing_drop | unfold nothing; simpl; auto].
+  intros. unfold send, fails. split_matches; first [apply nothing_enqueue | apply nothing_drop | idle].
 Qed.
 
-Lemma nothing_take : forall env h s i k from m rest dst pc chosen, nothing s (take env h s i k from m rest dst pc chosen).
-Proof. intros. unfold take, fails. split_matches; unfold nothing; simpl; auto. Qed.
+Lemma nothing_take : forall env h s i k j t from m rest dst pc chosen,
+  nothing s (take env h s i k j t from m rest dst pc chosen).
+Proof. intros. unfold take, fails. split_matches; idle. Qed.
 
-Lemma nothing_incoming : forall s i k from taken,
-  (forall m rest, nothing s (taken m rest)) -> nothing s (incoming s i k from taken).
-Proof. intros. unfold incoming. destruct (queue _ _); [unfold nothing; simpl; auto | auto]. Qed.
+Lemma nothing_incoming : forall s i k t from taken,
+  (forall m rest, nothing s (taken m rest)) -> nothing s (incoming s i k t from taken).
+Proof. intros. unfold incoming. destruct (queue _ _); [idle | auto]. Qed.
+
+Lemma nothing_transfer : forall env s i k chan target pc, nothing s (transfer env s i k chan target pc).
+Proof. intros. unfold transfer, fails; cbv zeta. split_matches; idle. Qed.
 
 Theorem nothing_by_halves : forall env h s i, nothing s (step env h s i).
 Proof.
-  intros. unfold step, fails. destruct (nth_error (s_coroutines s) i) as [k|]; [|unfold nothing; simpl; auto].
-  destruct (nth_error (e_programs env) i) as [p|]; [|unfold nothing; simpl; auto].
-  destruct (nth_error (p_code p) (k_pc k)) as [op|]; [|unfold nothing; simpl; auto].
-  assert (E : forall chan r, nothing s r ->
-      nothing s (match endpoint s (with_gate Open k) chan with Some f => fails s [] f | None => r end)).
-  { intros chan r R. unfold fails. destruct (endpoint _ _ chan); [unfold nothing; simpl; auto | assumption]. }
-  destruct op; simpl; try apply E; unfold decide, invoke, write, silently, fails.
-  4: { destruct (head (k_type k)); try (unfold nothing; simpl; auto; fail). apply nothing_incoming. intros m rest.
-       destruct (row_of _ _ _) as [[target dst]|]; [apply nothing_take | unfold nothing; simpl; auto]. }
-  all: split_matches; first [apply nothing_send | apply nothing_incoming; intros; apply nothing_take |
-    unfold nothing; simpl; auto].
+  intros. unfold step, fails. destruct (nth_error (s_coroutines s) i) as [k|]; [|idle].
+  destruct (program_of (k_role k) env) as [p|]; [|idle].
+  destruct (nth_error (p_code p) (k_pc k)) as [op|]; [|idle].
+  assert (E : forall chan go, (forall j t, nothing s (go j t)) ->
+      nothing s (match endpoint s i (with_gate Open k) chan with inl f => fails s [] f | inr (j, t) => go j t end)).
+  { intros chan go G. destruct (endpoint _ _ _ chan) as [f|[j t]]; [idle | apply G]. }
+  destruct op; simpl; try apply nothing_transfer; try (apply E; intros j t);
+    unfold decide, invoke, write, silently, spawn, cast, halt, tag, check, join, abort, fork, fails; cbv zeta.
+  4: { destruct (head (t_type t)); try idle. destruct (Nat.eqb _ _); [|idle]. apply nothing_incoming. intros m rest.
+       destruct (row_of _ _ _) as [[target dst]|]; [apply nothing_take | idle]. }
+  all: split_matches; first [apply nothing_send | apply nothing_incoming; intros; apply nothing_take | idle].
 Qed.

@@ -80,6 +80,7 @@ catches! {
     SpeculationKeepsMessages => speculating::what_is_undone_is_not,
     SpeculationKeepsEvents => speculating::what_is_undone_is_not,
     SpeculationRollsCounters => speculating::undone_effects_keep_their_ids,
+    SpeculationForgetsEnded => spawning::the_ended_ask_nothing_twice,
     SpeculationLosesAnswer => speculating::answers_are_not_undone,
     SpeculationTooDeep => speculating::nesting_has_a_limit,
     SpeculationAsks => speculating::nobody_outside_is_asked,

@@ -1,5 +1,6 @@
 //! Sessions put into images that open none: conversations in opened sessions, whole or closed in the middle, at random
-//! places of a role's code; and what their roles learn and ask meanwhile.
+//! places of a role's code; and what their roles learn and ask meanwhile. Also what a role does besides its messages within
+//! its own session: it learns, asks, casts, starts coroutines, and gives its endpoint away.
 
 use crate::checks::opening::talk;
 use crate::dice::Dice;
@@ -165,4 +166,69 @@ pub fn converse(
         parts.tables[table] = vec![TableRow { target: behind, dst: got }; 2];
     }
     Ok(vec![other])
+}
+
+/// Puts up to `count` things into one role's code that are about no other session: facts about its own endpoint, casts, and
+/// coroutines that it starts, some of which are given its endpoint and go on in its place.
+pub fn busy(parts: &mut ImageParts, dice: &mut Dice, count: usize) {
+    let role = dice.below(parts.roles.len());
+    let base = parts.roles[role].registers;
+    if base >= 200 {
+        return;
+    }
+    parts.roles[role].registers += 6;
+    let knows = Knows::new(parts, dice, base);
+    let [child, number] = [base + 4, base + 5];
+    let (nat, text) = (u32::from(sort_row(parts, Sort::Nat)), u32::from(sort_row(parts, Sort::String)));
+    let own = constant_row(parts, Sort::Nat, ScalarPart::Nat(role as u64));
+    for _ in 0..count {
+        let pieces = pieces(parts, &parts.roles[role]);
+        if pieces.is_empty() {
+            return;
+        }
+        let (first, length) = pieces[dice.below(pieces.len())];
+        let at = first + dice.below(length as usize) as u32;
+        let behind = parts.roles[role].code_end;
+        let give = Instr::Transfer { endpoint: 0, target: child, bundle: 0 };
+        let mut code = match dice.below(8) {
+            0..=2 => (0..1 + dice.below(3)).flat_map(|_| knows.some(dice, &[0])).collect(),
+            3 => {
+                // Now and then it holds no such value.
+                let sort = if dice.one_in(6) { text } else { nat };
+                vec![Instr::Set { dst: number, constant: own }, Instr::Cast { val: number, sort }]
+            }
+            4 => {
+                // It does something of its own and ends.
+                let mut does = knows.some(dice, &[0]);
+                does.extend([Instr::Yield {}, Instr::Halt {}]);
+                insert(parts, role, behind, &does, true);
+                vec![Instr::Spawn { args: child, dst: child, target: behind }]
+            }
+            5 => {
+                // It gives the endpoint back, to whoever waits for it long enough.
+                let does = [
+                    Instr::Set { dst: number, constant: own },
+                    Instr::Transfer { endpoint: 0, target: number, bundle: 0 },
+                    Instr::Halt {},
+                ];
+                insert(parts, role, behind, &does, true);
+                let mut code = vec![Instr::Spawn { args: child, dst: child, target: behind }, give];
+                code.extend((0..dice.below(3)).map(|_| Instr::Yield {}));
+                code
+            }
+            // It goes on in place of who started it.
+            _ if dice.one_in(8) => vec![Instr::Spawn { args: child, dst: child, target: at + 2 }, Instr::Halt {}],
+            _ => vec![Instr::Spawn { args: child, dst: child, target: at + 3 }, give, Instr::Halt {}],
+        };
+        // What is put in moves the code behind it.
+        let by = code.len() as u32;
+        for instr in &mut code {
+            if let Instr::Spawn { target, .. } = instr
+                && *target == behind
+            {
+                *target += by;
+            }
+        }
+        insert(parts, role, at, &code, false);
+    }
 }

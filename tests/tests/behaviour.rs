@@ -38,7 +38,7 @@ motet_tests::promises! {
         senseless_settings_are_refused, empty_protocols_end;
     signing: signatures_bind_everything, spoilt_messages_are_found, signed_messages_arrive,
         overwritten_messages_stay_in_the_history, keys_are_needed, others_check_signatures;
-    spawning: children_act_for_what_they_own, transfers_have_receipts, transfers_are_held_to_owners,
+    spawning: children_act_for_what_they_own, transfers_have_receipts, the_ended_ask_nothing_twice, transfers_are_held_to_owners,
         the_failed_are_given_nothing,
         spawning_has_a_limit, closing_drains_what_is_in_flight_for_others, undone_coroutines_were_never_there,
         children_are_verified, children_are_state, children_ask_the_host,

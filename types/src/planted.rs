@@ -80,6 +80,7 @@ faults! {
     SpeculationKeepsMessages = "speculation.keeps_messages", "`Abort` leaves the messages where they are.";
     SpeculationKeepsEvents = "speculation.keeps_events", "Events of an undone speculation reach the trace.";
     SpeculationRollsCounters = "speculation.rolls_counters", "`Abort` takes effect counters back, so ids repeat.";
+    SpeculationForgetsEnded = "speculation.forgets_ended", "`Abort` takes the effect counter of a coroutine back that has ended since.";
     SpeculationLosesAnswer = "speculation.loses_answer", "An answer that an undone speculation has used is gone.";
     SpeculationTooDeep = "speculation.too_deep", "Speculations nest without a limit.";
     SpeculationAsks = "speculation.asks", "An effect that may block is asked for inside a speculation.";

@@ -106,7 +106,8 @@ pub(super) fn program(dice: &mut Dice) -> Result<(Vec<Arc<CodeImage>>, Arc<CodeI
     }
 }
 
-fn flow_policy(dice: &mut Dice) -> FlowPolicy {
+/// Which knowledge may flow: mostly all.
+pub(crate) fn flow_policy(dice: &mut Dice) -> FlowPolicy {
     let roles = |names: &[&str]| names.iter().map(|name| String::from(*name)).collect();
     match dice.below(8) {
         0 => FlowPolicy::DenyAll,

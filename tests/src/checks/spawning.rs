@@ -75,6 +75,28 @@ pub fn children_act_for_what_they_own() -> Result<(), String> {
     Ok(())
 }
 
+/// A child that ends in a speculation which is undone is there again, and asks for nothing that it has asked for before.
+pub fn the_ended_ask_nothing_twice() -> Result<(), String> {
+    let code = [
+        &[OPEN, spawn(14), give(Q), ASK, FORK, YIELD, YIELD, YIELD, YIELD, Instr::Abort {}][..],
+        &[CHOOSE, CAST, TELL, HALT, HEAR, SEVEN, SAY, HALT],
+    ]
+    .concat();
+    let seen = Mutex::new(Vec::new());
+    let host = Script::new(&[EffectKind::SendDecision, EffectKind::Receive], |request| {
+        seen.lock().expect("one thread").push(request.coordinate);
+        accept(request)
+    });
+    let run = setup()?.run(&opener(&code)?.image()?, &host)?;
+    ensure!(run.status == RunStatus::Completed, "{:?}", run.faults);
+    let seen = seen.lock().expect("one thread");
+    let first = |at: &&motet_machine::EffectCoordinate| (at.session, at.coroutine) == (SessionId(0), CoroutineId(2));
+    let of_child: Vec<u32> = seen.iter().filter(first).map(|at| at.counter).collect();
+    // It hears and says, twice each.
+    ensure!(of_child == [0, 1, 2, 3], "the child asked at {of_child:?}");
+    run.replayed().map(drop)
+}
+
 /// Every endpoint that changes hands has a receipt, when it can not be taken back any more, numbered in its island.
 pub fn transfers_have_receipts() -> Result<(), String> {
     let code = [

@@ -333,8 +333,10 @@ impl Island {
                     if usize::from(by) < self.main().roles.len() {
                         let one = self.crew.get_mut(&by)?;
                         (one.waits, one.ready) = (Waits::Ended, false);
-                    } else {
-                        self.crew.remove(&by);
+                    } else if let Some(gone) = self.crew.remove(&by) {
+                        // Where its end is undone it has still asked.
+                        let before = self.levels.iter_mut().filter_map(|level| level.before.crew.get_mut(&by));
+                        before.for_each(|one| one.counter = gone.counter);
                     }
                     return None;
                 }

@@ -3,9 +3,12 @@
 use super::hints::Hinting;
 use super::objects::{comparable, without_digests};
 use super::recorder::Recorder;
+use crate::checks::model::flow_policy;
 use crate::dice::Dice;
 use crate::generate::{Size, protocol, wild};
+use crate::grow::busy;
 use crate::mutant::harmless;
+use crate::speculate::speculate;
 use crate::walk::Setup;
 use crate::witness::{Mood, Moody};
 use motet_bridge::runner::{ProtocolMachineRunner, RunnerError, RunnerErrorKind};
@@ -15,12 +18,16 @@ use motet_bridge::{
     image_programs, image_roles, machine_input, run_by_steps, wants_input,
 };
 use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
-use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, CodeImage, OutputConditionPolicy, TraceReader};
+use motet_machine::{
+    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, FlowPolicy, OutputConditionPolicy, ProtocolMachineConfig,
+    TraceReader,
+};
 use motet_runtime::{Schedule, SeededHost};
 use motet_types::{
     CoroutineId, EffectKind, EffectKinds, EventKind, GlobalType, ImageParts, Instr, SessionId, TableRow,
 };
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// JSON cannot share what several branches lead to, so protocols that grow too much are not taken.
@@ -35,7 +42,10 @@ pub struct Case {
     pub hooks: bool,
     /// How many instructions that change nothing are put into the code, drawn from the seed.
     pub padding: u32,
-    /// The seed of the host and of the padding.
+    /// How many things are put into the code that a role does besides its messages: facts, casts, started coroutines,
+    /// endpoints that change hands; and how many speculations.
+    pub besides: [usize; 2],
+    /// The seed of the host and of what is put in.
     pub seed: u64,
     /// What the host does besides answering.
     pub mood: Mood,
@@ -45,6 +55,10 @@ pub struct Case {
     pub buffer: BufferConfig,
     /// Which outputs may become visible.
     pub outputs: OutputConditionPolicy,
+    /// Which facts may flow where.
+    pub flow: FlowPolicy,
+    /// Whether there may be few facts and coroutines, and no nested speculations.
+    pub tight: bool,
     /// How many sessions there are.
     pub sessions: usize,
     /// The width of a wave; 1 is the canonical schedule.
@@ -83,6 +97,8 @@ pub struct Outcome {
     pub completed: bool,
     /// Whether some session faulted.
     pub faulted: bool,
+    /// How often which instruction was executed, where that was looked at.
+    pub instructions: BTreeMap<String, u64>,
 }
 
 impl Case {
@@ -140,11 +156,14 @@ impl Case {
             global,
             hooks: dice.one_in(4),
             padding: if dice.one_in(2) { 1 + dice.below(6) as u32 } else { 0 },
+            besides: [2, 3].map(|often| if dice.one_in(often) { 1 + dice.below(3) } else { 0 }),
             seed,
             mood,
             wants,
             buffer: BufferConfig { mode, capacity, policy },
             outputs,
+            flow: flow_policy(&mut dice),
+            tight: dice.one_in(6),
             sessions,
             wave: if dice.one_in(3) { 2 + dice.below(3) as u32 } else { 1 },
             limit: 20 + dice.below(120 * sessions) as u64,
@@ -176,6 +195,48 @@ impl Case {
         parts
     }
 
+    /// Puts in what roles do besides their messages, as long as the image still verifies.
+    fn grown(&self, mut parts: ImageParts) -> ImageParts {
+        let mut put = |count: usize, salt: u64, one: &dyn Fn(&mut ImageParts, &mut Dice)| {
+            let mut dice = Dice::new(self.seed ^ salt);
+            for _ in 0..count {
+                let mut next = parts.clone();
+                one(&mut next, &mut dice);
+                if CodeImage::verify(next.clone()).is_ok() {
+                    parts = next;
+                }
+            }
+        };
+        let [besides, speculations] = self.besides;
+        put(besides, 0x6265_7369_6465_7331, &|parts, dice| {
+            let count = 1 + dice.below(2);
+            busy(parts, dice, count);
+        });
+        put(speculations, 0x7370_6563_756c_6131, &|parts, dice| {
+            let count = 1 + dice.below(2);
+            speculate(parts, dice, None, count);
+        });
+        parts
+    }
+
+    /// The machine's configuration.
+    fn config(&self, roles: usize) -> ProtocolMachineConfig {
+        let mut config = ProtocolMachineConfig {
+            buffer: self.buffer,
+            output_condition_policy: self.outputs.clone(),
+            semantic_objects: Some(u32::MAX),
+            flow_policy: self.flow.clone(),
+            speculation_depth: 4,
+            record: true,
+            ..ProtocolMachineConfig::default()
+        };
+        if self.tight {
+            (config.max_facts, config.max_fact_bytes) = (2, 4);
+            (config.speculation_depth, config.max_coroutines) = (1, roles as u16 + 1);
+        }
+        config
+    }
+
     /// Runs the case in both and compares.
     pub fn run(&self, runner: &mut ProtocolMachineRunner) -> Result<Result<Outcome, Difference>, String> {
         let global = self.protocol()?;
@@ -191,7 +252,7 @@ impl Case {
         };
         let options = EmitOptions { step_hooks: self.hooks };
         let parts = compile_with(&global, options).map_err(|error| format!("compile: {error}"))?;
-        let image = CodeImage::verify(self.padded(parts)).map_err(|error| format!("verify: {error}"))?;
+        let image = CodeImage::verify(self.grown(self.padded(parts))).map_err(|error| format!("verify: {error}"))?;
         let image = Arc::new(image);
         let local = projection_json(&projection).map_err(|error| error.to_string())?;
         let local: Json = serde_json::from_str(&local).map_err(|error| error.to_string())?;
@@ -216,9 +277,7 @@ impl Case {
         let host = Recorder::new(Moody { inner: host, mood: self.mood }, self.wants);
         let mut setup = Setup::default().sessions(self.sessions).limit(self.limit);
         setup.schedule = Schedule { wave: self.wave, ..Schedule::canonical() };
-        setup.config.buffer = self.buffer;
-        setup.config.output_condition_policy = self.outputs.clone();
-        setup.config.semantic_objects = Some(u32::MAX);
+        setup.config = self.config(image.role_count());
         let mut runtime = setup.guest(image)?;
         let by_steps = self.wave == 1;
         let (status, steps) = match by_steps {
@@ -237,7 +296,7 @@ impl Case {
             ..ChoreographyInput::new(self.global.clone(), image_roles(image))
         };
         let input = ProtocolMachineRunInput {
-            config: Some(machine_input(&self.buffer, setup.config.max_payload_bytes, &self.outputs)),
+            config: Some(machine_input(&setup.config).map_err(|error| error.to_string())?),
             host: Some(HostInput { wants: Some(wants_input(self.wants)), script: Some(script) }),
             detail: Some(true),
             steps: by_steps.then_some(true),
@@ -263,9 +322,9 @@ impl Case {
             return Ok(Err(difference));
         }
         let objects = runtime.semantic_objects().map_err(|error| error.to_string())?;
-        let objects = comparable(&objects, &digests)?;
+        let objects = comparable(&objects, &digests, 1)?;
         let theirs = reply.semantic_objects.as_ref().ok_or("the reference has no semantic objects")?;
-        if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[])?) {
+        if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[], 0)?) {
             return Ok(Err(difference));
         }
         if let Some(difference) = step_difference(&steps, &reply.step_states) {
@@ -303,6 +362,7 @@ impl Case {
             objects,
             completed: status.name() == "completed",
             faulted: !runtime.faults().is_empty(),
+            instructions: executed(&input, &reply.step_states),
         }))
     }
 }
@@ -327,6 +387,34 @@ fn fill_branches(dice: &mut Dice, parts: &mut ImageParts) {
             }
         }
     }
+}
+
+/// How often each instruction was executed: where the reference says who was next, and both stood alike behind every step.
+fn executed(input: &ProtocolMachineRunInput, steps: &[ProtocolMachineStepState]) -> BTreeMap<String, u64> {
+    let programs = input.choreographies.first().and_then(|one| one.programs.as_deref()).unwrap_or_default();
+    // The roles of those that were started, by the session and their number.
+    let mut started: BTreeMap<(String, u64), String> = BTreeMap::new();
+    let mut counts = BTreeMap::new();
+    for step in steps {
+        let state = step.post_state.as_ref().and_then(Json::as_object).and_then(|all| all.iter().next());
+        let (Some((sid, state)), Some(coroutine), Some(pc)) = (state, step.selected_coro, step.selected_pc) else {
+            continue;
+        };
+        let role = started.get(&(sid.clone(), coroutine));
+        let program = match role {
+            Some(role) => programs.iter().find(|program| program.role == *role),
+            None => programs.get(coroutine as usize),
+        };
+        if let Some(name) = program.and_then(|program| program.code.get(pc as usize)?.get(0)?.as_str()) {
+            *counts.entry(name.to_owned()).or_default() += 1;
+        }
+        for one in state["started"].as_array().into_iter().flatten() {
+            if let (Some(number), Some(role)) = (one["number"].as_u64(), one["role"].as_str()) {
+                started.insert((sid.clone(), number), role.to_owned());
+            }
+        }
+    }
+    counts
 }
 
 /// Whether anybody does anything: JSON names only the roles that do.

@@ -5,6 +5,7 @@ use super::shrink::shrink;
 use super::tell::tell;
 use crate::lane::Lane;
 use motet_bridge::runner::ProtocolMachineRunner;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// The share of a plain run; the full lane takes 100,000.
@@ -18,7 +19,14 @@ struct Seen {
     events: u64,
     exchanges: u64,
     objects: u64,
+    instructions: BTreeMap<String, u64>,
 }
+
+/// The instructions that the reference executes; the lane must have seen each.
+const INSTRUCTIONS: [&str; 20] = [
+    "Send", "Receive", "Offer", "Choose", "Decide", "Invoke", "Set", "Move", "Jump", "Branch", "Yield", "Halt",
+    "Spawn", "Cast", "Fork", "Join", "Abort", "Transfer", "Tag", "Check",
+];
 
 /// Runs the lane. The first difference is shrunk and answered as a `.tell` file.
 pub fn differential() -> Result<(), String> {
@@ -35,7 +43,7 @@ pub fn differential() -> Result<(), String> {
                 let (case, difference) = shrink(case, difference, &mut runner);
                 Err(format!("\n{}", tell(&case, &difference)))
             }
-            Ok(Outcome { refused, events, exchanges, objects, completed, faulted, .. }) => {
+            Ok(Outcome { refused, events, exchanges, objects, completed, faulted, instructions, .. }) => {
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.refused += u64::from(refused);
                 seen.completed += u64::from(completed);
@@ -43,18 +51,27 @@ pub fn differential() -> Result<(), String> {
                 seen.events += events.len() as u64;
                 seen.exchanges += exchanges.len() as u64;
                 seen.objects += objects.len() as u64;
+                for (name, count) in instructions {
+                    *seen.instructions.entry(name).or_default() += count;
+                }
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
                 Ok(())
             }
         }
     })?;
-    let Seen { refused, completed, faulted, events, exchanges, objects } =
-        *seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let Seen { refused, completed, faulted, events, exchanges, objects, instructions } =
+        seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
         "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} \
          events, {exchanges} exchanges and {objects} semantic objects compared",
         lane.cases()
     );
+    let counted: Vec<String> = instructions.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("executed in both: {}", counted.join(", "));
+    if lane.cases() >= 1_000 {
+        let missing: Vec<_> = INSTRUCTIONS.iter().filter(|name| !instructions.contains_key(**name)).collect();
+        ensure!(missing.is_empty(), "never executed in both: {missing:?}");
+    }
     if lane.cases() >= 100 {
         let enough = completed * 8 > lane.cases()
             && faulted > 0

@@ -8,7 +8,7 @@ use crate::dice::Dice;
 use crate::witness::Mood;
 use motet_bridge::runner::ProtocolMachineRunner;
 use motet_log::sim::SimDisk;
-use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, OutputConditionPolicy};
+use motet_machine::{BackpressurePolicy, BufferConfig, BufferMode, FlowPolicy, OutputConditionPolicy};
 use motet_runtime::semantic::{
     AgreementEvidence, AgreementLevel, AgreementState, AgreementWalEntry, EvidenceKind, FinalizationOutcome,
     WalSyncRequest,
@@ -30,11 +30,14 @@ fn case(outputs: OutputConditionPolicy, wants: EffectKinds, limit: u64, seed: u6
         global: message("First", message("Second", json!({"kind": "end"}))),
         hooks: false,
         padding: 0,
+        besides: [0, 0],
         seed,
         mood: Mood::Reliable,
         wants: wants.with(EffectKind::Choose),
         buffer: BufferConfig { mode: BufferMode::Fifo, capacity: 1, policy: BackpressurePolicy::Block },
         outputs,
+        flow: FlowPolicy::AllowAll,
+        tight: false,
         sessions: 1,
         wave: 1,
         limit,

@@ -41,13 +41,22 @@ fn numbered(json: &mut Json, digests: &[String]) {
     }
 }
 
-/// The objects one by one, with the names of their lists, in an order that does not depend on digests.
-pub(super) fn comparable(objects: &ProtocolMachineSemanticObjects, digests: &[String]) -> Result<Vec<Json>, String> {
+/// The objects one by one, with the names of their lists, in an order that does not depend on digests. Ticks of handoffs are
+/// `later` (deviation `tick-origin`).
+pub(super) fn comparable(
+    objects: &ProtocolMachineSemanticObjects,
+    digests: &[String],
+    later: u64,
+) -> Result<Vec<Json>, String> {
     let mut json = serde_json::to_value(objects).map_err(|error| error.to_string())?;
     numbered(&mut json, digests);
     let mut all = Vec::new();
     for (list, found) in json.as_object().into_iter().flatten() {
         for one in found.as_array().into_iter().flatten() {
+            let mut one = one.clone();
+            if let Some(tick) = one.get("tick").and_then(Json::as_u64) {
+                one["tick"] = (tick + later).into();
+            }
             all.push(json!({ list.as_str(): one }));
         }
     }

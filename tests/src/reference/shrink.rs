@@ -4,7 +4,7 @@ use super::case::{Case, Difference, acts};
 use crate::witness::Mood;
 use motet_bridge::runner::ProtocolMachineRunner;
 use motet_choreo::check;
-use motet_machine::{BackpressurePolicy, BufferConfig, OutputConditionPolicy};
+use motet_machine::{BackpressurePolicy, BufferConfig, FlowPolicy, OutputConditionPolicy};
 use motet_types::{EffectKind, EffectKinds};
 use serde_json::{Value as Json, json};
 
@@ -67,6 +67,12 @@ fn simpler(case: &Case) -> Vec<Case> {
     with(&|case| case.sessions = 1);
     with(&|case| case.padding = 0);
     with(&|case| case.padding = case.padding.saturating_sub(1));
+    with(&|case| case.besides = [0, 0]);
+    for at in 0..2 {
+        with(&|case| case.besides[at] = case.besides[at].saturating_sub(1));
+    }
+    with(&|case| case.flow = FlowPolicy::AllowAll);
+    with(&|case| case.tight = false);
     with(&|case| case.hooks = false);
     with(&|case| case.mood = Mood::Reliable);
     with(&|case| case.wants = EffectKinds::NONE.with(EffectKind::Choose));

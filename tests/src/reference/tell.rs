@@ -98,8 +98,11 @@ pub fn tell(case: &Case, difference: &Difference) -> String {
         out.push_str("-- The text above is for reading; this is the type:\n");
     }
     out += &format!("-- {}\n", case.global);
-    let Case { hooks, padding, seed, mood, wants, buffer, outputs, sessions, wave, limit, .. } = case;
-    out += &format!("--\n-- hooks {hooks}, padding {padding}, seed {seed}, mood {mood:?}, wants {wants:?},\n");
+    let Case {
+        hooks, padding, besides, seed, mood, wants, buffer, outputs, flow, tight, sessions, wave, limit, ..
+    } = case;
+    out += &format!("--\n-- hooks {hooks}, padding {padding}, besides {besides:?}, seed {seed}, mood {mood:?},\n");
+    out += &format!("-- wants {wants:?}, flow {flow:?}, tight {tight},\n");
     out += &format!("-- {buffer:?}, outputs {outputs:?}, sessions {sessions}, wave {wave}, at most {limit} steps\n");
     trace(&mut out, "the machine", &difference.here, difference.at);
     trace(&mut out, "the reference", &difference.reference, difference.at);

@@ -1,0 +1,192 @@
+(** What holds of speculations, of counts that are never taken back, of endpoints that change hands, and of facts. *)
+
+From Coq Require Import NArith String List Bool Arith Lia.
+From Motet Require Import Values Types Code State Session Island Step SessionFacts Machine.
+Import ListNotations.
+Open Scope list_scope.
+
+(** * Speculations *)
+
+Lemma counted_there : forall now before j n b,
+  nth_error now j = Some n -> nth_error before j = Some b ->
+  nth_error (counted now before) j = Some (with_asked (k_asked n) b).
+Proof.
+  induction now as [|m now IH]; intros [|c before] [|j] n b N B; simpl in *; try discriminate.
+  - now injection N as ->; injection B as ->.
+  - now apply IH.
+Qed.
+
+(** What is taken back is as it was when the speculation began: types, owners, messages, facts, and every other coroutine
+    but for how often it has asked. The speculations around it stay open. *)
+Theorem abort_takes_back : forall s i k pc v rest,
+  s_speculator s = i -> s_levels s = v :: rest ->
+  let t := r_session (abort s i k pc) in
+  s_seats t = n_seats (v_before v) /\ s_queues t = n_queues (v_before v) /\ s_facts t = n_facts (v_before v) /\
+  s_levels t = rest /\
+  forall j n b, j <> i -> nth_error (s_coroutines s) j = Some n -> nth_error (n_coroutines (v_before v)) j = Some b ->
+    nth_error (s_coroutines t) j = Some (with_asked (k_asked n) b).
+Proof.
+  intros s i k pc v rest S L. unfold abort, innermost. rewrite S, Nat.eqb_refl, L. cbv zeta.
+  repeat split. intros j n b J N B. unfold put, with_coroutines, with_inside, s_coroutines. simpl.
+  rewrite nth_replace_other by congruence. now apply counted_there.
+Qed.
+
+(** Nothing is heard of a step inside a speculation, unless the step ends the outermost. *)
+Theorem withheld_until_kept : forall r,
+  s_levels (r_session r) <> [] -> plain (r_outcome r) -> snd (told r) = [].
+Proof.
+  intros [s es xs o] L P. unfold told. simpl in *. unfold heard.
+  destruct o; try contradiction; destruct (s_levels s); try contradiction; reflexivity.
+Qed.
+
+(** * Counts *)
+
+(** No coroutine's number is given to another, and no place is asked for twice. *)
+Definition counts_stay (s t : session) : Prop :=
+  forall j n, nth_error (s_coroutines s) j = Some n ->
+    exists m, nth_error (s_coroutines t) j = Some m /\ k_asked n <= k_asked m.
+
+Lemma coroutines_with : forall ks s, s_coroutines (with_coroutines ks s) = ks.
+Proof. reflexivity. Qed.
+
+Lemma counts_same : forall s t, s_coroutines t = s_coroutines s -> counts_stay s t.
+Proof. intros s t E j n N. exists n. rewrite E. auto. Qed.
+
+Lemma counts_put : forall s t i k k',
+  s_coroutines t = replace i k' (s_coroutines s) -> nth_error (s_coroutines s) i = Some k ->
+  k_asked k <= k_asked k' -> counts_stay s t.
+Proof.
+  intros s t i k k' E K L j n N. rewrite E. destruct (Nat.eq_dec i j) as [<- | D].
+  - exists k'. rewrite nth_replace_same with (y := k) by assumption. split; [reflexivity | congruence].
+  - exists n. now rewrite nth_replace_other.
+Qed.
+
+Lemma counts_wake : forall s t g, counts_stay s t -> counts_stay s (wake g t).
+Proof.
+  intros s t g C j n N. destruct (C j n N) as [m [M L]].
+  exists (if gate_eqb (k_gate m) g then with_gate Open m else m). split.
+  - unfold wake, with_coroutines, with_inside, s_coroutines at 1. simpl. now rewrite nth_error_map, M.
+  - now destruct (gate_eqb _ _).
+Qed.
+
+Lemma counted_asked : forall now before j n,
+  nth_error now j = Some n -> exists m, nth_error (counted now before) j = Some m /\ k_asked m = k_asked n.
+Proof.
+  induction now as [|c now IH]; intros [|b before] [|j] n N; simpl in *; try discriminate.
+  - injection N as ->. eexists. split; reflexivity.
+  - now apply IH.
+  - injection N as ->. eexists. split; reflexivity.
+  - now apply IH.
+Qed.
+
+Section counts.
+  Variables (s : session) (i : nat) (k : coroutine).
+  Hypothesis there : exists k0, nth_error (s_coroutines s) i = Some k0 /\ k_asked k0 = k_asked k.
+
+  Lemma counts_on : forall t k', s_coroutines t = replace i k' (s_coroutines s) -> k_asked k <= k_asked k' -> counts_stay s t.
+  Proof. intros t k' E L. destruct there as [k0 [K A]]. apply counts_put with i k0 k'; congruence || lia. Qed.
+
+  Ltac count := first
+    [ apply counts_same; reflexivity
+    | eapply counts_on; [reflexivity | simpl; lia]
+    | apply counts_wake; eapply counts_on; [reflexivity | simpl; lia] ].
+
+  Lemma counts_send : forall env h j t to_ l val pc offered,
+    counts_stay s (r_session (send env h s i k j t to_ l val pc offered)).
+  Proof. intros. unfold send, drop, enqueue, fails. cbv zeta. split_matches; simpl r_session; count. Qed.
+
+  Lemma counts_take : forall env h j t from m rest dst pc chosen,
+    counts_stay s (r_session (take env h s i k j t from m rest dst pc chosen)).
+  Proof. intros. unfold take, dequeue, fails. cbv zeta. split_matches; simpl r_session; count. Qed.
+
+  Lemma counts_incoming : forall t from taken,
+    (forall m rest, counts_stay s (r_session (taken m rest))) -> counts_stay s (r_session (incoming s i k t from taken)).
+  Proof. intros. unfold incoming. destruct (queue _ _); [simpl r_session; count | auto]. Qed.
+
+  Lemma counts_spawn : forall env registers args dst target pc,
+    counts_stay s (r_session (spawn env s i k registers args dst target pc)).
+  Proof.
+    intros. unfold spawn, fails. cbv zeta. split_matches; simpl r_session; try count.
+    assert (C : counts_stay s (with_coroutines (replace i
+        (moved pc (replace dst (VNat (N.of_nat (length (s_coroutines s)))) (k_registers k)) k) (s_coroutines s)) s)) by count.
+    intros j n N. destruct (C j n N) as [m [M L]]. exists m. split; [|exact L].
+    rewrite coroutines_with in *. rewrite nth_error_app1; [exact M | apply nth_error_Some; congruence].
+  Qed.
+
+  Lemma counts_abort : forall pc, counts_stay s (r_session (abort s i k pc)).
+  Proof.
+    intros. unfold abort, innermost, fails. destruct (Nat.eqb _ _); [|count].
+    destruct (s_levels s) as [|v rest]; [count|]. cbv zeta. simpl r_session. intros j n N.
+    destruct (counted_asked (s_coroutines s) (n_coroutines (v_before v)) j n N) as [m [M A]].
+    destruct (Nat.eq_dec i j) as [<- | D].
+    - destruct there as [k0 [K E]].
+      match goal with |- context [put i ?new _] => exists new end. split.
+      + unfold put, with_coroutines, with_inside, s_coroutines at 1. simpl.
+        rewrite nth_replace_same with (y := m); [reflexivity | exact M].
+      + simpl. rewrite K in N. injection N as ->. lia.
+    - exists m. split; [|lia]. unfold put, with_coroutines, with_inside, s_coroutines at 1. simpl.
+      now rewrite nth_replace_other.
+  Qed.
+
+  Lemma counts_execute : forall env h p op, counts_stay s (r_session (execute env h s i k p op)).
+  Proof.
+    intros env h p op.
+    assert (E : forall chan go, (forall j t, counts_stay s (r_session (go j t))) ->
+        counts_stay s (r_session (match endpoint s i k chan with inl f => fails s [] f | inr (j, t) => go j t end))).
+    { intros chan go G. destruct (endpoint s i k chan) as [f|[j t]]; [simpl r_session; count | apply G]. }
+    destruct op; simpl execute; try apply counts_spawn; try apply counts_abort.
+    4: { apply E. intros j t. destruct (head (t_type t)); try (simpl r_session; count). destruct (Nat.eqb _ _);
+         [|simpl r_session; count]. apply counts_incoming. intros m rest.
+         destruct (row_of _ _ _) as [[target dst]|]; [apply counts_take | simpl r_session; count]. }
+    all: unfold decide, invoke, write, silently, cast, halt, tag, check, transfer, fork, join, innermost, fails; cbv zeta;
+      split_matches; first [apply counts_send | apply counts_incoming; intros; apply counts_take | simpl r_session; count].
+  Qed.
+End counts.
+
+(** Whatever a step does, an undone speculation included: a coroutine keeps its number, and has asked as often as before or
+    more often. *)
+Theorem counts_never_fall : forall env h s i, counts_stay s (r_session (step env h s i)).
+Proof.
+  intros env h s i. unfold step, fails. destruct (nth_error (s_coroutines s) i) as [k|] eqn:K; [|now apply counts_same].
+  destruct (program_of (k_role k) env) as [p|]; [|now apply counts_same].
+  destruct (nth_error (p_code p) (k_pc k)) as [op|]; [|now apply counts_same].
+  apply counts_execute. now exists k.
+Qed.
+
+(** * Endpoints and facts *)
+
+(** An endpoint that changed hands was the giver's; it is the taker's now, no other has moved, and all that the giver knew of it
+    might flow to the taker's role. *)
+Theorem transfers_are_policed : forall env s i k chan target pc to_ role number,
+  In (ETransferred i to_ role number) (r_events (transfer env s i k chan target pc)) ->
+  exists j t taker,
+    nth_error (s_seats s) j = Some t /\ t_owner t = i /\ t_role t = role /\
+    s_seats (r_session (transfer env s i k chan target pc)) = replace j (mk_seat role (t_type t) to_) (s_seats s) /\
+    nth_error (s_coroutines s) to_ = Some taker /\ goes_on taker = true /\ to_ <> i /\
+    forall f, In f (s_facts s) -> f_knower f = i -> f_role f = role ->
+      may_flow (c_flow (e_config env)) role (f_text f) (k_role taker) = true.
+Proof.
+  intros env s i k chan target pc to_ role number. unfold transfer, fails. cbv zeta.
+  destruct (endpoint s i k chan) as [f|[j t]] eqn:E; [contradiction|]. apply endpoint_is_owned in E as [T O].
+  destruct (nth_error (k_registers k) target) as [[]|]; try contradiction.
+  set (to' := if N.ltb n _ then N.to_nat n else i).
+  destruct (nth_error (s_coroutines s) to') as [taker|] eqn:K; [|contradiction].
+  destruct (Nat.eqb to' i || negb (goes_on taker)) eqn:A; [contradiction|].
+  apply orb_false_iff in A as [A G]. apply Nat.eqb_neq in A. apply negb_false_iff in G.
+  destruct (negb (forallb _ _)) eqn:F; [contradiction|]. apply negb_false_iff in F. rewrite forallb_forall in F.
+  simpl r_events. intros [I | []]. injection I as <- <- _. exists j, t, taker. repeat split; auto.
+  intros f M W R. apply F, filter_In. split; [exact M|].
+  apply andb_true_iff. split; [now apply Nat.eqb_eq | now apply String.eqb_eq].
+Qed.
+
+(** Who is told that a fact may flow knows it, and the policy lets it flow. *)
+Theorem checks_are_policed : forall env s i k at_ target dst pc role to_,
+  In (EChecked role to_ true) (r_events (check env s i k at_ target dst pc)) ->
+  exists text, knows (mk_fact i role text) (s_facts s) = true /\ may_flow (c_flow (e_config env)) role text to_ = true.
+Proof.
+  intros env s i k at_ target dst pc role to_. unfold check, fails. cbv zeta.
+  destruct (about k at_) as [f|[[sid r] text]]; [contradiction|].
+  destruct (nth_error (k_registers k) target) as [[]|]; try contradiction.
+  destruct (Nat.ltb dst _); [|contradiction]. simpl. intros [I | []]. injection I as <- <- P. exists text.
+  now apply andb_true_iff in P as [P F]; apply andb_true_iff in P as [_ P].
+Qed.
