@@ -41,7 +41,7 @@ Qed.
 
 (** * Counts *)
 
-(** No coroutine's number is given to another, and no place is asked for twice. *)
+(** No coroutine's number is given to another, and no count of asked effects falls. *)
 Definition counts_stay (s t : session) : Prop :=
   forall j n, nth_error (s_coroutines s) j = Some n ->
     exists m, nth_error (s_coroutines t) j = Some m /\ k_asked n <= k_asked m.

@@ -19,7 +19,7 @@ cargo xtask performance-gate [--base REV] [--rounds N]
                           this tree beside the commit that it comes from: throughput and the slowest turns, with the noise
 cargo xtask prove [--coqchk]
                           build, check and extract the reference, and run the differential share beside it
-cargo xtask reference-faults [NAME]
+cargo xtask reference-faults [START-OF-NAME]
                           faults planted in the reference are found
 cargo xtask isa [--check] write docs/isa.md, or say whether it is stale
 cargo xtask smt           prove the tables' claims by z3 and cvc5
