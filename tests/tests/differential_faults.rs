@@ -14,8 +14,7 @@ const LANE: &str = "the_lane_with_its_fault";
 /// Names the child's fault; without it there is none.
 const PLANT: &str = "MOTET_PLANT";
 
-/// Faults in what both sides do: projection and emission of code, the step, its edges, its host, bursts and commits; started
-/// coroutines, endpoints that change hands, facts and speculations.
+/// Faults in what both sides do: projection and emission of code, the step, its edges, its host, bursts and commits.
 const FOUND: &[Planted] = &[
     Planted::StepOverflowFront,
     Planted::StepNoWake,
@@ -48,27 +47,6 @@ const FOUND: &[Planted] = &[
     Planted::CommitTickStays,
     Planted::PlannerTwice,
     Planted::PlannerForgets,
-    Planted::CastAnything,
-    Planted::SpawnWithoutLimit,
-    Planted::SpawnForgetsOwned,
-    Planted::TransferMovesNothing,
-    Planted::TransferAnyFlow,
-    Planted::TransferLosesKnowledge,
-    Planted::TransferWithoutReceipt,
-    Planted::CheckUnknown,
-    Planted::CheckAnyFlow,
-    Planted::TagWithoutLimit,
-    Planted::HaltOwnsUnfinished,
-    Planted::SpeculationKeepsType,
-    Planted::SpeculationKeepsMessages,
-    Planted::SpeculationKeepsEvents,
-    Planted::SpeculationKeepsKnowledge,
-    Planted::SpeculationKeepsSpawned,
-    Planted::SpeculationRollsCounters,
-    Planted::SpeculationForgetsEnded,
-    Planted::SpeculationReusesNumbers,
-    Planted::SpeculationTooDeep,
-    Planted::OutputsForkInside,
 ];
 
 /// The child's half; without a fault it is nothing.
