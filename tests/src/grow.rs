@@ -190,12 +190,20 @@ pub fn busy(parts: &mut ImageParts, dice: &mut Dice, count: usize) {
         let at = first + dice.below(length as usize) as u32;
         let behind = parts.roles[role].code_end;
         let give = Instr::Transfer { endpoint: 0, target: child, bundle: 0 };
+        let mut branch = None;
         let mut code = match dice.below(8) {
             0..=2 => (0..1 + dice.below(3)).flat_map(|_| knows.some(dice, &[0])).collect(),
             3 => {
                 // Now and then it holds no such value.
                 let sort = if dice.one_in(6) { text } else { nat };
                 vec![Instr::Set { dst: number, constant: own }, Instr::Cast { val: number, sort }]
+            }
+            7 if dice.one_in(2) => {
+                // A branch over a turn of the others; its rows are filled below.
+                branch = Some(parts.tables.len());
+                parts.tables.push(Vec::new());
+                let table = parts.tables.len() as u32 - 1;
+                vec![Instr::Set { dst: number, constant: own }, Instr::Branch { on: number, table }, Instr::Yield {}]
             }
             4 => {
                 // It does something of its own and ends.
@@ -230,5 +238,8 @@ pub fn busy(parts: &mut ImageParts, dice: &mut Dice, count: usize) {
             }
         }
         insert(parts, role, at, &code, false);
+        if let Some(table) = branch {
+            parts.tables[table] = vec![TableRow { target: at + by, dst: 0 }; parts.roles.len()];
+        }
     }
 }
