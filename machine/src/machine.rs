@@ -30,7 +30,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use motet_heap::Heap;
-use motet_semantic::{AuthorityAuditRecord, DelegationReceipt, Occurrence};
+use motet_semantic::{AuthorityAuditRecord, DelegationReceipt};
 use motet_types::{CoroutineId, Digest, Event, EventKind, Planted, RoleId, SessionId, Sparse, Tick, planted};
 
 /// A loaded image's place in its machine.
@@ -310,7 +310,7 @@ impl ProtocolMachine {
         self.tally.opened += 1;
         self.index.set(id.0, at);
         if self.semantics.is_some() {
-            self.happened(Occurrence::Opened { session: id.0 });
+            self.open_happened(id);
         }
         if self.trace.is_on() {
             let mut out = Outbox::default();

@@ -66,6 +66,7 @@ impl Semantics {
         Ok(Self { live: Live::from_bytes(bytes, keep)?, ..Self::new(keep) })
     }
 
+    #[inline(always)]
     fn apply(&mut self, tick: u64, occurrence: Occurrence<'_>) {
         if self.broken.is_some() {
             return;
@@ -265,11 +266,19 @@ impl ProtocolMachine {
         }
     }
 
+    /// A session was opened.
+    pub(crate) fn open_happened(&mut self, session: SessionId) {
+        let tick = self.tick.0;
+        if let Some(semantics) = &mut self.semantics {
+            semantics.apply(tick, Occurrence::Opened { session: session.0 });
+        }
+    }
+
     /// A session has ended.
-    #[cold]
     pub(crate) fn end_happened(&mut self, session: SessionId, terminal: Terminal) {
-        if !planted(Planted::SemanticsForgetEnds) {
-            self.happened(Occurrence::Ended { session: session.0, terminal: terminal.name() });
+        let (tick, session, terminal) = (self.tick.0, session.0, terminal.name());
+        if let Some(semantics) = self.semantics.as_mut().filter(|_| !planted(Planted::SemanticsForgetEnds)) {
+            semantics.apply(tick, Occurrence::Ended { session, terminal });
         }
     }
 

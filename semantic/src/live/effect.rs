@@ -230,6 +230,7 @@ impl Effect {
     }
 
     /// Writes a step. An answer tells whether it failed, where it is an observation.
+    #[inline]
     pub(super) fn take(
         &mut self,
         step: Step,

@@ -52,6 +52,7 @@ impl Live {
 
     /// Where an effect is: among those that wait, those that were invalidated, or, which is a mistake of whoever asks and takes
     /// a look at each, those that have ended.
+    #[inline]
     fn find(&self, key: EffectKey) -> Result<u32, LiveViolation> {
         let first = self.sessions.first(key.session);
         let found = self.effects.waiting(first, key).or_else(|| self.late.get(&key).copied());
@@ -79,6 +80,7 @@ impl Live {
         Ok(())
     }
 
+    #[inline]
     fn write(&mut self, slot: u32, step: Step, reason: Option<&str>, observed: Option<bool>) {
         let Some(effect) = self.effects.get_mut(slot) else { return };
         let before = effect.due();
@@ -281,6 +283,7 @@ impl Live {
     }
 
     /// The effect has ended, and belongs to whoever owned it then.
+    #[inline]
     fn close_effect(&mut self, slot: u32) {
         let Some(effect) = self.effects.get(slot) else { return };
         let (key, invalidated) = (effect.key, effect.life.status == OutstandingEffectStatus::Invalidated);

@@ -99,6 +99,8 @@ impl Live {
     ///
     /// # Errors
     /// The rule that it breaks. Nothing has changed then, but that a late result is on record as rejected.
+    // Where it is known what happened, that is all that is left of this.
+    #[inline(always)]
     pub fn apply(
         &mut self,
         tick: u64,
@@ -127,8 +129,10 @@ impl Live {
             Occurrence::Ended { session, terminal } => self.ended(session, terminal),
         };
         self.trim();
-        if !self.notes.is_empty() {
-            self.notes.drain(..).for_each(|note| said(Noted { tick, note }));
+        match self.notes.len() {
+            0 => {}
+            1 => self.notes.pop().into_iter().for_each(|note| said(Noted { tick, note })),
+            _ => self.notes.drain(..).for_each(|note| said(Noted { tick, note })),
         }
         taken
     }

@@ -89,9 +89,17 @@ impl EndedList {
 
 impl Live {
     /// Lets the oldest of what has ended go, until no more is kept than may be.
+    #[inline(always)]
     pub(super) fn trim(&mut self) {
-        while self.ended.len() > self.keep as usize && self.between == 0 {
+        if self.ended.len() > self.keep as usize && self.between == 0 {
+            self.let_go();
+        }
+    }
+
+    fn let_go(&mut self) {
+        while self.ended.len() > self.keep as usize {
             match self.ended.pop(!planted("live-retires-newest")) {
+                Some(Ended::Effect(slot)) if self.late.is_empty() => self.effects.remove(slot),
                 Some(object) => self.remove(&object),
                 None => return,
             }
