@@ -20,7 +20,6 @@ use crate::root::Digests;
 use crate::semantics::Semantics;
 use crate::session::{Gate, Session};
 use crate::snapshot::Copying;
-
 use crate::summary::ClosedSessionSummary;
 use crate::topology::Topology;
 use crate::trace::{BurstEnd, Trace, TraceEvent};

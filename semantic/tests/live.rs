@@ -140,6 +140,25 @@ fn record(artifact: AuthorityArtifact, event: AuthorityAuditEvent) -> AuthorityA
     AuthorityAuditRecord { tick: 5, artifact, event, reason: None }
 }
 
+/// What an owner has of a session.
+fn capability(session_id: u64, owner: &str, generation: u64) -> AuthorityArtifact {
+    let (owner_id, scope) = (owner.into(), OwnershipScope::Session);
+    AuthorityArtifact::OwnershipCapability(OwnershipCapability { session_id, owner_id, generation, scope })
+}
+
+/// Ada's transfer of a session to Bob.
+fn receipt(session_id: u64) -> AuthorityArtifact {
+    AuthorityArtifact::OwnershipReceipt(OwnershipReceipt {
+        session_id,
+        claim_id: 2,
+        from_owner_id: "ada".into(),
+        from_generation: 0,
+        to_owner_id: "bob".into(),
+        to_generation: 1,
+        scope: OwnershipScope::Session,
+    })
+}
+
 /// Every invariant of the specification's section 8 that an occurrence can break, and what is said then.
 #[cfg_attr(not(feature = "planted"), test)]
 pub(crate) fn every_rule_refuses() {
@@ -174,19 +193,8 @@ pub(crate) fn every_rule_refuses() {
     let late = opened().apply(0, ask, |_| {}).unwrap_err();
     assert!(matches!(late, LiveViolation::TickGoesBack { tick: 0, last: 1 }));
     // A result that comes after a handoff has taken its effect away is rejected, and that is on record.
-    let capability = |owner: &str, generation| {
-        let (owner_id, scope) = (owner.into(), OwnershipScope::Session);
-        AuthorityArtifact::OwnershipCapability(OwnershipCapability { session_id: 0, owner_id, generation, scope })
-    };
-    let receipt = AuthorityArtifact::OwnershipReceipt(OwnershipReceipt {
-        session_id: 0,
-        claim_id: 2,
-        from_owner_id: "ada".into(),
-        from_generation: 0,
-        to_owner_id: "bob".into(),
-        to_generation: 1,
-        scope: OwnershipScope::Session,
-    });
+    let capability = |owner: &str, generation| capability(0, owner, generation);
+    let receipt = receipt(0);
     let claim = record(capability("ada", 0), AuthorityAuditEvent::Issued);
     let begin = record(receipt.clone(), AuthorityAuditEvent::Issued);
     let commit = record(receipt, AuthorityAuditEvent::Committed);
@@ -250,19 +258,8 @@ pub(crate) fn every_rule_refuses() {
 /// Who gave a session away may claim it anew once it is free; the handoff belongs to an era that is over then.
 #[cfg_attr(not(feature = "planted"), test)]
 pub(crate) fn a_new_claim_ends_an_era() {
-    let capability = |owner: &str, generation| {
-        let (owner_id, scope) = (owner.into(), OwnershipScope::Session);
-        AuthorityArtifact::OwnershipCapability(OwnershipCapability { session_id: 0, owner_id, generation, scope })
-    };
-    let receipt = AuthorityArtifact::OwnershipReceipt(OwnershipReceipt {
-        session_id: 0,
-        claim_id: 2,
-        from_owner_id: "ada".into(),
-        from_generation: 0,
-        to_owner_id: "bob".into(),
-        to_generation: 1,
-        scope: OwnershipScope::Session,
-    });
+    let capability = |owner: &str, generation| capability(0, owner, generation);
+    let receipt = receipt(0);
     let mut released = record(capability("bob", 1), AuthorityAuditEvent::Invalidated);
     released.reason = Some(RELEASED.into());
     let records = [
@@ -337,24 +334,8 @@ fn peopled(sessions: u64) -> Live {
     let mut live = Live::new(u32::MAX);
     for session in 10_000..10_000 + sessions {
         live.apply(session, Occurrence::Opened { session }, |_| {}).unwrap();
-        let capability = |owner: &str, generation| {
-            let (owner_id, scope) = (owner.into(), OwnershipScope::Session);
-            AuthorityArtifact::OwnershipCapability(OwnershipCapability {
-                session_id: session,
-                owner_id,
-                generation,
-                scope,
-            })
-        };
-        let receipt = AuthorityArtifact::OwnershipReceipt(OwnershipReceipt {
-            session_id: session,
-            claim_id: 2,
-            from_owner_id: "ada".into(),
-            from_generation: 0,
-            to_owner_id: "bob".into(),
-            to_generation: 1,
-            scope: OwnershipScope::Session,
-        });
+        let capability = |owner: &str, generation| capability(session, owner, generation);
+        let receipt = receipt(session);
         for counter in 0..8 {
             live.apply(session, Occurrence::Asked(lives::asked(key(session, 1, counter), None)), |_| {}).unwrap();
         }
