@@ -48,6 +48,8 @@ pub struct ProtocolMachineRetainedBytes {
     pub effects: usize,
     /// The heap.
     pub heap: usize,
+    /// Semantic objects and their audit that nobody has taken, where the configuration keeps any.
+    pub semantics: usize,
     /// The state tree, once a root was asked for.
     pub state_tree: usize,
     /// Events that are kept.
@@ -62,7 +64,7 @@ impl ProtocolMachineRetainedBytes {
     /// All of them.
     pub const fn total(&self) -> usize {
         let kept = self.images + self.sessions + self.parked + self.effects + self.heap;
-        kept + self.state_tree + self.trace + self.records + self.buffers
+        kept + self.semantics + self.state_tree + self.trace + self.records + self.buffers
     }
 }
 
@@ -81,6 +83,7 @@ impl ProtocolMachine {
             record.endpoint.capacity() + record.knowledge.iter().map(String::capacity).sum::<usize>()
         };
         let records = self.audit.capacity() * size_of::<AuthorityAuditRecord>()
+            + self.audit.iter().map(AuthorityAuditRecord::owned_bytes).sum::<usize>()
             + self.delegations.capacity() * size_of::<DelegationReceipt>()
             + self.delegations.iter().map(texts).sum::<usize>()
             + self.consumptions.bytes()
@@ -106,6 +109,7 @@ impl ProtocolMachine {
                 parked: in_btree(self.parked.len(), 8 + size_of::<Parked>()),
                 effects: asks + self.deadlines.bytes() + self.pending.values().map(Ask::retained_bytes).sum::<usize>(),
                 heap: self.heap.retained_bytes(),
+                semantics: self.semantics.as_ref().map_or(0, |semantics| semantics.bytes()),
                 state_tree: self.digests.bytes(),
                 trace: self.trace.retained(),
                 records,

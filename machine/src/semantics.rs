@@ -66,6 +66,12 @@ impl Semantics {
         Ok(Self { live: Live::from_bytes(bytes, keep)?, ..Self::new(keep) })
     }
 
+    /// Bytes that it holds. Counting looks at every object.
+    pub(crate) fn bytes(&self) -> usize {
+        let audit = self.audit.bytes() + self.audit.iter().map(Noted::owned_bytes).sum::<usize>();
+        size_of::<Self>() + self.live.retained_bytes() + audit + self.scratch.capacity()
+    }
+
     #[inline(always)]
     fn apply(&mut self, tick: u64, occurrence: Occurrence<'_>) {
         if self.broken.is_some() {

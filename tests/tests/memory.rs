@@ -4,7 +4,8 @@
 use cap::Cap;
 use motet_heap::{Heap, IdSource, Resource};
 use motet_machine::{EffectHandler, EffectOutcome, NoHost, ProtocolMachineConfig, TraceMode};
-use motet_runtime::{GuestRuntime, Schedule};
+use motet_runtime::{GuestRuntime, OwnedSession, Schedule};
+use motet_semantic::{OwnershipScope, PendingEffectTreatment};
 use motet_tests::draft::{Draft, NAT, STRING, letters};
 use motet_tests::script::Script;
 use motet_types::{Action, EffectKind, Instr, SessionId, Value};
@@ -69,6 +70,31 @@ fn asking() -> Draft {
     draft
 }
 
+/// Sessions that wait for answers and whose ownership has changed hands, with semantic objects of all that.
+fn owned(sessions: u64, host: &impl EffectHandler) -> Outcome<GuestRuntime> {
+    let trace = TraceMode::Disabled;
+    let config = ProtocolMachineConfig { trace, semantic_objects: Some(100_000), ..ProtocolMachineConfig::default() };
+    let mut runtime = GuestRuntime::new(config, Schedule { fuel: 12, ..Schedule::default() })?;
+    let image = runtime.load(asking().image()?)?;
+    for _ in 0..sessions {
+        runtime.open(image)?;
+    }
+    runtime.turn(host)?;
+    for session in 0..sessions {
+        let (from, to) = (format!("the first owner of {session}"), format!("the second owner of {session}"));
+        let owner = OwnedSession::claim(&mut runtime, SessionId(session), &from, OwnershipScope::Session)?;
+        let witness = owner.issue_readiness(&mut runtime, "there is enough in stock")?;
+        owner.consume_readiness(&mut runtime, &witness)?;
+        let receipt = owner.begin_transfer(&mut runtime, &to)?;
+        let pending = match session % 2 {
+            0 => PendingEffectTreatment::PreservePending,
+            _ => PendingEffectTreatment::InvalidateBlocked,
+        };
+        OwnedSession::commit_transfer_with(&mut runtime, &receipt, pending)?;
+    }
+    Ok(runtime)
+}
+
 #[test]
 fn what_is_told_is_what_is_held() -> Outcome<()> {
     let off = TraceMode::Disabled;
@@ -106,6 +132,11 @@ fn what_is_told_is_what_is_held() -> Outcome<()> {
     let parked = usage(&asking);
     assert_eq!((parked.sessions, parked.parked, parked.records), (0, 4_000, 0));
     assert!(parked.retained.parked > 4_000 * 32 && parked.retained.state_tree > 4_000 * 32, "{parked:?}");
+
+    let owned = holds("semantic objects", || owned(4_000, &host), bytes)?;
+    let kept = usage(&owned).retained;
+    assert!(kept.semantics > kept.total() / 2, "{kept:?}");
+    drop(owned);
 
     let heap = |consumed: usize| {
         let mut heap = Heap::new();

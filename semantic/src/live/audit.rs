@@ -24,6 +24,14 @@ pub struct Noted {
     pub(super) note: Note,
 }
 
+impl HandedOver {
+    /// Bytes that it holds besides itself.
+    pub(super) fn owned_bytes(&self) -> usize {
+        let effects = self.transported.capacity() + self.invalidated.capacity();
+        self.revoked.capacity() + self.activated.capacity() + effects * size_of::<EffectKey>()
+    }
+}
+
 impl Noted {
     /// How many records it makes.
     pub fn records(&self) -> u64 {

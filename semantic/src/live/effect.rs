@@ -120,6 +120,17 @@ pub(super) struct Step {
     pub(super) what: Option<Published>,
 }
 
+impl More {
+    /// Bytes that it holds besides itself.
+    pub(super) fn owned_bytes(&self) -> usize {
+        let reasons = self.transitions.iter().map(|one| &one.reason);
+        let reasons = reasons.chain(self.publications.iter().map(|one| &one.reason)).chain([&self.owner, &self.reason]);
+        self.transitions.capacity() * size_of::<Transition>()
+            + self.publications.capacity() * size_of::<Publication>()
+            + reasons.flatten().map(String::capacity).sum::<usize>()
+    }
+}
+
 impl Effect {
     /// An effect that was asked for at a tick.
     #[inline(always)]
@@ -149,6 +160,11 @@ impl Effect {
     /// What came of it.
     pub(super) fn outputs(&self) -> Option<&[u8]> {
         self.bytes.get(self.answer? as usize..)
+    }
+
+    /// Bytes of what was asked and answered that do not fit into the effect itself.
+    pub(super) fn spilled(&self) -> usize {
+        if self.bytes.spilled() { self.bytes.capacity() } else { 0 }
     }
 
     /// The answer came.

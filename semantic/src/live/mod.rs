@@ -14,6 +14,7 @@ mod export;
 mod export_views;
 mod handoff;
 mod key;
+mod memory;
 mod occurrence;
 mod output;
 mod refusal;

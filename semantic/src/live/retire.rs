@@ -45,6 +45,15 @@ impl EndedList {
         self.kept
     }
 
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let outputs = self.list.iter().filter_map(|one| match one {
+            Ended::Output(key) => Some(size_of::<OutputKey>() + key.predicate.len()),
+            _ => None,
+        });
+        self.list.capacity() * size_of::<Ended>() + outputs.sum::<usize>()
+    }
+
     /// The oldest, or the newest.
     fn pop(&mut self, oldest: bool) -> Option<Ended> {
         loop {

@@ -72,6 +72,11 @@ impl Sessions {
         self.len
     }
 
+    /// Bytes of the table, without what is kept of ownership.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.bytes()
+    }
+
     /// All of them, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Entry)> {
         self.entries.iter()

@@ -46,6 +46,11 @@ impl Effects {
         }
     }
 
+    /// Bytes of all slots, those that are free included.
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Option<Effect>>() + self.free.capacity() * size_of::<u32>()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
@@ -111,6 +116,12 @@ impl Due {
     /// How many there are, with those that are left over.
     pub(super) const fn len(&self) -> usize {
         self.entries
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let tree = self.ticks.len() * size_of::<(u64, Vec<u32>)>() * 3 / 2;
+        tree + self.ticks.values().map(|slots| slots.capacity() * size_of::<u32>()).sum::<usize>()
     }
 
     /// The first tick at which anything may be due.
