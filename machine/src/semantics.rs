@@ -21,8 +21,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use motet_semantic::{
     AnsweredEffect, AskedEffect, CheckedOutput, Describe, EffectKey, Live, LiveBytesError, LiveViolation,
-    MovedEndpoint, Noted, Occurrence, ProtocolMachineSemanticObjects, SemanticAuditRecord, Shown, UpgradeKey,
-    Wanted as WantedEffect,
+    MovedEndpoint, Noted, Occurrence, ProtocolMachineSemanticObjects, SemanticAuditRecord, ShortBytes, Shown,
+    UpgradeKey, Wanted as WantedEffect,
 };
 use motet_types::{
     CoroutineId, EffectRow, EventKind, Planted, Reader, RoleId, SessionId, Sort, SortId, SortTable, Terminal, Value,
@@ -38,7 +38,7 @@ pub(crate) struct Semantics {
     /// What broke a rule first. Nothing is applied after it, because the objects would not be what happened.
     broken: Option<Box<LiveViolation>>,
     /// Where values are written before they are handed on.
-    scratch: Vec<u8>,
+    scratch: ShortBytes,
 }
 
 /// Why a machine has no semantic objects to show.
@@ -54,7 +54,7 @@ pub enum SemanticsError {
 
 impl Semantics {
     pub(crate) fn new(keep: u32) -> Self {
-        Self { live: Live::new(keep), audit: Artifacts::default(), keep, broken: None, scratch: Vec::new() }
+        Self { live: Live::new(keep), audit: Artifacts::default(), keep, broken: None, scratch: ShortBytes::new() }
     }
 
     /// All but the audit as bytes; see [`Live::to_bytes`]. Empty once a rule was broken.
@@ -69,17 +69,24 @@ impl Semantics {
     /// Bytes that it holds. Counting looks at every object.
     pub(crate) fn bytes(&self) -> usize {
         let audit = self.audit.bytes() + self.audit.iter().map(Noted::owned_bytes).sum::<usize>();
-        size_of::<Self>() + self.live.retained_bytes() + audit + self.scratch.capacity()
+        size_of::<Self>() + self.live.retained_bytes() + audit + self.scratch.owned_bytes()
     }
 
     #[inline(always)]
     fn apply(&mut self, tick: u64, occurrence: Occurrence<'_>) {
+        self.apply_with(tick, |_| occurrence);
+    }
+
+    /// The same of an occurrence that has bytes, which are written where there is room for them.
+    #[inline(always)]
+    fn apply_with<'a>(&'a mut self, tick: u64, occurrence: impl FnOnce(&'a mut ShortBytes) -> Occurrence<'a>) {
         if self.broken.is_some() {
             return;
         }
+        self.scratch.clear();
         let (audit, keep) = (&mut self.audit, self.keep);
         let keep = |noted| audit.keep_all(noted, keep, Noted::records);
-        if let Err(violation) = self.live.apply(tick, occurrence, keep) {
+        if let Err(violation) = self.live.apply(tick, occurrence(&mut self.scratch), keep) {
             self.broken = Some(Box::new(violation));
         }
     }
@@ -165,26 +172,17 @@ impl ProtocolMachine {
         let (tick, budget_ticks) = (self.tick.0, self.config.effect_budget);
         let Some(semantics) = &mut self.semantics else { return };
         let role_name = self.images[image as usize].role_name(ask.role);
-        let mut inputs = core::mem::take(&mut semantics.scratch);
-        inputs.clear();
-        let wanted = match &ask.wanted {
-            Wanted::Answer { effect, argument } => {
-                argument.digest(&mut inputs);
-                WantedEffect::Operation(effect.0)
-            }
-            Wanted::Guard(layer) => WantedEffect::Guard(layer.0),
-        };
-        let asked = AskedEffect {
-            effect: key(ask.coordinate),
-            image,
-            wanted,
-            role: ask.role.0,
-            role_name,
-            inputs: &inputs,
-            budget_ticks,
-        };
-        semantics.apply(tick, Occurrence::Asked(asked));
-        semantics.scratch = inputs;
+        semantics.apply_with(tick, |inputs| {
+            let wanted = match &ask.wanted {
+                Wanted::Answer { effect, argument } => {
+                    argument.digest(inputs);
+                    WantedEffect::Operation(effect.0)
+                }
+                Wanted::Guard(layer) => WantedEffect::Guard(layer.0),
+            };
+            let (effect, role) = (key(ask.coordinate), ask.role.0);
+            Occurrence::Asked(AskedEffect { effect, image, wanted, role, role_name, inputs, budget_ticks })
+        });
     }
 
     /// An effect was answered.
@@ -193,13 +191,11 @@ impl ProtocolMachine {
         let Some(semantics) = self.semantics.as_mut().filter(|_| !planted(Planted::SemanticsForgetAnswers)) else {
             return;
         };
-        let mut outputs = core::mem::take(&mut semantics.scratch);
-        outputs.clear();
-        encode_outcome(&mut outputs, outcome);
-        let (failure, overdue) = (failure(outcome), how == Settled::Overdue);
-        let answered = AnsweredEffect { effect: key(at), failure, outputs: &outputs, overdue };
-        semantics.apply(tick, Occurrence::Answered(answered));
-        semantics.scratch = outputs;
+        semantics.apply_with(tick, |outputs| {
+            encode_outcome(outputs, outcome);
+            let (failure, overdue) = (failure(outcome), how == Settled::Overdue);
+            Occurrence::Answered(AnsweredEffect { effect: key(at), failure, outputs, overdue })
+        });
     }
 
     /// Effects that were invalidated and whose objects are still kept.
@@ -222,7 +218,7 @@ impl ProtocolMachine {
             return Ok(true);
         }
         let failure = failure(outcome);
-        let late = AnsweredEffect { effect: key(at), failure, outputs: &[], overdue: false };
+        let late = AnsweredEffect { effect: key(at), failure, outputs: &ShortBytes::new(), overdue: false };
         let (audit, keep, mut fresh) = (&mut semantics.audit, semantics.keep, false);
         // It is refused, as it must be: what is new is told to the audit.
         let refused = semantics.live.apply(tick, Occurrence::Answered(late), |noted| {

@@ -13,6 +13,7 @@ mod lives;
 use history::Happened;
 use lives::{Lives, Names, key};
 use motet_semantic::*;
+use motet_types::Digester;
 
 /// Cases: 200 in every build, as many as `MOTET_CASES` says in a full lane.
 fn cases() -> u64 {
@@ -36,6 +37,22 @@ pub(crate) fn every_step_is_as_computed_again() {
     for seed in 0..cases() {
         let keep = [0, 3, 10, 1000][(seed % 4) as usize];
         run(seed, 20 + (seed % 7).pow(3) as usize * 5 / 6, keep, seed % 4 != 3 || seed % 8 == 3);
+    }
+}
+
+/// Short bytes are the bytes that were written, however many, one by one or together.
+#[cfg_attr(not(feature = "planted"), test)]
+fn short_bytes_are_those_that_were_written() {
+    let written: Vec<u8> = (0..60).collect();
+    for (len, piece) in (0..60).flat_map(|len| [1, 8, 22, 23].map(|piece| (len, piece))) {
+        let mut short = ShortBytes::new();
+        written[..len].chunks(piece).for_each(|bytes| short.bytes(bytes));
+        assert_eq!(short.as_slice(), &written[..len]);
+        assert_eq!(short.owned_bytes() > 0, len > 22, "{len}");
+        let back: ShortBytes = serde_json::from_value(serde_json::json!(short)).expect("it was written");
+        assert_eq!(back.as_slice(), short.as_slice());
+        short.clear();
+        assert!(short.as_slice().is_empty() && short.owned_bytes() == 0);
     }
 }
 
@@ -165,9 +182,9 @@ pub(crate) fn every_rule_refuses() {
     let effect = key(0, 1, 0);
     let ask = Occurrence::Asked(lives::asked(effect, None));
     let bounded = Occurrence::Asked(lives::asked(effect, Some(3)));
-    let answer = Occurrence::Answered(AnsweredEffect { effect, failure: None, outputs: b"1", overdue: false });
+    let answer = Occurrence::Answered(AnsweredEffect { effect, failure: None, outputs: &lives::ONE, overdue: false });
     let cancel = Occurrence::Cancelled { effect };
-    let overdue = AnsweredEffect { effect, failure: Some("timeout"), outputs: b"1", overdue: true };
+    let overdue = AnsweredEffect { effect, failure: Some("timeout"), outputs: &lives::ONE, overdue: true };
     let overdue = Occurrence::Answered(overdue);
     let begun = Occurrence::Begun { effect };
     let name = |violation: LiveViolation| violation.to_string();
@@ -341,7 +358,7 @@ fn peopled(sessions: u64) -> Live {
         }
         for counter in 0..3 {
             let effect = key(session, 1, counter);
-            let answered = AnsweredEffect { effect, failure: None, outputs: b"1", overdue: false };
+            let answered = AnsweredEffect { effect, failure: None, outputs: &lives::ONE, overdue: false };
             live.apply(session, Occurrence::Answered(answered), |_| {}).unwrap();
         }
         let given_up = Occurrence::GivenUp { effect: key(session, 1, 3), upgrade: UpgradeKey([7; 32]) };

@@ -1,6 +1,6 @@
 //! The semantic audit: what is said of objects as things happen to them, one record for each.
 
-use super::effect::Published;
+use super::course::Published;
 use super::export::Describe;
 use super::handoff::Handover;
 use super::key::{EffectKey, HandoffKey, OutputKey};

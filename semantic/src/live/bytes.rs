@@ -9,7 +9,6 @@ use super::output::Output;
 use super::retire::{Ended, EndedList};
 use super::session::Session;
 use super::store::{Effects, NONE};
-use crate::objects::OutstandingEffectStatus;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -102,15 +101,12 @@ impl Live {
 
     /// Puts an effect where it was: those of a form are in slots in their order.
     fn bring_back(&mut self, mut effect: Effect) -> Result<(), LiveBytesError> {
-        let broken = effect.life.broken_invariant().or(effect.progress.broken_invariant());
-        if broken.or(effect.path.broken_invariant()).is_some() {
-            return Err(LiveBytesError("an effect breaks the rules"));
+        match effect.is_sound() {
+            Err(()) => return Err(LiveBytesError("an effect breaks the rules")),
+            Ok(false) => return Err(LiveBytesError("an effect is neither open nor ended, or both")),
+            Ok(true) => {}
         }
-        if effect.progress.state.is_terminal() != effect.ended.is_some() {
-            return Err(LiveBytesError("an effect is neither open nor ended, or both"));
-        }
-        let (key, waits) = (effect.key, effect.ended.is_none());
-        let invalidated = effect.life.status == OutstandingEffectStatus::Invalidated;
+        let (key, waits, invalidated) = (effect.key, !effect.has_ended(), effect.is_invalidated());
         let first = self.sessions.first(key.session);
         effect.next = if waits { first } else { NONE };
         let slot = self.effects.insert(effect);
@@ -145,7 +141,7 @@ impl Live {
                 return Err(wrong);
             }
         }
-        let ended = self.effects.iter().filter(|(_, effect)| effect.ended.is_some()).count();
+        let ended = self.effects.iter().filter(|(_, effect)| effect.has_ended()).count();
         let over = self.sessions.iter().filter(|(_, entry)| entry.ended).count();
         let owned = self.sessions.owned.keys().all(|session| self.sessions.get(*session).is_some());
         if ended == effects.len() && over == regions.len() && owned { Ok(()) } else { Err(wrong) }
@@ -153,5 +149,5 @@ impl Live {
 }
 
 fn ended_in(effects: &Effects, slot: u32) -> bool {
-    effects.get(slot).is_some_and(|effect| effect.ended.is_some())
+    effects.get(slot).is_some_and(Effect::has_ended)
 }

@@ -1,14 +1,15 @@
 //! What happens to effects: asked, begun, escalated, answered, cancelled, settled by a handoff.
 
 use super::audit::Note;
-use super::effect::{Effect, Publication, Published, Step};
+use super::course::{Happens, Published, Step};
+use super::effect::{Effect, Publication};
 use super::key::{EffectKey, TakenBy, UpgradeKey};
 use super::occurrence::{AnsweredEffect, AskedEffect};
 use super::retire::Ended;
 use super::{Live, LiveViolation};
-use crate::objects::{OutstandingEffectStatus, PublicationObserverClass, PublicationStatus};
+use crate::objects::{PublicationObserverClass, PublicationStatus};
 use crate::planted::planted;
-use crate::rules::{EffectError, EffectEvent, Finalization, FinalizationEvent, ProgressEvent, ProgressState};
+use crate::rules::{EffectError, EffectEvent, FinalizationEvent, ProgressEvent, ProgressState};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -20,30 +21,25 @@ const LEFT_OVER: usize = 1024;
 
 impl Live {
     /// An effect was asked for.
+    #[inline(always)]
     pub(super) fn ask(&mut self, asked: &AskedEffect<'_>) -> Result<(), LiveViolation> {
         let (key, tick) = (asked.effect, self.tick);
         let entry = self.sessions.alive(key.session)?;
         if self.effects.waiting(entry.first, key).is_some() {
             return Err(LiveViolation::EffectTwice(key));
         }
-        let mut path = Finalization::new(false);
-        if asked.wanted.is_observed() {
-            // What was observed never becomes authority: the table has no other event for it.
-            let event = match planted("live-observed-is-authority") {
-                true => FinalizationEvent::Authorize { authoritative: true },
-                false => FinalizationEvent::Observe {},
-            };
-            let observed = path.apply(event);
-            path = observed.map_err(|error| LiveViolation::Finalization { effect: key, error })?;
-        }
-        let mut effect = Effect::new(asked, self.asked, path, tick);
+        let mut effect = Effect::new(asked, self.asked, tick);
         let due = effect.due();
         effect.next = entry.first;
         let slot = self.effects.insert(effect);
         (entry.first, entry.touched) = (slot, true);
         self.asked += 1;
         self.waiting += 1;
-        self.roles.entry((asked.image, asked.role)).or_insert_with(|| asked.role_name.into());
+        // One role asks many effects one after the other.
+        if self.last_role != Some((asked.image, asked.role)) {
+            self.last_role = Some((asked.image, asked.role));
+            self.roles.entry((asked.image, asked.role)).or_insert_with(|| asked.role_name.into());
+        }
         if let Some(due) = due {
             self.schedule(due, slot);
         }
@@ -65,15 +61,8 @@ impl Live {
     }
 
     /// Takes an event of an effect, and closes it if that ended it.
-    fn advance(
-        &mut self,
-        slot: u32,
-        life: EffectEvent,
-        progress: ProgressEvent,
-        what: Published,
-        reason: Option<&str>,
-    ) -> Result<(), LiveViolation> {
-        let step = self.effects.get(slot).map(|effect| effect.step(life, progress, what)).transpose()?;
+    fn advance(&mut self, slot: u32, happens: &Happens, reason: Option<&str>) -> Result<(), LiveViolation> {
+        let step = self.effects.get(slot).map(|effect| effect.step(happens)).transpose()?;
         if let Some(step) = step {
             self.write(slot, step, reason, None);
         }
@@ -85,7 +74,7 @@ impl Live {
         let Some(effect) = self.effects.get_mut(slot) else { return };
         let before = effect.due();
         effect.take(step, self.tick, reason, observed, &mut self.notes);
-        if effect.ended.is_some() {
+        if effect.has_ended() {
             self.close_effect(slot);
             return;
         }
@@ -96,12 +85,11 @@ impl Live {
     /// The host can be asked from now on: the budget counts from here.
     pub(super) fn begun(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
         let slot = self.find(key)?;
-        let effect = self.effect(slot, key)?;
-        let began = effect.progress.apply(ProgressEvent::Advance { tick: self.tick });
-        let progress = began.map_err(|error| LiveViolation::Progress { effect: key, error })?;
         if let Some(effect) = self.effects.get_mut(slot) {
             let before = effect.due();
-            effect.progress = if planted("live-forgets-begin") { effect.progress } else { progress };
+            if !planted("live-forgets-begin") {
+                effect.begin(self.tick)?;
+            }
             let after = effect.due();
             self.reschedule(slot, before, after);
         }
@@ -127,7 +115,7 @@ impl Live {
     fn escalate(&mut self, slot: u32) -> Result<(), LiveViolation> {
         let state_if_due = |live: &Self| {
             let effect = live.effects.get(slot)?;
-            effect.due().filter(|due| *due <= live.tick).map(|_| effect.progress.state)
+            effect.due().filter(|due| *due <= live.tick).map(|_| effect.course().progress.state)
         };
         while let Some(state) = state_if_due(self) {
             let (what, why) = match state {
@@ -135,20 +123,20 @@ impl Live {
                 ProgressState::Blocked => (Published::NoProgress, "half of its budget has passed without an answer"),
                 _ => (Published::Degraded, "three quarters of its budget have passed without an answer"),
             };
-            let event = ProgressEvent::Escalate { tick: self.tick };
-            self.advance(slot, EffectEvent::Block {}, event, what, Some(why))?;
+            let (life, progress) = (EffectEvent::Block {}, ProgressEvent::Escalate { tick: self.tick });
+            self.advance(slot, &Happens { life, progress, what }, Some(why))?;
         }
         Ok(())
     }
 
     /// Nobody answered in time: what is left of the steps to the last one is taken, if that is due and can be.
     fn overdue(&mut self, slot: u32, key: EffectKey) -> Result<(), LiveViolation> {
-        let effect = self.effect(slot, key)?;
-        if effect.life.apply(EffectEvent::Fail {}).is_err() {
+        let course = self.effect(slot, key)?.course();
+        if course.life.apply(EffectEvent::Fail {}).is_err() {
             // What refuses the answer says why.
             return Ok(());
         }
-        let mut ahead = effect.progress;
+        let mut ahead = course.progress;
         while ahead.state != ProgressState::TimedOut && !planted("live-refuses-by-halves") {
             let next = ahead.apply(ProgressEvent::Escalate { tick: self.tick });
             ahead = next.map_err(|error| LiveViolation::Progress { effect: key, error })?;
@@ -179,22 +167,45 @@ impl Live {
         all.into_iter().for_each(|(tick, slot)| self.due.push(tick, slot));
     }
 
+    /// The answer came to an effect of a session that nobody owns, the last that it asked for, and to which nothing else has
+    /// happened: it succeeds. That is what nearly all effects do; any other answer is left to [`Live::answered`], which would do
+    /// the same.
+    #[inline(always)]
+    pub(super) fn succeeded_at_once(&mut self, answered: &AnsweredEffect<'_>) -> Option<Note> {
+        if answered.failure.is_some() || !self.sessions.owned.is_empty() || planted("live-keeps-ended-open") {
+            return None;
+        }
+        let entry = self.sessions.get_mut(answered.effect.session)?;
+        let slot = entry.first;
+        let effect = self.effects.get_mut(slot).filter(|one| one.key == answered.effect && one.is_as_asked())?;
+        entry.first = effect.next;
+        effect.keep_outputs(answered.outputs);
+        let note = effect.succeed(self.tick, effect.wanted.is_observed() && !answered.overdue);
+        self.waiting -= 1;
+        self.ended.push(Ended::Effect(slot));
+        Some(note)
+    }
+
     /// The answer came. A result that comes after invalidation is rejected, and that is on record.
     pub(super) fn answered(&mut self, answered: &AnsweredEffect<'_>) -> Result<(), LiveViolation> {
         let (key, tick) = (answered.effect, self.tick);
         let slot = self.find(key)?;
-        let (life, progress, what) = match answered.failure {
+        let happens = match answered.failure {
             Some(_) if answered.overdue => {
                 self.overdue(slot, key)?;
-                (EffectEvent::Fail {}, ProgressEvent::Escalate { tick }, Published::TimedOut)
+                let progress = ProgressEvent::Escalate { tick };
+                Happens { life: EffectEvent::Fail {}, progress, what: Published::TimedOut }
             }
-            None => (EffectEvent::Succeed { proved: false }, ProgressEvent::Succeed { tick }, Published::Succeeded),
-            Some(_) => (EffectEvent::Fail {}, ProgressEvent::Fail { tick }, Published::Failed),
+            None => Happens::success(tick),
+            Some(_) => {
+                let progress = ProgressEvent::Fail { tick };
+                Happens { life: EffectEvent::Fail {}, progress, what: Published::Failed }
+            }
         };
-        let effect = self.effect(slot, key)?;
-        let step = match effect.step(life, progress, what) {
+        let (effect, what) = (self.effect(slot, key)?, happens.what);
+        let step = match effect.step(&happens) {
             Err(LiveViolation::Effect { error: EffectError::LateResult, .. }) if planted("live-takes-late-results") => {
-                Step { life: effect.life, progress: effect.progress, path: effect.path, what: Some(what) }
+                Step { course: effect.course(), what: Some(what) }
             }
             Err(late @ LiveViolation::Effect { error: EffectError::LateResult, .. }) => {
                 self.reject(slot, what);
@@ -217,16 +228,19 @@ impl Live {
             return;
         }
         let (class, status) = (PublicationObserverClass::Canonical, PublicationStatus::Rejected);
-        effect.more().publications.push(Publication { what, class, status, reason: Some(LATE.into()) });
+        effect.keep_publication(Publication { what, class, status, reason: Some(LATE.into()) });
         // Rejecting never lowers the stage, so an invalidated path stays that.
-        effect.path = effect.path.apply(FinalizationEvent::Reject {}).unwrap_or(effect.path);
+        let mut course = effect.course();
+        course.path = course.path.apply(FinalizationEvent::Reject {}).unwrap_or(course.path);
+        effect.set_course(course);
         self.notes.push(Note::EffectPublication { effect: effect.key, what, class, status });
     }
 
     /// Nobody waits for the effect any more.
     pub(super) fn cancelled(&mut self, key: EffectKey) -> Result<(), LiveViolation> {
         let (slot, progress) = (self.find(key)?, ProgressEvent::Cancel { tick: self.tick });
-        self.advance(slot, EffectEvent::Cancel {}, progress, Published::Cancelled, None)
+        let happens = Happens { life: EffectEvent::Cancel {}, progress, what: Published::Cancelled };
+        self.advance(slot, &happens, None)
     }
 
     /// A handoff begins to settle the effect.
@@ -242,7 +256,9 @@ impl Live {
     fn settle(&mut self, key: EffectKey, event: EffectEvent) -> Result<(), LiveViolation> {
         let slot = self.find(key)?;
         let effect = self.effects.get_mut(slot).ok_or(LiveViolation::NoEffect(key))?;
-        effect.life = effect.life.apply(event).map_err(|error| LiveViolation::Effect { effect: key, error })?;
+        let mut course = effect.course();
+        course.life = course.life.apply(event).map_err(|error| LiveViolation::Effect { effect: key, error })?;
+        effect.set_course(course);
         Ok(())
     }
 
@@ -256,12 +272,12 @@ impl Live {
     /// The effect is taken away: it is published as invalidated first, since nothing is afterwards.
     pub(super) fn invalidate(&mut self, key: EffectKey, by: TakenBy, number: u64) -> Result<(), LiveViolation> {
         let (slot, progress) = (self.find(key)?, by.progress(self.tick));
-        let event = EffectEvent::Invalidate { handoff: number };
-        let mut step = self.effect(slot, key)?.step(event, progress, Published::Invalidated)?;
-        let path = step.path.apply(FinalizationEvent::Invalidate {});
-        step.path = path.map_err(|error| LiveViolation::Finalization { effect: key, error })?;
+        let life = EffectEvent::Invalidate { handoff: number };
+        let mut step = self.effect(slot, key)?.step(&Happens { life, progress, what: Published::Invalidated })?;
+        let path = step.course.path.apply(FinalizationEvent::Invalidate {});
+        step.course.path = path.map_err(|error| LiveViolation::Finalization { effect: key, error })?;
         if let Some(effect) = self.effects.get_mut(slot) {
-            effect.more().invalidated_by = Some(by);
+            effect.keep_taker(by);
         }
         self.write(slot, step, Some(by.reason()), None);
         Ok(())
@@ -286,7 +302,7 @@ impl Live {
     #[inline]
     fn close_effect(&mut self, slot: u32) {
         let Some(effect) = self.effects.get(slot) else { return };
-        let (key, invalidated) = (effect.key, effect.life.status == OutstandingEffectStatus::Invalidated);
+        let (key, invalidated) = (effect.key, effect.is_invalidated());
         let owner = self.owner_of_effect(effect).map(String::from);
         if !planted("live-keeps-ended-open")
             && let Some(entry) = self.sessions.get_mut(key.session)
@@ -300,7 +316,7 @@ impl Live {
         if let Some(owner) = owner
             && let Some(effect) = self.effects.get_mut(slot)
         {
-            effect.more().owner = Some(owner);
+            effect.keep_owner(owner);
         }
         self.ended.push(Ended::Effect(slot));
     }

@@ -106,16 +106,15 @@ impl Live {
         let key = effect.key;
         let (session, effect_id) = (Some(key.session), describe.effect_id(key));
         let operation_id = ids::effect_operation(&effect_id);
-        let owner = match effect.ended {
-            Some(_) => effect.more.as_ref().and_then(|more| more.owner.clone()),
-            None => self.owner_of_effect(effect).map(String::from),
-        };
+        let (course, end) = (effect.course(), effect.end());
+        let owner = if end.is_some() { effect.last_owner() } else { self.owner_of_effect(effect) };
+        let owner = owner.map(String::from);
         let interface = describe.interface(effect.image, effect.wanted);
         let (effect_interface, effect_operation) = interface.unzip();
         let handler_identity = describe.handler(key.session);
         let kind: String = effect.wanted.effect_kind().into();
-        let budget = effect.progress.bounded.then_some(effect.progress.budget_ticks);
-        let state = effect.progress.state;
+        let budget = effect.budget;
+        let state = course.progress.state;
         into.operation_instances.push(OperationInstance {
             operation_id: operation_id.clone(),
             session,
@@ -139,14 +138,14 @@ impl Live {
             effect_operation: effect_operation.clone(),
             effect_kind: kind,
             handler_identity: handler_identity.clone(),
-            status: effect.life.status,
+            status: course.life.status,
             ordering_key: effect.order,
             budget_ticks: budget,
             retry_policy: FORBID_LATE_RESULTS.into(),
             invalidation_token: ids::invalidation_token(&effect_id),
-            completed_at_tick: effect.completed(),
-            inputs: describe.inputs(effect.image, effect.wanted, effect.inputs()).into(),
-            outputs: effect.outputs().map_or(Json::Null, shown),
+            completed_at_tick: end.map(|end| end.tick),
+            inputs: describe.inputs(effect.image, effect.wanted, effect.inputs.as_slice()).into(),
+            outputs: effect.outputs.as_ref().map_or(Json::Null, |bytes| shown(bytes.as_slice())),
         });
         let mut observed = Vec::new();
         if effect.wanted.is_observed() {
@@ -159,7 +158,7 @@ impl Live {
                 effect_interface,
                 effect_operation,
                 handler_identity,
-                status: effect.life.status,
+                status: course.life.status,
             });
         }
         let escalated = |one: &&Transition| {
@@ -173,9 +172,9 @@ impl Live {
             session,
             state,
             last_ordering_key: Some(effect.order),
-            bounded: effect.progress.bounded,
+            bounded: course.progress.bounded,
             budget_ticks: budget,
-            last_progress_tick: Some(effect.progress.last_progress_tick),
+            last_progress_tick: Some(course.progress.last_progress_tick),
             escalated_at_tick: transitions.iter().rfind(escalated).map(|one| one.tick),
             reason: transitions.last().and_then(|one| one.reason.clone()),
         });

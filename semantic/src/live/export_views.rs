@@ -1,7 +1,8 @@
 //! What follows from other objects: publications, proofs, finalisation paths, regions.
 
 use super::authority::Read;
-use super::effect::{Effect, Publication, Published};
+use super::course::Published;
+use super::effect::{Effect, Publication};
 use super::handoff::Handover;
 use super::key::{HandoffKey, OutputKey, ReadKey};
 use super::output::{Output, publication};
@@ -61,7 +62,7 @@ impl Regions {
 
 /// The publication that ended the effect's operation.
 pub(super) fn terminal(effect: &Effect) -> Option<String> {
-    effect.ended.as_ref()?;
+    effect.end()?;
     effect.publications().find(is_canonical).map(|one| one.what.name().into())
 }
 
@@ -101,23 +102,19 @@ pub(super) fn effect(
         ids.sort();
         ids
     };
+    let path = effect.course().path;
     into.finalization_paths.push(FinalizationPath {
         operation_id: operation_id.into(),
         session,
         owner_id,
-        read_class: effect.path.read_class,
-        stage: effect.path.stage,
+        read_class: path.read_class,
+        stage: path.stage,
         observed_read_ids,
         authoritative_read_ids: Vec::new(),
         proof_ids: Vec::new(),
         canonical_handle_ids: Vec::new(),
         publication_ids: all(&is_canonical),
-        invalidated_by_handoff_ids: effect
-            .more
-            .iter()
-            .filter_map(|more| more.invalidated_by)
-            .map(|key| key.id())
-            .collect(),
+        invalidated_by_handoff_ids: effect.invalidated_by().into_iter().map(|key| key.id()).collect(),
         rejected_publication_ids: all(&|one| one.status == PublicationStatus::Rejected),
     });
 }

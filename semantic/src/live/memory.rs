@@ -3,7 +3,6 @@
 use super::Live;
 use super::audit::{HandedOver, Note, Noted};
 use super::authority::Read;
-use super::effect::{Effect, More};
 use super::handoff::{Handover, Staged};
 use super::key::{EffectKey, HandoffKey, OutputKey, ReadKey};
 use super::output::Output;
@@ -49,12 +48,6 @@ impl AuthorityAuditRecord {
 
 fn cancellation(one: &CancellationWitness) -> usize {
     one.owner_id.capacity() + one.reason.capacity() + scope(&one.scope)
-}
-
-impl Effect {
-    fn owned_bytes(&self) -> usize {
-        self.spilled() + self.more.as_ref().map_or(0, |more| size_of::<More>() + more.owned_bytes())
-    }
 }
 
 impl Session {

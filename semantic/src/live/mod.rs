@@ -8,6 +8,7 @@
 mod audit;
 mod authority;
 mod bytes;
+mod course;
 mod effect;
 mod effects;
 mod export;
@@ -20,6 +21,7 @@ mod output;
 mod refusal;
 mod retire;
 mod session;
+mod short;
 mod store;
 
 pub use audit::{Noted, SemanticAuditEntry, SemanticAuditKind, SemanticAuditRecord};
@@ -28,6 +30,7 @@ pub use export::{Describe, Shown};
 pub use key::{EffectKey, HandoffKey, OutputKey, ReadKey, UpgradeKey};
 pub use occurrence::{AnsweredEffect, AskedEffect, CheckedOutput, MovedEndpoint, Occurrence, Wanted};
 pub use refusal::LiveViolation;
+pub use short::ShortBytes;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -59,6 +62,8 @@ pub struct Live {
     ended: EndedList,
     /// The names of roles that have asked for effects, by image and number.
     roles: BTreeMap<(u32, u16), Box<str>>,
+    /// The last of them to ask.
+    last_role: Option<(u32, u16)>,
     /// How many effects were asked for.
     asked: u64,
     /// How many handoffs have revoked their old owner and not activated the new one: until they have, nothing retires, so
@@ -87,6 +92,7 @@ impl Live {
             reads: BTreeMap::new(),
             ended: EndedList::default(),
             roles: BTreeMap::new(),
+            last_role: None,
             asked: 0,
             between: 0,
             tick: 0,
@@ -112,6 +118,13 @@ impl Live {
             return Err(LiveViolation::TickGoesBack { tick, last: self.tick });
         }
         self.tick = tick;
+        if let Occurrence::Answered(answered) = &occurrence
+            && let Some(note) = self.succeeded_at_once(answered)
+        {
+            self.trim();
+            said(Noted { tick, note });
+            return Ok(());
+        }
         let taken = match occurrence {
             Occurrence::Opened { session } => self.opened(session),
             Occurrence::Asked(asked) => self.ask(&asked),

@@ -1,6 +1,7 @@
 //! What can happen to live objects, in the order in which it was committed.
 
 use super::key::{EffectKey, UpgradeKey};
+use super::short::ShortBytes;
 use crate::objects::AuthorityAuditRecord;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ impl Wanted {
 }
 
 /// An effect that leaves the machine: the coroutine waits for its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct AskedEffect<'a> {
     /// Where it was asked for.
     pub effect: EffectKey,
@@ -42,20 +43,20 @@ pub struct AskedEffect<'a> {
     /// Its name, which the number always has.
     pub role_name: &'a str,
     /// What was asked, as the machine writes values; only who exports reads them.
-    pub inputs: &'a [u8],
+    pub inputs: &'a ShortBytes,
     /// How many ticks it may take without getting on; none, and it is never overdue.
     pub budget_ticks: Option<u64>,
 }
 
 /// How an effect was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct AnsweredEffect<'a> {
     /// Which effect.
     pub effect: EffectKey,
     /// Why it failed; none for success.
     pub failure: Option<&'a str>,
     /// What came of it, as the machine writes it; only who exports reads it.
-    pub outputs: &'a [u8],
+    pub outputs: &'a ShortBytes,
     /// Whether nobody answered within its budget, and the machine failed it in the host's place.
     pub overdue: bool,
 }
@@ -93,7 +94,7 @@ pub struct MovedEndpoint<'a> {
 }
 
 /// Something that happened. Everything that is committed happens once, in one order; ticks never go back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Occurrence<'a> {
     /// A session was opened.
     Opened {

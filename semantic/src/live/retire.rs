@@ -33,6 +33,7 @@ pub(super) struct EndedList {
 
 impl EndedList {
     /// Something has ended; answers its number among what has.
+    #[inline]
     pub(super) fn push(&mut self, object: Ended) -> u64 {
         self.list.push_back(object);
         self.kept += 1;
@@ -58,7 +59,7 @@ impl EndedList {
     fn pop(&mut self, oldest: bool) -> Option<Ended> {
         loop {
             let object = if oldest { self.list.pop_front()? } else { self.list.pop_back()? };
-            if object != Ended::Gone {
+            if !matches!(object, Ended::Gone) {
                 self.kept -= 1;
                 return Some(object);
             }
@@ -109,32 +110,31 @@ impl Live {
         while self.ended.len() > self.keep as usize {
             match self.ended.pop(!planted("live-retires-newest")) {
                 Some(Ended::Effect(slot)) if self.late.is_empty() => self.effects.remove(slot),
-                Some(object) => self.remove(&object),
+                Some(object) => self.remove(object),
                 None => return,
             }
         }
     }
 
-    fn remove(&mut self, object: &Ended) {
+    #[inline(never)]
+    fn remove(&mut self, object: Ended) {
         match object {
             Ended::Effect(slot) => {
-                if !self.late.is_empty()
-                    && let Some(effect) = self.effects.get(*slot)
-                {
+                if let Some(effect) = self.effects.get(slot) {
                     self.late.remove(&effect.key);
                 }
-                self.effects.remove(*slot);
+                self.effects.remove(slot);
             }
             Ended::Handoff(key) => {
-                self.handoffs.remove(key);
+                self.handoffs.remove(&key);
             }
             Ended::Output(key) => {
-                self.outputs.remove(key);
+                self.outputs.remove(&key);
             }
             Ended::Read(key) => {
-                self.reads.remove(key);
+                self.reads.remove(&key);
             }
-            Ended::Region(session) => self.sessions.remove(*session),
+            Ended::Region(session) => self.sessions.remove(session),
             Ended::Gone => {}
         }
     }

@@ -136,19 +136,15 @@ impl Live {
         self.sessions.owned.get(&session)
     }
 
-    /// Who owns a role of a session.
-    fn owner_of(&self, session: u64, role: &str) -> Option<&str> {
-        let found = self.session(session)?;
+    /// Who owns what an effect's role may do.
+    pub(super) fn owner_of_effect(&self, effect: &Effect) -> Option<&str> {
+        let found = self.session(effect.key.session)?;
+        let role = self.role_of(effect);
         let covered = match &found.scope {
             OwnershipScope::Session => true,
             OwnershipScope::Fragments(roles) => roles.contains(role) || planted("live-owner-of-everything"),
         };
         found.owner.as_deref().filter(|_| covered)
-    }
-
-    /// Who owns what an effect's role may do.
-    pub(super) fn owner_of_effect(&self, effect: &Effect) -> Option<&str> {
-        self.owner_of(effect.key.session, self.role_of(effect))
     }
 
     /// The name of the role that asked an effect.

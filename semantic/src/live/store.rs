@@ -40,8 +40,7 @@ impl Effects {
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
-        if let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.is_some()) {
-            *place = None;
+        if self.slots.get_mut(slot as usize).is_some_and(|place| place.take().is_some()) {
             self.free.push(slot);
         }
     }

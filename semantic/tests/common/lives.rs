@@ -4,6 +4,12 @@ use super::history::{Ask, Happened, KEEP, recompute};
 use motet_semantic::*;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+/// What every effect asks, and what is answered.
+static ASKED: LazyLock<ShortBytes> = LazyLock::new(|| b"[1,2]"[..].into());
+static SEVEN: LazyLock<ShortBytes> = LazyLock::new(|| b"7"[..].into());
+pub(crate) static ONE: LazyLock<ShortBytes> = LazyLock::new(|| b"1"[..].into());
 
 /// Numbers as the tests name them.
 pub(crate) struct Names;
@@ -50,7 +56,7 @@ pub(crate) fn asked(effect: EffectKey, budget_ticks: Option<u64>) -> AskedEffect
     let wanted = if effect.counter % 3 == 1 { Wanted::Guard(4) } else { Wanted::Operation(2) };
     let role = effect.coroutine % 3;
     let role_name = ROLES[usize::from(role)];
-    AskedEffect { effect, image: 1, wanted, role, role_name, inputs: b"[1,2]", budget_ticks }
+    AskedEffect { effect, image: 1, wanted, role, role_name, inputs: &ASKED, budget_ticks }
 }
 
 /// A session's ownership as this generator knows it.
@@ -250,7 +256,7 @@ impl Lives {
             0 | 1 => self.tell(Occurrence::Begun { effect }, Happened::Begun(name(effect))),
             2..=5 => self.tell(Occurrence::Elapsed, Happened::Elapsed),
             6 | 7 => {
-                let answered = AnsweredEffect { effect, failure: Some("timeout"), outputs: b"7", overdue: true };
+                let answered = AnsweredEffect { effect, failure: Some("timeout"), outputs: &SEVEN, overdue: true };
                 self.tell(Occurrence::Answered(answered), Happened::Overdue(name(effect), Json::from(7)))
             }
             8 if self.below(3) == 0 => {
@@ -260,7 +266,7 @@ impl Lives {
             8 => self.tell(Occurrence::Cancelled { effect }, Happened::Cancelled(name(effect))),
             _ => {
                 let failure = [None, None, Some("timeout")][self.below(3)];
-                let answered = AnsweredEffect { effect, failure, outputs: b"7", overdue: false };
+                let answered = AnsweredEffect { effect, failure, outputs: &SEVEN, overdue: false };
                 let happened = Happened::Answered(name(effect), failure.map(String::from), Json::from(7));
                 self.tell(Occurrence::Answered(answered), happened)
             }
