@@ -13,7 +13,7 @@ use motet_runtime::{
     Aspect, DeterminismMode, Durable, DurableOptions, Inline, Input, Observation, RunRecord, RunStatus, RunView,
     Runtime, Schedule, Seeded, SeededHost, Threads, TraceEntry, compare_runs, normal_form, replay,
 };
-use motet_types::{Event, EventKind, LabelId, SessionId};
+use motet_types::{Event, EventKind, LabelId, SessionId, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -215,9 +215,9 @@ fn deferred() -> EffectOutcome {
     EffectOutcome::Success(EffectResponse::SendDecision(SendDecision::Defer))
 }
 
-/// The order in which sessions stand in a trace.
-fn order(record: &RunRecord) -> Vec<SessionId> {
-    TraceReader::new(&record.events).filter_map(Result::ok).map(|event| event.session).collect()
+/// The order in which sessions stand in a trace, and at which ticks.
+fn order(record: &RunRecord) -> (Vec<SessionId>, Vec<Tick>) {
+    TraceReader::new(&record.events).filter_map(Result::ok).map(|event| (event.session, event.tick)).unzip()
 }
 
 #[derive(Debug, Default)]
@@ -293,7 +293,12 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let whole = |run: &Run| run.status != RunStatus::MaxSteps;
     if whole(&run) && whole(&other) {
         let other = other.read_record()?;
-        let expected = if order(&record) == order(&other) { ModuloEffects } else { ModuloCommutativity };
+        let ((sessions, ticks), (others, later)) = (order(&record), order(&other));
+        let expected = match (sessions == others, ticks == later) {
+            (true, true) => Full,
+            (true, false) => ModuloEffects,
+            (false, _) => ModuloCommutativity,
+        };
         held(&plain, &other, Some(expected), "another schedule")?;
         add(&seen.interleaved, u64::from(expected == ModuloCommutativity));
     }
