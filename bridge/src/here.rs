@@ -7,7 +7,7 @@ use crate::run_document::{
 };
 use crate::schema::BridgeVersion;
 use crate::step_state::run_by_steps;
-use motet_choreo::{CompileError, Diagnostics, Source, SourceError, compile, load};
+use motet_choreo::{CompileError, Diagnostics, ProjectionError, Source, SourceError, compile, load};
 use motet_machine::{
     CodeImage, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse, ProtocolMachineConfig,
     SemanticsError, TraceReader, VerifyError,
@@ -35,6 +35,14 @@ pub enum HereError {
         at: usize,
         /// Why.
         error: Diagnostics,
+    },
+    /// A protocol has no projection.
+    #[error("choreography {at}: {}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Projection {
+        /// Which, from 0.
+        at: usize,
+        /// Why.
+        errors: Vec<ProjectionError>,
     },
     /// A protocol has no image.
     #[error("choreography {at}: {error}")]

@@ -33,6 +33,7 @@ mod run_document;
 pub mod runner;
 mod schema;
 mod step_state;
+mod trace_validator;
 mod turns_json;
 mod validator;
 mod value_json;
@@ -83,6 +84,7 @@ pub use schema::{
     SERIALIZATION_SCHEMA_VERSION, SerializationVersion,
 };
 pub use step_state::{gate_name, run_by_steps, session_state_json};
+pub use trace_validator::validate_trace;
 pub use turns_json::{TurnCase, TurnsError, cut_point_json, turns_from_json};
 pub use validator::{ProjectionDifference, RoundTrip, Validator, ValidatorError, projections};
 pub use value_json::{ValueError, value_from_json, value_json};

@@ -3,6 +3,7 @@
 use super::hints::Hinting;
 use super::objects::{comparable, without_digests};
 use super::recorder::Recorder;
+use super::traces::{Judged, judged};
 use crate::checks::model::flow_policy;
 use crate::dice::Dice;
 use crate::generate::{Size, protocol, wild};
@@ -99,6 +100,8 @@ pub struct Outcome {
     pub faulted: bool,
     /// How often which instruction was executed, where that was looked at.
     pub instructions: BTreeMap<String, u64>,
+    /// Traces of the reference that were judged here, whole and spoilt.
+    pub judged: Judged,
 }
 
 impl Case {
@@ -237,6 +240,12 @@ impl Case {
         config
     }
 
+    /// Whether every message that is sent stays where it is until it is received.
+    fn is_lossless(&self) -> bool {
+        let lossy = self.buffer.mode != BufferMode::Fifo || self.buffer.policy == BackpressurePolicy::Drop;
+        !lossy && !matches!(self.mood, Mood::Dropping(_))
+    }
+
     /// Runs the case in both and compares.
     pub fn run(&self, runner: &mut ProtocolMachineRunner) -> Result<Result<Outcome, Difference>, String> {
         let global = self.protocol()?;
@@ -363,6 +372,7 @@ impl Case {
             completed: status.name() == "completed",
             faulted: !runtime.faults().is_empty(),
             instructions: executed(&input, &reply.step_states),
+            judged: judged(&input.choreographies[0], &reply.trace, self.is_lossless(), self.seed)?,
         }))
     }
 }

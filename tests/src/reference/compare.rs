@@ -3,6 +3,7 @@
 use super::case::{Case, Outcome};
 use super::shrink::shrink;
 use super::tell::tell;
+use super::traces::WAYS;
 use crate::lane::Lane;
 use motet_bridge::runner::ProtocolMachineRunner;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ struct Seen {
     exchanges: u64,
     objects: u64,
     instructions: BTreeMap<String, u64>,
+    judged: BTreeMap<&'static str, u64>,
 }
 
 /// The instructions that the reference executes; the lane must have seen each.
@@ -43,7 +45,7 @@ pub fn differential() -> Result<(), String> {
                 let (case, difference) = shrink(case, difference, &mut runner);
                 Err(format!("\n{}", tell(&case, &difference)))
             }
-            Ok(Outcome { refused, events, exchanges, objects, completed, faulted, instructions, .. }) => {
+            Ok(Outcome { refused, events, exchanges, objects, completed, faulted, instructions, judged, .. }) => {
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.refused += u64::from(refused);
                 seen.completed += u64::from(completed);
@@ -54,12 +56,15 @@ pub fn differential() -> Result<(), String> {
                 for (name, count) in instructions {
                     *seen.instructions.entry(name).or_default() += count;
                 }
+                for (name, count) in judged {
+                    *seen.judged.entry(name).or_default() += count;
+                }
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
                 Ok(())
             }
         }
     })?;
-    let Seen { refused, completed, faulted, events, exchanges, objects, instructions } =
+    let Seen { refused, completed, faulted, events, exchanges, objects, instructions, judged } =
         seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
         "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} \
@@ -68,7 +73,11 @@ pub fn differential() -> Result<(), String> {
     );
     let counted: Vec<String> = instructions.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("executed in both: {}", counted.join(", "));
+    let counted: Vec<String> = judged.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("traces of the reference, judged by local types: {}", counted.join(", "));
     if lane.cases() >= 1_000 {
+        let missing: Vec<_> = WAYS.iter().filter(|(way, _)| !judged.contains_key(way)).map(|(way, _)| way).collect();
+        ensure!(missing.is_empty(), "no trace was spoilt like this: {missing:?}");
         let missing: Vec<_> = INSTRUCTIONS.iter().filter(|name| !instructions.contains_key(**name)).collect();
         ensure!(missing.is_empty(), "never executed in both: {missing:?}");
     }

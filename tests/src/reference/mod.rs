@@ -12,6 +12,7 @@ mod objects;
 mod recorder;
 mod shrink;
 mod tell;
+mod traces;
 
 pub use case::{Case, Difference};
 pub use compare::differential;
