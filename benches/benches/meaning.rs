@@ -3,9 +3,8 @@
 //!
 //! `cargo bench -p motet-benches --bench meaning`; with `-- exports` what an export costs, and nothing else.
 
-use motet_benches::{Answering, PING_PONG, TEN, asking, image, median, woken};
-use motet_machine::{CodeImage, ProtocolMachineConfig, TraceMode};
-use motet_runtime::{GuestRuntime, Schedule};
+use motet_benches::{Asked, PING_PONG, TEN, asking, image, median, woken};
+use motet_machine::CodeImage;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,23 +30,10 @@ fn rows() -> Vec<Row> {
 }
 
 fn nanoseconds(row: &Row, kept: Option<u32>) -> (f64, u64) {
-    let (_, image, sessions, steps, effect_budget) = row;
-    let (sessions, steps, effect_budget) = (*sessions, *steps, *effect_budget);
-    let config = ProtocolMachineConfig {
-        max_sessions: sessions,
-        trace: TraceMode::Disabled,
-        semantic_objects: kept,
-        effect_budget,
-        ..ProtocolMachineConfig::default()
-    };
-    let mut runtime = GuestRuntime::new(config, Schedule::throughput()).expect("the configuration makes sense");
-    let id = runtime.load(Arc::clone(image)).expect("it loads");
-    let began = Instant::now();
-    for _ in 0..sessions {
-        runtime.open(id).expect("there is room");
-    }
-    runtime.limit_steps(steps);
-    runtime.run(&Answering).expect("nothing goes wrong");
+    let (_, image, sessions, steps, budget) = row;
+    let asked = Asked { image: Arc::clone(image), sessions: *sessions, steps: *steps, kept, budget: *budget };
+    let mut began = Instant::now();
+    let runtime = asked.run(|| began = Instant::now());
     let took = began.elapsed().as_nanos() as f64;
     (took, runtime.machine().tally().steps)
 }
@@ -57,18 +43,8 @@ fn exports() {
     let image = Arc::new(woken());
     println!("{:<30} {:>10} {:>12}", "an export, operations", "ns each", "bytes each");
     for sessions in [100, 1_000, 10_000, 100_000] {
-        let config = ProtocolMachineConfig {
-            max_sessions: sessions,
-            trace: TraceMode::Disabled,
-            semantic_objects: Some(2 * sessions),
-            ..ProtocolMachineConfig::default()
-        };
-        let mut runtime = GuestRuntime::new(config, Schedule::throughput()).expect("the configuration makes sense");
-        let id = runtime.load(Arc::clone(&image)).expect("it loads");
-        for _ in 0..sessions {
-            runtime.open(id).expect("there is room");
-        }
-        runtime.run(&Answering).expect("nothing goes wrong");
+        let kept = Some(2 * sessions);
+        let runtime = Asked { image: Arc::clone(&image), sessions, steps: u64::MAX, kept, budget: None }.run(|| {});
         let (mut each, mut bytes) = (Vec::new(), 0);
         for _ in 0..ROUNDS {
             let began = Instant::now();
