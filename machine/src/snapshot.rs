@@ -38,7 +38,7 @@ use motet_types::{Digest, Digester, Planted, SessionId, Tick, planted};
 /// The first bytes of a sealed snapshot.
 pub const SNAPSHOT_MAGIC: &[u8; 8] = b"MOTETSNP";
 /// The version that is written and read.
-pub const SNAPSHOT_VERSION: u32 = 11;
+pub const SNAPSHOT_VERSION: u32 = 12;
 
 /// Copies fill pieces of about this many bytes, so that no copy moves the ones before it.
 const PIECE: usize = 1 << 20;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 /// The first bytes of a runtime's snapshot.
 pub const CHECKPOINT_MAGIC: &[u8; 8] = b"MOTETCKP";
 /// The version that is written and read.
-pub const CHECKPOINT_VERSION: u32 = 10;
+pub const CHECKPOINT_VERSION: u32 = 11;
 
 /// What decides how a runtime goes on, beside its machine.
 #[derive(Clone, Debug)]
