@@ -4,6 +4,7 @@
 //! executes the wave.
 
 mod admission;
+mod asking;
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 #[doc(hidden)]
 pub mod checked;
@@ -17,6 +18,7 @@ mod envelope;
 mod executor;
 mod late;
 mod memory;
+mod observe;
 mod owned;
 mod planner;
 mod pool;

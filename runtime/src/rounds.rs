@@ -5,10 +5,10 @@
 //! (everything that takes `&self`, and the drains).
 
 use crate::admission::Held;
+use crate::asking::served;
 use crate::composition::Composition;
-use crate::contained::Contained;
-use crate::contention::{Contention, ContentionMetrics};
-use crate::executor::{Executor, Inline, Observed};
+use crate::contention::Contention;
+use crate::executor::{Executor, Inline};
 use crate::planner::Planner;
 use crate::schedule::Schedule;
 use crate::snapshot::Drive;
@@ -16,12 +16,11 @@ use crate::status::{RunStatus, RuntimeError, Turn};
 use crate::tape::{Input, Tape};
 use crate::threads::Threads;
 use motet_machine::{
-    Ask, CertifiedWave, CodeImage, CommitReport, EffectCoordinate, EffectHandler, EffectId, EffectOutcome, FaultReport,
-    FinishedWave, ImageId, LaneSelection, LostChunk, ParkError, ProtocolMachine, ProtocolMachineConfig, Refused,
-    WaveCertificate, WavePlan,
+    Ask, CertifiedWave, CodeImage, CommitReport, EffectCoordinate, EffectHandler, EffectId, FaultReport, FinishedWave,
+    ImageId, LostChunk, ParkError, ProtocolMachine, ProtocolMachineConfig, Refused, WaveCertificate, WavePlan,
 };
-use motet_types::{Digest, EffectKind, EffectKinds, Planted, ReentrancyPolicy, SessionId, SortId, ValType, planted};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use motet_types::{EffectKinds, Planted, SessionId, planted};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A runtime over an executor.
@@ -29,8 +28,8 @@ use std::sync::Arc;
 pub struct Runtime<E> {
     pub(crate) machine: ProtocolMachine,
     pub(crate) planner: Planner,
-    executor: E,
-    schedule: Schedule,
+    pub(crate) executor: E,
+    pub(crate) schedule: Schedule,
     /// What the host's contracts allow.
     pub(crate) held: Box<Held>,
     pub(crate) limit: u64,
@@ -39,7 +38,7 @@ pub struct Runtime<E> {
     pub(crate) admitted: Option<(usize, EffectKinds)>,
     pub(crate) handler: Option<String>,
     pub(crate) faults: Vec<FaultReport>,
-    contention: Contention,
+    pub(crate) contention: Contention,
     report: CommitReport,
     /// The most steps that each wave that is out may take, oldest first.
     reserved: VecDeque<u64>,
@@ -97,29 +96,6 @@ impl ThreadedGuestRuntime {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self::with_workers(config, schedule, workers.min(Threads::LIMIT))
     }
-}
-
-/// Whether a host that wants these kinds of effects may serve an image.
-fn served(image: &CodeImage, wants: EffectKinds) -> Result<(), RuntimeError> {
-    if !wants.contains(EffectKind::Choose)
-        && let Some(role) = image.deciders().next()
-    {
-        return Err(RuntimeError::NobodyChooses { role: image.role_name(role).into() });
-    }
-    let silent = |answer: u16| image.sorts().val_type(SortId(answer)) == Some(ValType::Unit);
-    let unanswered = image.effects().iter().find(|effect| effect.may_block || !silent(effect.answer));
-    if !wants.contains(EffectKind::InvokeStep)
-        && let Some(effect) = unanswered
-    {
-        let effect = format!("{}.{}", effect.interface, effect.operation);
-        return Err(RuntimeError::NobodyAnswers { effect });
-    }
-    if !wants.contains(EffectKind::Acquire)
-        && let Some(layer) = image.guards().first().copied()
-    {
-        return Err(RuntimeError::NobodyGuards { layer });
-    }
-    Ok(())
 }
 
 impl<E> Runtime<E> {
@@ -213,30 +189,6 @@ impl<E> Runtime<E> {
         if let Some(tape) = &mut self.tape {
             tape.input(self.machine.planner_step(), &input());
         }
-    }
-
-    /// Whether this host may serve the loaded images: looked at once, and again when either changes.
-    fn admit<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<EffectKinds, RuntimeError> {
-        if let Some(began) = &self.handler
-            && began != host.identity()
-        {
-            return Err(RuntimeError::HandlerChanged { began: began.clone(), now: host.identity().into() });
-        }
-        let now = (self.machine.images().len(), host.wants());
-        match self.admitted {
-            Some(admitted) if admitted == now => return Ok(now.1),
-            Some((_, wants)) if wants != now.1 => {
-                return Err(RuntimeError::WantsChanged { handler: host.identity().into() });
-            }
-            _ => {}
-        }
-        for image in self.machine.images() {
-            served(image, now.1)?;
-        }
-        // A handler that was refused has not begun the run.
-        self.handler.get_or_insert_with(|| host.identity().into());
-        self.admitted = Some(now);
-        Ok(now.1)
     }
 
     /// One turn: asks what may be asked, and lets time out what has not been answered in time; then plans, certifies, runs
@@ -360,102 +312,6 @@ impl<E> Runtime<E> {
         wave
     }
 
-    /// Asks the effects that may block, outside any wave.
-    fn ask<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<(), RuntimeError> {
-        if self.to_ask.is_empty() {
-            return Ok(());
-        }
-        let run = self.machine.config().run_id;
-        for ask in std::mem::take(&mut self.to_ask) {
-            if !self.machine.is_pending(&ask.coordinate) {
-                continue;
-            }
-            let overdue = self.machine.is_overdue(&ask.coordinate) && !planted(Planted::DeadlineAsksOverdue);
-            if overdue || self.is_shut_out(&ask) {
-                self.to_ask.push(ask);
-                continue;
-            }
-            match self.machine.ask(&ask, &Contained(host)) {
-                // The session has ended meanwhile: nobody waits for the answer.
-                None => {}
-                Some(EffectOutcome::Blocked) => {
-                    // A host that had taken it on in an earlier process has not now.
-                    self.asked.remove(&ask.coordinate.effect_id(&run));
-                    self.to_ask.push(ask);
-                }
-                Some(EffectOutcome::Pending) => {
-                    self.asked.insert(ask.coordinate.effect_id(&run), ask.coordinate);
-                }
-                Some(answer) => self.answer(ask.coordinate, answer)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the host has taken on an effect beside which this one may not go out: it then waits for that one's answer.
-    fn is_shut_out(&self, ask: &Ask) -> bool {
-        let policy = ask.metadata().reentrancy_policy;
-        // An operation goes out again only when it is asked again.
-        if policy != ReentrancyPolicy::RejectSameFragment || planted(Planted::AskReenters) {
-            return false;
-        }
-        let (mine, run) = (ask.responsibility(), self.machine.config().run_id);
-        self.machine.asks_of(ask.coordinate.session).any(|other| {
-            let out = other.coordinate != ask.coordinate && self.asked.contains_key(&other.coordinate.effect_id(&run));
-            out && mine.is_shut_out_by(policy, &other.responsibility())
-        })
-    }
-
-    pub(crate) fn answer(&mut self, at: EffectCoordinate, outcome: EffectOutcome) -> Result<(), RuntimeError> {
-        let outcome = outcome.bounded();
-        let recorded = self.tape.is_some().then(|| outcome.clone());
-        let pick = self.machine.answer(at, outcome)?;
-        if let Some(outcome) = recorded {
-            self.record(|| Input::Answer { at, outcome });
-        }
-        if let Some(pick) = pick {
-            self.planner.ready(pick, self.machine.planner_step());
-        }
-        Ok(())
-    }
-
-    /// Hands in the answer to an effect that the host had taken on.
-    ///
-    /// # Errors
-    /// Nobody waits for it. [`RuntimeError::LateResult`] where the effect was invalidated and semantic objects are kept: they
-    /// have the result as rejected.
-    pub fn complete(&mut self, effect: EffectId, outcome: EffectOutcome) -> Result<(), RuntimeError> {
-        let Some(at) = self.asked.get(&effect).copied() else { return Err(self.refuse(effect, outcome)) };
-        let taken = self.answer(at, outcome);
-        if !self.machine.is_pending(&at) {
-            // Answered now, or its session ended before: nobody waits for it any more.
-            self.asked.remove(&effect);
-        }
-        taken
-    }
-
-    /// Effects that the next turn will ask, in order.
-    pub(crate) fn to_ask(&self) -> &[Ask] {
-        &self.to_ask
-    }
-
-    /// Has every effect asked again that waits for an answer: the host may have forgotten them. Their ids are the same.
-    /// Those of `asked` come first, in that order, which should be the one in which they were asked before.
-    pub(crate) fn ask_again(&mut self, asked: &[EffectCoordinate]) {
-        let pending: BTreeMap<EffectCoordinate, Ask> =
-            self.machine.pending_effects().map(|ask| (ask.coordinate, ask.clone())).collect();
-        let fresh = std::mem::take(&mut self.to_ask);
-        let order = asked.iter().copied().chain(fresh.iter().map(|ask| ask.coordinate)).chain(pending.keys().copied());
-        let mut seen = BTreeSet::new();
-        self.to_ask.extend(order.filter(|at| seen.insert(*at)).filter_map(|at| pending.get(&at).cloned()));
-    }
-
-    /// Effects that the host has taken on and not answered.
-    pub fn outstanding(&self) -> impl Iterator<Item = (EffectId, EffectCoordinate)> {
-        let waited_for = |(_, at): &(&EffectId, &EffectCoordinate)| self.machine.is_pending(at);
-        self.asked.iter().filter(waited_for).map(|(id, at)| (*id, *at))
-    }
-
     /// Turns until nothing can go on or the step limit is reached.
     pub fn run<H: EffectHandler + ?Sized>(&mut self, host: &H) -> Result<RunStatus, RuntimeError>
     where
@@ -480,86 +336,6 @@ impl<E> Runtime<E> {
         if self.machine.pending_effects().next().is_some() { RunStatus::Waiting } else { RunStatus::Stuck }
     }
 
-    /// The executor.
-    pub const fn executor(&self) -> &E {
-        &self.executor
-    }
-
-    /// The machine.
-    pub const fn machine(&self) -> &ProtocolMachine {
-        &self.machine
-    }
-
-    /// The schedule.
-    pub const fn schedule(&self) -> &Schedule {
-        &self.schedule
-    }
-
-    /// What scheduling met so far: counters of this run, which enter neither the trace nor the state root.
-    pub fn contention(&self) -> ContentionMetrics
-    where
-        E: Observed,
-    {
-        self.contention.snapshot(&self.executor.metrics())
-    }
-
-    /// Which lane ran which burst, the newest [`LANE_SELECTIONS`](crate::LANE_SELECTIONS) of them, when the
-    /// configuration observes lanes.
-    pub fn lanes(&self) -> impl Iterator<Item = &LaneSelection> {
-        self.contention.lanes()
-    }
-
-    /// Takes the faults so far out, in commit order.
-    pub fn drain_faults(&mut self) -> Vec<FaultReport> {
-        std::mem::take(&mut self.faults)
-    }
-
-    /// Faults so far that were not drained, in commit order.
-    pub fn faults(&self) -> &[FaultReport] {
-        &self.faults
-    }
-
-    /// The recording so far, when the configuration asks for one.
-    pub const fn tape(&self) -> Option<&Tape> {
-        self.tape.as_ref()
-    }
-
-    pub(crate) const fn tape_mut(&mut self) -> Option<&mut Tape> {
-        self.tape.as_mut()
-    }
-
-    /// The identity of the handler that serves this run.
-    pub fn handler(&self) -> Option<&str> {
-        self.handler.as_deref()
-    }
-
-    /// The handler with which the run began elsewhere. The images are looked at again when it comes, and it must want the
-    /// same kinds.
-    pub(crate) fn began_with(&mut self, handler: String, wants: EffectKinds) {
-        (self.handler, self.admitted) = (Some(handler), Some((usize::MAX, wants)));
-    }
-
-    /// The kinds that the run's handler wants.
-    pub fn wants(&self) -> EffectKinds {
-        self.admitted.map_or(EffectKinds::NONE, |(_, wants)| wants)
-    }
-
-    /// The digest of the trace; none when the trace is off.
-    pub fn trace_digest(&self) -> Option<Digest> {
-        self.machine.trace_digest()
-    }
-
-    /// The state root.
-    pub fn state_root(&self) -> Digest {
-        self.machine.state_root()
-    }
-
-    /// The state root, at the cost of what has changed since it was last asked for; see
-    /// [`ProtocolMachine::settle_root`].
-    pub fn settle_root(&mut self) -> Digest {
-        self.machine.settle_root()
-    }
-
     /// Takes a session that waits for the host out of memory; see [`ProtocolMachine::park`].
     pub fn park(&mut self, session: SessionId) -> Result<Vec<u8>, ParkError> {
         if self.to_ask.iter().any(|ask| ask.coordinate.session == session) {
@@ -571,10 +347,5 @@ impl<E> Runtime<E> {
     /// Takes a parked session back, before its effect is answered; see [`ProtocolMachine::resume`].
     pub fn resume(&mut self, bytes: &[u8]) -> Result<SessionId, ParkError> {
         self.machine.resume(bytes)
-    }
-
-    /// Takes the finished part of the trace out, for writing elsewhere.
-    pub fn drain_trace(&mut self) -> Vec<u8> {
-        self.machine.drain_trace()
     }
 }

@@ -1,8 +1,9 @@
 //! Cutting a log that nobody is writing: the state at the cut is rebuilt, and stands for what goes.
 
 use super::DurableOptions;
+use super::RecoverError;
 use super::checkpoint::{encode_head, write};
-use super::recover::{Rebuild, RecoverError};
+use super::recover::Rebuild;
 use motet_log::span::{CompactError, CutError, CutHead};
 use motet_log::{Dropped, Log, LogError, OpenError, Recovered, Storage};
 use motet_machine::SnapshotRefusal;

@@ -3,231 +3,21 @@
 //!
 //! It writes nothing: a crash during recovery leaves the log as it was, and recovery can begin again.
 
-use super::agreement::Found;
+use super::again::{Again, again};
 use super::checkpoint::CheckpointBody;
-use super::entry::{AGREEMENT, CONTRACT, Entry, EntryError, EntryReader, Intent, Kept, NOTE, OUTCOME};
+use super::entry::{Entry, EntryReader, Kept};
+use super::script::{Script, give_keys};
 use super::spans::{self, Spans};
-use super::{Durable, DurableOptions, DurableRecoveryPlan};
+use super::{Durable, DurableOptions, DurableRecoveryPlan, RecoverError};
 use crate::executor::Inline;
-use crate::profile::ProfileDifference;
 use crate::record::RunRecord;
-use crate::replay::{ReplayHost, give};
 use crate::rounds::{GuestRuntime, Runtime};
-use crate::schedule::Schedule;
-use crate::snapshot::ResumeError;
-use crate::status::{RuntimeError, Turn};
-use crate::tape::Input;
-use motet_log::span::{BadHead, CutHead, SpanEdge};
-use motet_log::{Checkpoint, Files, Log, LogError, Lsn, OpenError, Record, Recovered, Storage};
-use motet_machine::{
-    Boundary, CodeImage, EffectCoordinate, KeysError, ProtocolMachineConfig, RecordedEffect, SigningKeys, VerifyError,
-};
-use motet_semantic::{ArtifactBytesError, RecoverError as AgreementError};
-use motet_types::{Digest, EffectKinds, Planted, SessionId, planted};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use motet_log::span::CutHead;
+use motet_log::{Checkpoint, Files, Log, Lsn, OpenError, Record, Recovered, Storage};
+use motet_types::{Planted, planted};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Why a run cannot be recovered. The log is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum RecoverError {
-    /// The log cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// There is no run in the log.
-    #[error("there is no run in this log")]
-    Empty,
-    /// A record that this version cannot read.
-    #[error(transparent)]
-    Entry(#[from] EntryError),
-    /// An image that does not verify.
-    #[error("image {number} in the log is refused: {error}")]
-    Image {
-        /// Its number.
-        number: u32,
-        /// Why.
-        error: VerifyError,
-    },
-    /// The keys that were given are not those of the run.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// The checkpoint is refused.
-    #[error(transparent)]
-    Resume(#[from] ResumeError),
-    /// The checkpoint's payload is not one.
-    #[error("the checkpoint does not hold what a checkpoint of a run holds")]
-    Checkpoint,
-    /// What the last cut left is refused.
-    #[error(transparent)]
-    Cut(#[from] BadHead),
-    /// The runtime refused an input that it took when it was recorded.
-    #[error("the input of step {step} cannot be given again: {error}")]
-    Input {
-        /// The planner step.
-        step: u64,
-        /// Why.
-        error: RuntimeError,
-    },
-    /// The runtime refused its configuration, or lost a wave.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    /// The same turns did something else than before.
-    #[error("the run cannot be taken again: {0}")]
-    Diverged(Box<ProfileDifference>),
-    /// A state that was digested is another one now.
-    #[error("after wave {wave} the state was {expected}; taken again, it is {found}")]
-    State {
-        /// Waves committed.
-        wave: u64,
-        /// The digest in the log.
-        expected: Digest,
-        /// The digest now.
-        found: Digest,
-    },
-    /// The steps asked for are before everything that the log still holds.
-    #[error("step {until} is no longer in the log, which was cut; the earliest that can be shown is {first}")]
-    Dropped {
-        /// The step asked for.
-        until: u64,
-        /// The first that can be shown.
-        first: u64,
-    },
-    /// The log names more waves than the same inputs make.
-    #[error("the log goes to wave {expected}; with its inputs the run stops after wave {found}")]
-    Short {
-        /// The last wave that the log names.
-        expected: u64,
-        /// Where the run stopped.
-        found: u64,
-    },
-    /// An agreement record in a checkpoint that this version cannot read.
-    #[error(transparent)]
-    Artifact(#[from] ArtifactBytesError),
-    /// The agreement records in the log contradict each other or their rules.
-    #[error("agreements: {0}")]
-    Agreement(#[from] AgreementError),
-    /// The position index of the log's open effects is refused.
-    #[error(transparent)]
-    Spans(#[from] motet_log::span::CutError),
-}
-
-/// What the log says, in the order in which it is needed.
-#[derive(Default)]
-struct Script {
-    config: Option<(ProtocolMachineConfig, Schedule)>,
-    /// The host's keys, which no log has.
-    keys: Option<SigningKeys>,
-    images: Vec<Arc<CodeImage>>,
-    handler: Option<(String, EffectKinds)>,
-    between: VecDeque<(u64, Input)>,
-    answers: BTreeMap<SessionId, VecDeque<RecordedEffect>>,
-    /// Waves committed when the last inputs were written.
-    waves: u64,
-    digests: VecDeque<Boundary>,
-    intents: BTreeMap<EffectCoordinate, Intent>,
-    /// Every effect that the log says was asked, in the order of asking.
-    order: Vec<EffectCoordinate>,
-    kept: Vec<Kept>,
-    found: Found,
-    inputs: u64,
-    asked: u64,
-    /// Every input in order, where somebody wants them besides.
-    tape: Option<Vec<(u64, Input)>>,
-}
-
-/// Gives a configuration that was read its keys.
-fn give_keys(config: &mut ProtocolMachineConfig, keys: Option<&SigningKeys>) -> Result<(), KeysError> {
-    if let Some(keys) = keys {
-        config.authentication.give(keys)?;
-    }
-    config.authentication.validate()
-}
-
-impl Script {
-    /// What an entry does to spans.
-    fn edges(&self, entry: Option<&Entry>) -> Vec<SpanEdge> {
-        match entry {
-            Some(Entry::Asked(intents)) => intents.iter().map(spans::opens).collect(),
-            Some(Entry::Abandoned(intents)) => intents.iter().map(spans::closes).collect(),
-            Some(Entry::Inputs { inputs, .. }) => {
-                let answered = inputs.iter().filter_map(|(_, input)| match input {
-                    Input::Answer { at, .. } => self.intents.get(at),
-                    _ => None,
-                });
-                answered.map(spans::closes).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn take(&mut self, entry: Entry) -> Result<(), RecoverError> {
-        match entry {
-            Entry::Run { mut config, schedule } => {
-                give_keys(&mut config, self.keys.as_ref())?;
-                config.run_id.0[0] ^= u8::from(planted(Planted::DurableNewIds));
-                self.config = Some((config, schedule));
-            }
-            Entry::Image { number, bytes } => {
-                let error = |error| RecoverError::Image { number, error };
-                let image = CodeImage::load(&bytes).map_err(error)?;
-                if number as usize == self.images.len() {
-                    self.images.push(Arc::new(image));
-                }
-            }
-            Entry::Handler { identity, wants } => self.handler = Some((identity, wants)),
-            Entry::Inputs { waves, inputs } => {
-                // A run that was recovered to less took some waves another time, perhaps otherwise: what was told of them
-                // before does not count.
-                self.digests.retain(|boundary| boundary.wave <= waves);
-                self.waves = waves;
-                self.inputs += inputs.len() as u64;
-                if let Some(tape) = &mut self.tape {
-                    tape.extend(inputs.iter().cloned());
-                }
-                for (step, input) in inputs {
-                    match input {
-                        Input::Answer { at, outcome } => {
-                            self.intents.remove(&at);
-                            self.between.push_back((step, Input::Answer { at, outcome }));
-                        }
-                        Input::Effect(effect) => {
-                            self.answers.entry(effect.coordinate.session).or_default().push_back(effect);
-                        }
-                        other => self.between.push_back((step, other)),
-                    }
-                }
-            }
-            Entry::Asked(intents) => {
-                self.asked += intents.len() as u64;
-                self.order.extend(intents.iter().map(|intent| intent.at));
-                self.intents.extend(intents.into_iter().map(|intent| (intent.at, intent)));
-            }
-            Entry::Abandoned(gone) => self.intents.retain(|at, _| gone.iter().all(|intent| intent.at != *at)),
-            Entry::Digest(boundary) => {
-                // Nothing came in up to there, or it would stand before.
-                self.waves = self.waves.max(boundary.wave);
-                self.digests.push_back(boundary);
-            }
-            Entry::Note(bytes) => self.kept.push(Kept { kind: NOTE, bytes }),
-            Entry::Agreement(entry) => {
-                self.kept.push(Kept { kind: AGREEMENT, bytes: entry.to_json()? });
-                self.found.suffix.push(entry);
-            }
-            Entry::Outcome(entry) => {
-                self.kept.push(Kept { kind: OUTCOME, bytes: entry.to_json()? });
-                self.found.outcomes.push(entry);
-            }
-            Entry::Contract(declared) => {
-                self.kept.push(Kept { kind: CONTRACT, bytes: declared.to_json()? });
-                self.found.declared.push(declared);
-            }
-        }
-        Ok(())
-    }
-}
 
 /// A run that is being rebuilt from its log.
 pub(super) struct Rebuild {
@@ -407,13 +197,6 @@ impl<E> Durable<E> {
     }
 }
 
-/// What taking turns again came to.
-struct Again {
-    steps: u64,
-    reused: u64,
-    digests: u64,
-}
-
 /// Takes the run in a log again, and says how it stands: at the log's end, or, with `until`, after so many steps. It
 /// begins at the newest checkpoint that is not behind `until`, or at the log's first record.
 ///
@@ -483,72 +266,4 @@ pub fn log_record(storage: Arc<dyn Storage>, options: &DurableOptions) -> Result
     let inputs = rebuild.script.tape.take().unwrap_or_default();
     let record = RunRecord::of(&runtime).ok_or(RecoverError::Empty)?;
     Ok(RunRecord { inputs, ..record })
-}
-
-/// Empties the tape.
-fn forget(runtime: &mut GuestRuntime) {
-    if let Some(tape) = runtime.tape_mut() {
-        drop(tape.drain());
-    }
-}
-
-/// Takes the turns again that the log has inputs for.
-fn again(
-    mut runtime: GuestRuntime,
-    script: &mut Script,
-    until: Option<u64>,
-) -> Result<(GuestRuntime, Again), RecoverError> {
-    let before = runtime.machine().tally().steps;
-    let recorded: usize = script.answers.values().map(VecDeque::len).sum();
-    let handler = runtime.handler().map(|identity| (identity.to_owned(), runtime.wants()));
-    let written = script.handler.take();
-    let (identity, wants) = handler.or_else(|| written.clone()).unwrap_or_default();
-    let host = ReplayHost::new(identity, wants, std::mem::take(&mut script.answers));
-    let (mut reused, mut digests) = (0, 0);
-    loop {
-        if until.is_some_and(|until| runtime.machine().tally().steps >= until) {
-            break;
-        }
-        let step = runtime.machine().planner_step();
-        while let Some((at, input)) = script.between.pop_front_if(|(at, _)| *at <= step) {
-            reused += u64::from(matches!(input, Input::Answer { .. }));
-            give(&mut runtime, &script.images, input).map_err(|error| RecoverError::Input { step: at, error })?;
-        }
-        while let Some(boundary) = script.digests.pop_front_if(|boundary| boundary.wave <= step) {
-            let taken = runtime.machine().boundary();
-            let found = if taken.wave == boundary.wave { taken.state } else { runtime.state_root() };
-            if found != boundary.state && !planted(Planted::DurableTrustsState) {
-                return Err(RecoverError::State { wave: boundary.wave, expected: boundary.state, found });
-            }
-            digests += 1;
-        }
-        let goal = script.waves.saturating_sub(if planted(Planted::DurableStopsShort) { 5 } else { 0 });
-        if step >= goal && script.between.is_empty() {
-            break;
-        }
-        let turn = match until {
-            Some(until) => runtime.turn_until(&host, until)?,
-            None => runtime.turn(&host)?,
-        };
-        if let Some(diverged) = host.take_divergence() {
-            return Err(RecoverError::Diverged(diverged));
-        }
-        // What is taken again is in the log already.
-        forget(&mut runtime);
-        if turn == Turn::Idle && script.between.front().is_none_or(|(at, _)| *at > runtime.machine().planner_step()) {
-            return Err(RecoverError::Short { expected: script.waves, found: runtime.machine().tally().waves });
-        }
-    }
-    // An image of which no session was opened yet is there all the same, and a handler that has answered nothing yet.
-    if let (None, Some((identity, wants))) = (runtime.handler(), written) {
-        runtime.began_with(identity, wants);
-    }
-    let loaded = runtime.machine().images().len();
-    for image in script.images.iter().skip(loaded) {
-        runtime.load(Arc::clone(image))?;
-    }
-    forget(&mut runtime);
-    reused += (recorded - host.unused()) as u64;
-    let steps = runtime.machine().tally().steps - before;
-    Ok((runtime, Again { steps, reused, digests }))
 }
