@@ -2,6 +2,8 @@
 
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod examine;
+mod gate;
 pub(crate) mod growth;
 pub(crate) mod rebuild;
 pub(crate) mod tree;

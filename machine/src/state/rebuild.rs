@@ -16,16 +16,16 @@ use crate::images::Images;
 use crate::layout::{CORO_GATE, CORO_PC, CORO_TAGS, EDGE_HEADER, EDGE_WORDS, HEAD_ID, HEAD_READY, HEAD_STATUS};
 use crate::op::Op;
 use crate::outbox::{Ask, Wanted};
-use crate::outcome::EffectOutcome;
 use crate::session::{Gate, Session, Status};
 use crate::speculation::{Level, Speculation};
 use crate::state::decode::{CoroutineState, SessionState, SpeculationState, Standing, StateError, StatePlace};
-use crate::state::growth::{examine_edges, examine_growth, rebuild_edge, rebuild_growth, stand};
-use crate::verify::Typing;
+use crate::state::examine::{examine_credits, examine_deadlines};
+use crate::state::gate::{Deferred, deferred, gate};
+use crate::state::growth::{rebuild_edge, rebuild_growth};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
-use motet_types::{Action, CoroutineId, EdgeId, EffectRow, LayerId, Planted, Reg, RoleId, SessionId, Value, planted};
+use motet_types::{CoroutineId, EdgeId, Reg, RoleId, SessionId, Value};
 
 pub(crate) fn ensure(ok: bool, place: StatePlace, what: &'static str) -> Result<(), StateError> {
     if ok { Ok(()) } else { Err(StateError { place, what }) }
@@ -45,164 +45,6 @@ pub(crate) struct Home<'a> {
     pub(crate) image_id: u32,
     pub(crate) images: &'a Images,
     pub(crate) buffer: &'a BufferConfig,
-}
-
-/// An effect that may block, as its instruction asks for it.
-#[derive(Clone, Copy)]
-enum Deferred {
-    /// A host operation, with the register of its argument.
-    Effect(EffectRow, u16),
-    Guard(LayerId),
-}
-
-impl Deferred {
-    const fn gate(self) -> Gate {
-        match self {
-            Deferred::Effect(..) => Gate::Answer,
-            Deferred::Guard(layer) => Gate::Guard(layer),
-        }
-    }
-}
-
-/// The effect that the instruction asks for, when it is one that may block.
-fn deferred(image: &CodeImage, op: Op) -> Option<Deferred> {
-    match op {
-        Op::Invoke { effect, arg, .. } if image.parts.effects[effect.index()].may_block => {
-            Some(Deferred::Effect(effect, arg))
-        }
-        Op::Acquire { layer, .. } => Some(Deferred::Guard(layer)),
-        _ => None,
-    }
-}
-
-/// The gate that a coroutine stands at.
-fn gate(
-    state: &SessionState,
-    home: &Home<'_>,
-    id: CoroutineId,
-    coroutine: &CoroutineState,
-    op: Op,
-) -> Result<Gate, StateError> {
-    let (image, holds) = (home.image, usize::from(home.buffer.holds()));
-    let place = StatePlace::Coroutine(id);
-    let queued = |edge: EdgeId| state.edges[edge.index()].messages.len();
-    let (gate, ok, what) = match (&coroutine.standing, op) {
-        (Standing::Runs, _) => (Gate::Open, true, ""),
-        (Standing::Answered(outcome), op) => {
-            let answer = !matches!(outcome, EffectOutcome::Blocked | EffectOutcome::Pending);
-            let asked = deferred(image, op).is_some() && coroutine.counter > 0;
-            (Gate::Open, answer && asked, "it has an answer but has asked nothing, or the answer is none")
-        }
-        (Standing::Deferred, op) => {
-            let sends = matches!(op, Op::Send(_) | Op::SendThrough { .. }) && state.deferred;
-            (Gate::NextBurst, sends, "its send is deferred, but it sends nothing or nothing was ever deferred")
-        }
-        (Standing::AwaitsMessage | Standing::HasMessage, Op::Receive(crate::op::Comm { edge, .. }))
-        | (Standing::AwaitsMessage | Standing::HasMessage, Op::Choose { edge, .. }) => {
-            let there = queued(edge) > 0;
-            let ok = there == coroutine.standing.is_ready() || planted(Planted::RestoreTrustsStanding);
-            (Gate::Message(edge), ok, "it waits for a message that is there, or was woken by one that is not")
-        }
-        (Standing::AwaitsRoom | Standing::HasRoom, Op::Send(comm)) => {
-            let room = queued(comm.edge) < holds;
-            let ok = room == coroutine.standing.is_ready() || planted(Planted::RestoreTrustsStanding);
-            (Gate::Room(comm.edge), ok, "it waits for room that is there, or was woken by room that is not")
-        }
-        (
-            standing @ (Standing::AwaitsMessage | Standing::HasMessage | Standing::AwaitsRoom | Standing::HasRoom),
-            Op::SendThrough { chan, .. } | Op::ReceiveThrough { chan, .. } | Op::ChooseThrough { chan, .. },
-        ) => {
-            let sends = matches!(op, Op::SendThrough { .. });
-            let gate =
-                waits_through(state, home, id.index(), coroutine.registers.get(usize::from(chan)), sends, standing);
-            (
-                gate.unwrap_or(Gate::Open),
-                gate.is_some(),
-                "it waits on an edge where it has nothing to wait for, or was woken by what is not there",
-            )
-        }
-        (Standing::AwaitsAnswer, op) => {
-            let asked = deferred(image, op).filter(|_| coroutine.counter > 0);
-            (
-                asked.map_or(Gate::Answer, Deferred::gate),
-                asked.is_some(),
-                "it waits for an answer but has asked nothing",
-            )
-        }
-        (Standing::Halted, Op::Halt { .. } | Op::HaltApart) => (Gate::Halted, true, ""),
-        (Standing::AwaitsLink, Op::Send(comm)) => {
-            let down = home.images.network.at(home.image_id).is_some_and(|links| links.is_down(comm.edge));
-            (Gate::Link(comm.edge), down || trusts_failures(), "it waits for a link that is whole")
-        }
-        (Standing::AwaitsLink, Op::SendThrough { chan, .. }) => {
-            let gate = link_through(state, home, id.index(), coroutine.registers.get(usize::from(chan)));
-            (gate.unwrap_or(Gate::Open), gate.is_some(), "it waits for a link that is whole")
-        }
-        (Standing::Crashed, _) => {
-            let known = home.images.network.failures || trusts_failures();
-            (Gate::Crashed, known, "its site has crashed, and none has")
-        }
-        (Standing::Cancelled, _) => {
-            let known = home.images.network.cancels() || trusts_failures();
-            (Gate::Cancelled, known, "it was cancelled, and nothing has failed")
-        }
-        _ => (Gate::Open, false, "it waits for something else than its instruction needs"),
-    };
-    ensure(ok, place, what).map(|()| gate)
-}
-
-fn trusts_failures() -> bool {
-    planted(Planted::RestoreTrustsFailures)
-}
-
-/// The gate of a coroutine that waits for a link through an endpoint in a register.
-fn link_through(state: &SessionState, home: &Home<'_>, coroutine: usize, endpoint: Option<&Value>) -> Option<Gate> {
-    let Some(Value::Endpoint { session, role }) = endpoint else { return None };
-    let stand = stand(state, home.images, home.image_id, *session, *role)?;
-    let Action::Send(edge) = stand.action else { return None };
-    let (edge, number) = (EdgeId(edge), session.number());
-    let place = match number {
-        0 => home.image_id,
-        number => {
-            let guest = state.growth.as_ref()?.guests.iter().find(|guest| guest.number == number)?;
-            home.images.plan_of(home.image_id, guest.plan)?.image
-        }
-    };
-    let down = home.images.network.at(place).is_some_and(|links| links.is_down(edge)) || trusts_failures();
-    let waits = stand.owner.index() == coroutine && !stand.draining && down;
-    waits.then_some(if number == 0 { Gate::Link(edge) } else { Gate::GuestLink(number, edge) })
-}
-
-/// The gate of a coroutine that waits through an endpoint in a register.
-fn waits_through(
-    state: &SessionState,
-    home: &Home<'_>,
-    coroutine: usize,
-    endpoint: Option<&Value>,
-    sends: bool,
-    standing: &Standing,
-) -> Option<Gate> {
-    let Some(Value::Endpoint { session, role }) = endpoint else { return None };
-    let stand = stand(state, home.images, home.image_id, *session, *role)?;
-    let number = session.number();
-    let queued = |edge: u16| stand.edges.get(usize::from(edge)).map(|edge| edge.messages.len());
-    // In a session opened inside, whoever has been woken is written down as running.
-    let open = number == 0 || !standing.is_ready();
-    if stand.owner.index() != coroutine || stand.draining || !open {
-        return None;
-    }
-    let (gate, there) = match (stand.action, standing) {
-        (Action::Recv(edge), Standing::AwaitsMessage | Standing::HasMessage) if !sends => {
-            let gate = if number == 0 { Gate::Message(EdgeId(edge)) } else { Gate::GuestMessage(number, EdgeId(edge)) };
-            (gate, queued(edge)? > 0)
-        }
-        (Action::Send(edge), Standing::AwaitsRoom | Standing::HasRoom) if sends => {
-            let gate = if number == 0 { Gate::Room(EdgeId(edge)) } else { Gate::GuestRoom(number, EdgeId(edge)) };
-            (gate, queued(edge)? < usize::from(home.buffer.holds()))
-        }
-        _ => return None,
-    };
-    (there == standing.is_ready()).then_some(gate)
 }
 
 /// Makes a value a tagged word of the session. Endpoints are a coroutine's own, or, where the island has opened others,
@@ -426,93 +268,4 @@ fn rebuild_plain(
     let mut session = Session { words, ext, image: image_id };
     state.ownership.into_iter().for_each(|ownership| session.put_ownership(ownership));
     Ok((session, asks))
-}
-
-/// What coroutines have used is what they can have used. A speculation may bring back some that are gone.
-fn examine_credits(
-    state: &SessionState,
-    images: &Images,
-    coroutines: usize,
-    speculates: bool,
-) -> Result<(), StateError> {
-    let ascend = state.credits.is_sorted_by(|a, b| a.0 < b.0);
-    ensure(ascend, StatePlace::Session, "what its coroutines have used stands out of order")?;
-    for (number, used) in &state.credits {
-        let place = StatePlace::Coroutine(*number);
-        let there = state.all().any(|(other, _, _)| other == *number);
-        let known = there || speculates && number.index() < coroutines;
-        ensure(known, place, "it has used credits, and is not there")?;
-        let ok = images.credits.allow(*used) || planted(Planted::RestoreTrustsCredits);
-        ensure(ok, place, "it has used credits that it cannot have used")?;
-    }
-    Ok(())
-}
-
-/// Who has a deadline waits for an answer.
-fn examine_deadlines(state: &SessionState) -> Result<(), StateError> {
-    let ascend = state.deadlines.is_sorted_by(|a, b| a.0 < b.0);
-    ensure(ascend, StatePlace::Session, "the deadlines of its effects stand out of order")?;
-    for (number, _) in &state.deadlines {
-        let mut all = state.all();
-        let waits = all.any(|(other, _, one)| other == *number && one.standing == Standing::AwaitsAnswer);
-        ensure(waits, StatePlace::Coroutine(*number), "its effect has a deadline, and it waits for no answer")?;
-    }
-    Ok(())
-}
-
-/// Holds a session against what verification knows of its image: the state of every role's type, the contents of
-/// every register, and the label and payload of every message in flight. It has been, or will be, [`rebuild`] too.
-pub(crate) fn examine(state: &SessionState, home: &Home<'_>, typing: &Typing) -> Result<(), StateError> {
-    let image = home.image;
-    let levels = state.speculation.as_ref().map_or(&[][..], |speculation| &speculation.levels);
-    let speculating = state.speculation.as_ref().map(|speculation| speculation.coroutine);
-    let place = StatePlace::Session;
-    let unlike = "the speculations are not those that its code was verified with";
-    let sessions = levels.iter().map(|level| &level.session).chain([state]);
-    for (depth, session) in sessions.enumerate() {
-        examine_plain(session, image, typing, home)?;
-        examine_growth(session, home)?;
-        for (number, _, coroutine) in session.all() {
-            let open = typing.forks(coroutine.pc);
-            let own = speculating == Some(number);
-            // What a level keeps stands behind its `Fork`, so inside it; the session itself is inside them all.
-            let expected = if own { levels.len().min(depth + 1) } else { 0 };
-            ensure(open.len() == expected, place, unlike)?;
-            for (fork, level) in open.iter().zip(levels) {
-                let kept = level.session.all().find(|(other, _, _)| *other == number);
-                let kept = kept.map(|(_, _, coroutine)| coroutine.pc.0);
-                let behind = match image.ops.get(*fork as usize) {
-                    Some(Op::Fork { pc, .. }) => Some(*pc),
-                    _ => None,
-                };
-                ensure(kept.is_some() && kept == behind, place, unlike)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn examine_plain(state: &SessionState, image: &CodeImage, typing: &Typing, home: &Home<'_>) -> Result<(), StateError> {
-    for (id, role, coroutine) in state.all() {
-        let place = StatePlace::Coroutine(id);
-        let main = id.index() < state.coroutines.len();
-        let verified = match typing.owns(coroutine.pc) {
-            Some(true) => main && typing.state(coroutine.pc) == Some(coroutine.state.0) && state.owner(role) == id,
-            Some(false) => true,
-            None => false,
-        };
-        ensure(verified, place, "its instruction was verified in another state of its type")?;
-        for (register, value) in coroutine.registers.iter().enumerate() {
-            let fits =
-                typing.admits(image, role, coroutine.pc, register, value) || planted(Planted::RestoreTrustsRegisters);
-            ensure(
-                fits,
-                StatePlace::Register(id, Reg(register as u16)),
-                "it holds what its code was not verified with",
-            )?;
-        }
-    }
-    let state_of = |role: u16| state.coroutines.get(usize::from(role)).map(|coroutine| coroutine.state);
-    let is_sent = |edge, label| typing.is_sent(edge, label);
-    examine_edges(image, &state.edges, state_of, is_sent, home, StatePlace::Message)
 }

@@ -4,94 +4,17 @@
 //! unknown. Paths that meet must agree about the state; registers about which they differ become unknown. Each
 //! register can only change once from known to unknown, so the loop ends.
 
+use super::known::{Decided, Forked, Held, Known, join};
 use super::{VerifyError, Work};
 use crate::op::Point;
 use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
-use motet_types::{Action, ImageParts, Instr, Pc, Planted, Reg, RolePart, Sort, SortId, SortTable, StatePart, planted};
+use motet_types::{Action, ImageParts, Instr, Pc, Planted, RolePart, Sort, SortId, SortTable, planted};
 
 /// The deepest nesting of speculations that an image may have.
 const MAX_FORKS: usize = 64;
-
-/// What a register is known to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// A value of the sort.
-    Sort(SortId),
-    /// Unit, whether or not the image has a sort for it: what registers start with, and what values of that sort
-    /// are.
-    Unit,
-    /// The role's own endpoint, which its coroutine owns.
-    Own,
-    /// An endpoint of some session of the island; whose, and who owns it, only the step knows.
-    Endpoint,
-    /// Something.
-    Unknown,
-}
-
-/// What the host has decided and not yet been obeyed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decided {
-    /// Nothing: the code may choose the label itself.
-    Nothing,
-    /// This label.
-    Label(u16),
-    /// Different things on different paths: no label obeys them all.
-    Mixed,
-}
-
-/// A speculation that has begun on the way, and what was known when it did: what will be known when it is undone.
-#[derive(Clone, Debug)]
-pub(super) struct Forked {
-    /// The instruction that began it.
-    pub(super) pc: u32,
-    state: u32,
-    owns: bool,
-    decided: Decided,
-    registers: Vec<Held>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) state: u32,
-    /// Whether the coroutine surely owns its role's endpoint. If not, `state` says nothing.
-    pub(super) owns: bool,
-    decided: Decided,
-    pub(super) registers: Vec<Held>,
-    /// The speculations that are open, the innermost last.
-    pub(super) forks: Vec<Forked>,
-}
-
-impl Known {
-    /// Whether the host has decided nothing that the code has yet to obey.
-    pub(super) fn decides_nothing(&self) -> bool {
-        self.decided == Decided::Nothing
-    }
-
-    fn size(&self) -> usize {
-        1 + self.registers.len() + self.forks.iter().map(|fork| fork.registers.len()).sum::<usize>()
-    }
-}
-
-/// Registers about which two paths differ become unknown, or just some endpoint; whether any did.
-fn join(old: &mut [Held], new: Vec<Held>) -> bool {
-    let mut changed = false;
-    for (old, new) in old.iter_mut().zip(new) {
-        let both = match (*old, new) {
-            (old, new) if old == new => old,
-            (Held::Own | Held::Endpoint, Held::Own | Held::Endpoint) => Held::Endpoint,
-            _ => Held::Unknown,
-        };
-        if *old != both && !planted(Planted::VerifyJoinRegisters) {
-            *old = both;
-            changed = true;
-        }
-    }
-    changed
-}
 
 /// Checks every path; answers what operations are made from, for every instruction that a path reaches.
 pub(super) fn check(
@@ -138,11 +61,11 @@ pub(super) fn paths(
     (Flow { parts, code, sorts, role, work, at: BTreeMap::new() }).run()
 }
 
-struct Flow<'a> {
-    parts: &'a ImageParts,
+pub(super) struct Flow<'a> {
+    pub(super) parts: &'a ImageParts,
     code: &'a [Instr],
-    sorts: &'a SortTable,
-    role: &'a RolePart,
+    pub(super) sorts: &'a SortTable,
+    pub(super) role: &'a RolePart,
     work: &'a mut Work,
     at: BTreeMap<u32, Known>,
 }
@@ -432,119 +355,5 @@ impl Flow<'_> {
             }
         }
         self.go(pc, pc + 1, known, todo)
-    }
-
-    /// A fact: an endpoint, whosoever, and a text in the register behind it, which the role has.
-    fn fact(&self, pc: u32, known: &Known, register: u16) -> Result<(), VerifyError> {
-        match known.registers[usize::from(register)] {
-            _ if planted(Planted::VerifyFact) => Ok(()),
-            Held::Own | Held::Endpoint => self.string(pc, known, register + 1),
-            held => Err(self.holds(pc, register, held, String::from("an endpoint"))),
-        }
-    }
-
-    fn string(&self, pc: u32, known: &Known, register: u16) -> Result<(), VerifyError> {
-        match known.registers[usize::from(register)] {
-            Held::Sort(sort) if self.sorts.get(sort) == Some(Sort::String) => Ok(()),
-            held => Err(self.holds(pc, register, held, String::from("string"))),
-        }
-    }
-
-    /// What a register holds that was told whether something is so.
-    fn truth(&self) -> Result<Held, VerifyError> {
-        let at = self.sorts.rows().iter().position(|sort| *sort == Sort::Bool);
-        at.and_then(|at| u16::try_from(at).ok()).map(|at| Held::Sort(SortId(at))).ok_or(VerifyError::Table {
-            table: "sort",
-            row: self.sorts.rows().len(),
-            rule: "a role asks what it knows, and there is no sort `bool` for the answer",
-        })
-    }
-
-    /// The sort of a guard's evidence.
-    fn text(&self) -> Option<SortId> {
-        let at = self.sorts.rows().iter().position(|sort| *sort == Sort::String)?;
-        u16::try_from(at).ok().map(SortId)
-    }
-
-    fn speculates(&self, pc: u32, what: &'static str) -> VerifyError {
-        VerifyError::Speculation { pc: Pc(pc), role: self.role.name.clone(), what }
-    }
-
-    fn nat(&self, pc: u32, known: &Known, register: u16) -> Result<(), VerifyError> {
-        match known.registers[usize::from(register)] {
-            Held::Sort(sort) if self.sorts.get(sort) == Some(Sort::Nat) => Ok(()),
-            held => Err(self.holds(pc, register, held, String::from("nat"))),
-        }
-    }
-
-    /// What a register holds that was given a value of the sort.
-    fn sorted(&self, sort: SortId) -> Held {
-        if self.sorts.get(sort) == Some(Sort::Unit) { Held::Unit } else { Held::Sort(sort) }
-    }
-
-    /// Whether a register holds an endpoint of which only the step knows more.
-    fn is_through(&self, known: &Known, chan: u16) -> bool {
-        known.registers[usize::from(chan)] == Held::Endpoint
-    }
-
-    fn register(&self, pc: u32, register: u16) -> Result<(), VerifyError> {
-        if register < self.role.registers || planted(Planted::VerifyTableRegister) {
-            return Ok(());
-        }
-        let (role, count) = (self.role.name.clone(), self.role.registers);
-        Err(VerifyError::Register { pc: Pc(pc), register: Reg(register), role, count })
-    }
-
-    fn own(&self, pc: u32, known: &Known, chan: u16) -> Result<(), VerifyError> {
-        match known.registers[usize::from(chan)] {
-            Held::Own => Ok(()),
-            _ if planted(Planted::VerifyEndpoint) => Ok(()),
-            held => Err(self.holds(pc, chan, held, format!("the endpoint of {}", self.role.name))),
-        }
-    }
-
-    fn payload(&self, pc: u32, known: &Known, val: u16, label: u16) -> Result<(), VerifyError> {
-        self.held(pc, known, val, SortId(self.parts.labels[usize::from(label)].sort))
-    }
-
-    fn held(&self, pc: u32, known: &Known, register: u16, sort: SortId) -> Result<(), VerifyError> {
-        let held = known.registers[usize::from(register)];
-        let ok = match held {
-            Held::Sort(held) => held == sort,
-            Held::Unit => self.sorts.get(sort) == Some(Sort::Unit),
-            Held::Own | Held::Endpoint | Held::Unknown => false,
-        };
-        if ok || planted(Planted::VerifyPayloadSort) {
-            return Ok(());
-        }
-        Err(self.holds(pc, register, held, self.sorts.display(sort).to_string()))
-    }
-
-    fn holds(&self, pc: u32, register: u16, held: Held, needed: String) -> VerifyError {
-        let held = match held {
-            Held::Sort(sort) => self.sorts.display(sort).to_string(),
-            Held::Unit => String::from("unit"),
-            Held::Own => format!("the endpoint of {}", self.role.name),
-            Held::Endpoint => String::from("an endpoint of some session"),
-            Held::Unknown => String::from("anything"),
-        };
-        VerifyError::Held { pc: Pc(pc), role: self.role.name.clone(), register: Reg(register), held, needed }
-    }
-
-    fn not_allowed(&self, pc: u32, instr: Instr, state: &StatePart) -> VerifyError {
-        let (verb, edge) = match state.action {
-            Action::End => ("is at its end", None),
-            Action::Send(edge) => ("sends", Some(edge)),
-            Action::Recv(edge) => ("receives", Some(edge)),
-        };
-        let mut allows = String::from(verb);
-        if let Some(edge) = edge {
-            let edge = self.parts.edges[usize::from(edge)];
-            let name = |role: u16| self.parts.roles[usize::from(role)].name.as_str();
-            let labels: Vec<&str> =
-                state.branches.iter().map(|b| self.parts.labels[usize::from(b.label)].name.as_str()).collect();
-            allows = format!("{verb} {{{}}} on {} -> {}", labels.join(", "), name(edge.sender), name(edge.receiver));
-        }
-        VerifyError::Type { pc: Pc(pc), role: self.role.name.clone(), instr: instr.to_string(), allows }
     }
 }

@@ -6,10 +6,12 @@
 
 mod fit;
 mod flow;
+mod known;
+mod operands;
 mod tables;
 mod typing;
 
-pub(crate) use flow::Held;
+pub(crate) use known::Held;
 pub(crate) use typing::Typing;
 
 use crate::image::CodeImage;

@@ -2,7 +2,8 @@
 //!
 //! An image does not keep this: it is as large as code times registers, and no step needs it.
 
-use super::flow::{Held, Known, paths};
+use super::flow::paths;
+use super::known::{Held, Known};
 use super::{VerifyError, Work};
 use crate::image::CodeImage;
 use alloc::collections::BTreeSet;
