@@ -305,6 +305,7 @@ catches! {
     UpgradeKeepsLabels => upgrades::messages_in_flight_are_kept,
     UpgradeTrustsTypes => upgrades::what_lies_behind_does_not_count,
     UpgradeSplitsDecision => upgrades::decisions_are_not_split,
+    UpgradeJumps => upgrades::moves_are_no_jumps,
     UpgradeForgetsRegisters => upgrades::registers_are_carried_by_sort,
     UpgradeAsksAnew => upgrades::questions_stay_the_same,
     UpgradeByHalves => upgrades::all_or_none,

@@ -2,7 +2,7 @@
 
 motet_tests::promises! {
     upgrades: the_same_moves_anywhere, what_lies_behind_does_not_count, sends_may_go_ahead, loops_move_at_their_start,
-        decisions_are_not_split, registers_are_carried_by_sort, questions_go_along, questions_stay_the_same,
+        decisions_are_not_split, moves_are_no_jumps, registers_are_carried_by_sort, questions_go_along, questions_stay_the_same,
         messages_in_flight_are_kept, islands_are_whole, failures_stay, all_or_none, hosts_and_roles_stay,
         contracts_grant_moves, reasons_are_counted;
     staged: phases_follow_each_other, refused_upgrades_change_nothing, blocked_effects_are_treated_as_asked,

@@ -303,6 +303,7 @@ faults! {
     UpgradeKeepsLabels = "upgrade.keeps_labels", "A message in flight that the new image has no label for keeps its old number.";
     UpgradeTrustsTypes = "upgrade.trusts_types", "Any state of the new type does.";
     UpgradeSplitsDecision = "upgrade.splits_decision", "A role moves between the host's decision and the send that obeys it.";
+    UpgradeJumps = "upgrade.jumps", "A role goes on in any state that will do, wherever its messages would have led it.";
     UpgradeForgetsRegisters = "upgrade.forgets_registers", "Registers of the new code begin with their defaults.";
     UpgradeAsksAnew = "upgrade.asks_anew", "An effect that waits may become another question.";
     UpgradeByHalves = "upgrade.by_halves", "Sessions that cannot move are left out of an upgrade that names them.";

@@ -7,7 +7,9 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
-use motet_types::{Action, StateId, SubtypeLimits, SubtypeMode, Subtyping, TypeTables, TypeTablesError, Verdict};
+use motet_types::{
+    Action, Planted, StateId, SubtypeLimits, SubtypeMode, Subtyping, TypeTables, TypeTablesError, Verdict, planted,
+};
 
 /// How far one question looks; there are as many questions as states. What is not decided by then is no yes.
 const LIMITS: SubtypeLimits = SubtypeLimits { anticipation: 16, pairs: 1 << 10, steps: 1 << 14 };
@@ -15,7 +17,7 @@ const LIMITS: SubtypeLimits = SubtypeLimits { anticipation: 16, pairs: 1 << 10, 
 /// Where a role in some state may go on.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
-    /// In one of these states, the one that the same messages lead to first.
+    /// In one of these states: those that the same messages lead to, or, where none of them will do, any.
     States(Box<[u32]>),
     /// Nowhere, and why not in the state that is nearest.
     None(String),
@@ -93,6 +95,10 @@ impl Targets {
         let others = own.filter(|at| !paired.contains(at));
         let (mut states, mut why) = (Vec::new(), None);
         for candidate in paired.iter().copied().chain(others) {
+            // Where the same messages lead is where a role goes on, if it can. Elsewhere its host would see a jump.
+            if !states.is_empty() && !paired.contains(&candidate) && !planted(Planted::UpgradeJumps) {
+                break;
+            }
             match self.relation.decide(self.mode, StateId(candidate), state) {
                 Ok(Verdict::Yes) => states.push(candidate),
                 Ok(verdict) => _ = why.get_or_insert_with(|| verdict.to_string()),

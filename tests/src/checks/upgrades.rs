@@ -220,6 +220,38 @@ pub fn decisions_are_not_split() -> Result<(), String> {
     )
 }
 
+/// A role goes on where its messages would have led it, or waits until it can: not in some state that does as well, where
+/// its host would not be asked what it was to decide.
+pub fn moves_are_no_jumps() -> Result<(), String> {
+    let asking = |name: &str| -> Result<Arc<CodeImage>, String> {
+        let lines = "  roles A, B\n  A -> B : Hello\n  A -> B : Ask(nat)\n  loop decide by A\n    A -> B : Ask(nat)\n";
+        let source = Source::from_text("p.tell", &format!("protocol {name} =\n{lines}")).map_err(text)?;
+        let global = load(&source).map_err(|error| format!("{error:?}"))?;
+        crate::walk::image_of(&global, true)
+    };
+    let host = Script::new(&[EffectKind::Choose, EffectKind::InvokeStep], |request| {
+        choose(request, if request.coordinate.counter < 4 { "Ask" } else { "Done" })
+    });
+    check_with(
+        [&asking("Once")?, &asking("Again")?],
+        FULL,
+        &config(),
+        &host,
+        "0-3: moves, completed after 4 messages
+         4: waits: A is about to ask Runtime.step, which the new code does in several places in its state
+         5: moves, completed after 4 messages
+         6: waits: A is in the middle of something, at pc6
+         7: waits: A is about to ask Runtime.step, which the new code does in several places in its state
+         8: moves, completed after 4 messages
+         9: waits: A is in the middle of something, at pc9
+         10-14: moves, completed after 4 messages
+         15: waits: B is about to ask Runtime.step, which the new code does in several places in its state
+         16: moves, completed after 4 messages
+         17: waits: B is about to ask Runtime.step, which the new code does in several places in its state
+         18-20: moves, completed after 4 messages",
+    )
+}
+
 /// `A` sends what it was told last; `first` is what its code says where nobody has told it anything.
 fn teller(name: &str, first: u64, more: bool) -> Result<Arc<CodeImage>, String> {
     let mut draft = Draft::new();

@@ -13,8 +13,8 @@ use motet_machine::{
     ProtocolMachineConfig, RunId, Tally, UpgradeDecision, UpgradeMode, UpgradeOptions,
 };
 use motet_runtime::{
-    Durable, DurableOptions, Executor, Inline, RunStatus, Runtime, Schedule, Seeded, SeededHost, Threads, Turn,
-    verify_waves,
+    DeterminismMode, Durable, DurableOptions, Executor, Inline, RunStatus, Runtime, Schedule, Seeded, SeededHost,
+    Threads, Turn, compare_runs, verify_waves,
 };
 use motet_types::{
     Branch, Digest, EffectFailureKind, EffectKinds, Fault, GlobalBuilder, GlobalNode, GlobalType, Label, LabelId,
@@ -346,14 +346,14 @@ fn one_case(seed: u64, seen: &Seen) -> Result<(), String> {
     run.replayed().map_err(at)?;
     verify_waves(&run.read_record()?).map_err(text).map_err(at)?;
     if case.change == Change::Renamed {
-        unmoved(&case, &host, run.trace_digest).map_err(at)?;
+        unmoved(&case, &host, &run).map_err(at)?;
         seen[4].fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
 }
 
 /// The same protocol under another name: whether sessions move is not seen in what happens.
-fn unmoved(case: &Case, host: &Host, moved: Digest) -> Result<(), String> {
+fn unmoved(case: &Case, host: &Host, moved: &Run) -> Result<(), String> {
     let mut runtime = with(case, Inline::default())?;
     begin(case, &mut runtime)?;
     for _ in 0..MOMENTS {
@@ -362,7 +362,12 @@ fn unmoved(case: &Case, host: &Host, moved: Digest) -> Result<(), String> {
         }
     }
     to_the_end(&mut runtime, host)?;
-    ensure!(runtime.trace_digest() == Some(moved), "moving is seen in the trace");
+    if runtime.trace_digest() != Some(moved.trace_digest) {
+        let plain = Run::of(runtime, host)?;
+        let difference = compare_runs(DeterminismMode::Full, &plain.view()?, &moved.view()?);
+        let difference = difference.map(|difference| difference.to_string());
+        return Err(format!("moving is seen in the trace: {difference:?}"));
+    }
     Ok(())
 }
 
