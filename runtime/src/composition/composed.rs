@@ -3,15 +3,16 @@
 use crate::admission::RuntimeContracts;
 use crate::composition::budget::MemoryBudget;
 use crate::composition::bundle::ProtocolBundle;
+use crate::composition::bundles::Bundles;
 use crate::composition::error::{LinkError, PlanError};
 use crate::composition::plan::ReconfigurationPlan;
 use crate::composition::topology::CompositionTopology;
 use crate::executor::{Executor, Inline};
-use crate::rounds::{GuestRuntime, Runtime};
+use crate::rounds::Runtime;
 use crate::schedule::Schedule;
 use crate::status::{RuntimeError, Turn};
 use motet_machine::{EffectHandler, ImageId, ProtocolMachineConfig, TopologyOutcome};
-use motet_types::{Planted, SessionId, planted};
+use motet_types::SessionId;
 use std::sync::Arc;
 
 /// Several bundles in one runtime.
@@ -22,8 +23,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct ComposedRuntime<E> {
     runtime: Runtime<E>,
-    budget: MemoryBudget,
-    bundles: Vec<(ImageId, ProtocolBundle)>,
+    bundles: Bundles,
 }
 
 impl<E> ComposedRuntime<E> {
@@ -39,7 +39,7 @@ impl<E> ComposedRuntime<E> {
         budget: MemoryBudget,
     ) -> Result<Self, RuntimeError> {
         let runtime = Runtime::with_contracts(config, schedule, executor, contracts)?;
-        Ok(Self { runtime, budget, bundles: Vec::new() })
+        Ok(Self { runtime, bundles: Bundles::new(budget) })
     }
 
     /// Makes a bundle part of the composition: its certificate is computed again, its own contracts and the runtime's must
@@ -48,10 +48,10 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// See [`LinkError`].
     pub fn admit_bundle(&mut self, bundle: ProtocolBundle) -> Result<ImageId, LinkError> {
-        admissible(&self.runtime, &self.bundles, &self.budget, &bundle)?;
+        self.bundles.admit(&self.runtime, &bundle)?;
         let image = self.runtime.load(Arc::clone(&bundle.code))?;
         self.runtime.join(image, bundle.reconfiguration_policy)?;
-        self.bundles.push((image, bundle));
+        self.bundles.push(image, bundle);
         Ok(image)
     }
 
@@ -60,8 +60,7 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// There is no such bundle, the composition holds more than its budget, or the runtime refuses.
     pub fn open(&mut self, bundle: &str) -> Result<SessionId, LinkError> {
-        let found = self.bundles.iter().find(|(_, one)| one.name() == bundle);
-        let image = found.ok_or_else(|| LinkError::NoBundle(bundle.into()))?.0;
+        let image = self.bundles.image(bundle)?;
         self.within_budget()?;
         Ok(self.runtime.open(image)?)
     }
@@ -71,10 +70,7 @@ impl<E> ComposedRuntime<E> {
     /// # Errors
     /// [`LinkError::Budget`] with the first part that is not.
     pub fn within_budget(&self) -> Result<(), LinkError> {
-        if planted(Planted::BudgetUnmeasured) {
-            return Ok(());
-        }
-        self.budget.exceeded(&self.runtime.memory_usage(), 0)
+        self.bundles.within_budget(&self.runtime)
     }
 
     /// One turn, as [`Runtime::turn`], if the composition is within its budget. One that is not takes no turn until its host
@@ -92,7 +88,7 @@ impl<E> ComposedRuntime<E> {
 
     /// Another budget from now on.
     pub const fn set_budget(&mut self, budget: MemoryBudget) {
-        self.budget = budget;
+        self.bundles.set_budget(budget);
     }
 
     /// What a plan would come to. Nothing changes.
@@ -134,7 +130,7 @@ impl<E> ComposedRuntime<E> {
 
     /// The bundles, in the order in which they came.
     pub fn bundles(&self) -> impl Iterator<Item = &ProtocolBundle> {
-        self.bundles.iter().map(|(_, bundle)| bundle)
+        self.bundles.iter()
     }
 
     /// Who takes part, and where roles are.
@@ -151,27 +147,6 @@ impl<E> ComposedRuntime<E> {
     pub const fn runtime_mut(&mut self) -> &mut Runtime<E> {
         &mut self.runtime
     }
-}
-
-/// Whether a bundle may become part of a composition: its certificate, its contracts, and room.
-pub(super) fn admissible<E>(
-    runtime: &Runtime<E>,
-    bundles: &[(ImageId, ProtocolBundle)],
-    budget: &MemoryBudget,
-    bundle: &ProtocolBundle,
-) -> Result<(), LinkError> {
-    let others: Vec<ProtocolBundle> = bundles.iter().map(|(_, bundle)| bundle.clone()).collect();
-    bundle.check(&others)?;
-    bundle.admit(runtime.machine().config(), runtime.schedule())?;
-    // A machine of its own, with the same images, says what this one takes in it.
-    let mut alone = GuestRuntime::new(runtime.machine().config().clone(), Schedule::default())?;
-    for image in runtime.machine().images() {
-        alone.load(Arc::clone(image))?;
-    }
-    let before = alone.memory_usage().retained.images;
-    alone.load(Arc::clone(&bundle.code))?;
-    let more = alone.memory_usage().retained.images.saturating_sub(before);
-    budget.exceeded(&runtime.memory_usage(), more)
 }
 
 /// The cooperative composition.

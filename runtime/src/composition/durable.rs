@@ -2,7 +2,7 @@
 
 use crate::composition::budget::MemoryBudget;
 use crate::composition::bundle::ProtocolBundle;
-use crate::composition::composed::admissible;
+use crate::composition::bundles::Bundles;
 use crate::composition::error::{LinkError, PlanError};
 use crate::composition::plan::ReconfigurationPlan;
 use crate::composition::state::Composition;
@@ -50,8 +50,7 @@ pub enum DurableCompositionError {
 #[derive(Debug)]
 pub struct DurableComposition<E> {
     run: Durable<E>,
-    budget: MemoryBudget,
-    bundles: Vec<(ImageId, ProtocolBundle)>,
+    bundles: Bundles,
 }
 
 impl<E> DurableComposition<E> {
@@ -75,7 +74,7 @@ impl<E> DurableComposition<E> {
             let at = bundles.len().min(there.len());
             return Err(DurableCompositionError::OtherBundle { at, expected: name(at), told: told(at) });
         }
-        let mut known: Vec<(ImageId, ProtocolBundle)> = Vec::new();
+        let mut known = Bundles::new(budget);
         for (at, (bundle, (image, policy))) in bundles.iter().zip(&there).enumerate() {
             let loaded = run.runtime().machine().image(*image);
             if loaded.is_none_or(|loaded| loaded.digest() != bundle.code.digest()) {
@@ -84,12 +83,10 @@ impl<E> DurableComposition<E> {
             if bundle.reconfiguration_policy != *policy {
                 return Err(DurableCompositionError::OtherPolicy { bundle: told(at) });
             }
-            let others: Vec<ProtocolBundle> = known.iter().map(|(_, bundle)| bundle.clone()).collect();
-            bundle.check(&others)?;
-            bundle.admit(run.runtime().machine().config(), run.runtime().schedule())?;
-            known.push((*image, bundle.clone()));
+            known.covered(run.runtime(), bundle)?;
+            known.push(*image, bundle.clone());
         }
-        Ok(Self { run, budget, bundles: known })
+        Ok(Self { run, bundles: known })
     }
 
     /// Makes a bundle part of the composition, as
@@ -98,9 +95,9 @@ impl<E> DurableComposition<E> {
     /// # Errors
     /// See [`LinkError`]; or the log refuses.
     pub fn admit_bundle(&mut self, bundle: ProtocolBundle) -> Result<ImageId, DurableCompositionError> {
-        admissible(self.run.runtime(), &self.bundles, &self.budget, &bundle)?;
+        self.bundles.admit(self.run.runtime(), &bundle)?;
         let image = self.run.join(Arc::clone(&bundle.code), bundle.reconfiguration_policy)?;
-        self.bundles.push((image, bundle));
+        self.bundles.push(image, bundle);
         Ok(image)
     }
 
@@ -109,14 +106,9 @@ impl<E> DurableComposition<E> {
     /// # Errors
     /// There is no such bundle, the composition holds more than its budget, or the runtime refuses.
     pub fn open(&mut self, bundle: &str) -> Result<SessionId, DurableCompositionError> {
-        let found = self.bundles.iter().find(|(_, one)| one.name() == bundle);
-        let image = found.ok_or_else(|| LinkError::NoBundle(bundle.into()))?.0;
-        self.within_budget()?;
+        let image = self.bundles.image(bundle)?;
+        self.bundles.within_budget(self.run.runtime())?;
         Ok(self.run.open(image)?)
-    }
-
-    fn within_budget(&self) -> Result<(), LinkError> {
-        self.budget.exceeded(&self.run.runtime().memory_usage(), 0)
     }
 
     /// One turn, as [`Durable::turn`], if the composition is within its budget.
@@ -127,7 +119,7 @@ impl<E> DurableComposition<E> {
     where
         E: Executor<H>,
     {
-        self.within_budget()?;
+        self.bundles.within_budget(self.run.runtime())?;
         Ok(self.run.turn(host)?)
     }
 
@@ -168,7 +160,7 @@ impl<E> DurableComposition<E> {
 
     /// The bundles, in the order in which they came.
     pub fn bundles(&self) -> impl Iterator<Item = &ProtocolBundle> {
-        self.bundles.iter().map(|(_, bundle)| bundle)
+        self.bundles.iter()
     }
 
     /// The run.

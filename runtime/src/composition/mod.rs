@@ -4,6 +4,7 @@
 
 mod budget;
 mod bundle;
+mod bundles;
 mod change;
 mod composed;
 mod durable;
