@@ -20,14 +20,6 @@ pub enum ProgramError {
         /// The instruction.
         instruction: String,
     },
-    /// An effect that may block.
-    #[error("{role}'s code invokes `{effect}`, which may block; runners have no such effects")]
-    MayBlock {
-        /// Whose code.
-        role: String,
-        /// The effect.
-        effect: String,
-    },
     /// A flow policy that the host decides.
     #[error("the flow policy asks the host's own predicate, which runners do not have")]
     HostPredicate,
@@ -103,12 +95,11 @@ fn instr_json(image: &CodeImage, role: &str, start: u32, instr: Instr) -> Result
         Instr::Decide { chan, table: row } => json!(["Decide", chan, targets(table(row)?)]),
         Instr::Invoke { arg, dst, effect } => {
             let effect = parts.effects.get(effect as usize).ok_or_else(|| dangling("an effect"))?;
-            if effect.may_block {
-                let effect = format!("{}.{}", effect.interface, effect.operation);
-                return Err(ProgramError::MayBlock { role: role.into(), effect });
-            }
             let answer = sort_json(sorts, SortId(effect.answer));
-            json!(["Invoke", arg, dst, effect.interface, effect.operation, answer])
+            match effect.may_block {
+                false => json!(["Invoke", arg, dst, effect.interface, effect.operation, answer]),
+                true => json!(["Invoke", arg, dst, effect.interface, effect.operation, answer, "may_block"]),
+            }
         }
         Instr::Set { dst, constant: row } => {
             let ConstantPart { sort, scalars } =
@@ -130,6 +121,8 @@ fn instr_json(image: &CodeImage, role: &str, start: u32, instr: Instr) -> Result
         Instr::Transfer { endpoint, target, .. } => json!(["Transfer", endpoint, target]),
         Instr::Tag { fact, dst } => json!(["Tag", fact, dst]),
         Instr::Check { knowledge, target, dst } => json!(["Check", knowledge, target, dst]),
+        Instr::Acquire { dst, layer } => json!(["Acquire", dst, layer]),
+        Instr::Release { evidence, layer } => json!(["Release", evidence, layer]),
         other => return Err(ProgramError::Instruction { role: role.into(), instruction: other.to_string() }),
     })
 }
@@ -200,6 +193,7 @@ pub fn wants_input(wants: EffectKinds) -> Vec<String> {
         (EffectKind::Receive, "receive"),
         (EffectKind::Choose, "choose"),
         (EffectKind::InvokeStep, "invoke_step"),
+        (EffectKind::Release, "release"),
         (EffectKind::OutputConditionHint, "output_condition_hint"),
     ];
     names.into_iter().filter(|(kind, _)| wants.contains(*kind)).map(|(_, name)| name.to_owned()).collect()

@@ -117,6 +117,10 @@ documents! {
         pub operation_id: String,
         /// The outcome, as in docs/host.md.
         pub outcome: Json,
+        /// Of an effect that may block: how many rounds were over when this came. Word that it is put off may come before its
+        /// answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tick: Option<u64>,
     }
 
     /// A run.

@@ -120,10 +120,11 @@ pub fn run_by_steps<E: Executor<H>, H: EffectHandler>(
     loop {
         let before = runtime.machine().tally().steps;
         runtime.limit_steps(limit.min(before + 1));
-        let status = runtime.run(host).map_err(|error| error.to_string())?;
+        // One turn: what the step asks of the host between waves is asked in the next one, behind what is seen here.
+        runtime.turn(host).map_err(|error| error.to_string())?;
         let steps = runtime.machine().tally().steps;
         if steps == before {
-            return Ok((status, states));
+            return Ok((runtime.status(), states));
         }
         let alive: Vec<SessionId> = runtime.machine().sessions().collect();
         let mut all = BTreeMap::new();
@@ -136,8 +137,5 @@ pub fn run_by_steps<E: Executor<H>, H: EffectHandler>(
             post_state: Some(json!(all)),
             ..ProtocolMachineStepState::of(states.len() as u64)
         });
-        if steps >= limit || status != RunStatus::MaxSteps {
-            return Ok((status, states));
-        }
     }
 }

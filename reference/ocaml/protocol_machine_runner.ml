@@ -86,16 +86,25 @@ let choreography config i json =
 
 exception Unscripted of string
 
+(* Nobody waits for this answer. *)
+exception Unawaited of string
+
 let wants_of json =
   let named = match json with Some list -> List.map (as_string "host.wants") (as_list "host.wants" list) | None -> [] in
   List.iter
     (fun name ->
-      if not (List.mem name [ "send_decision"; "receive"; "choose"; "invoke_step"; "output_condition_hint" ]) then
+      if not (List.mem name [ "send_decision"; "receive"; "choose"; "invoke_step"; "release"; "output_condition_hint" ]) then
         refuse "host.wants" ("`" ^ name ^ "` is no kind of effect"))
     named;
   let has name = List.mem name named in
   { w_send = has "send_decision"; w_receive = has "receive"; w_choose = has "choose"; w_invoke = has "invoke_step";
-    w_hint = has "output_condition_hint" }
+    w_hint = has "output_condition_hint"; w_release = has "release" }
+
+let coordinate path id =
+  match List.map int_of_string_opt (String.split_on_char '/' id) with
+  | [ Some session; Some by; Some count ] when session >= 0 && by >= 0 && count >= 0 ->
+      { at_session = session; at_coroutine = by; at_counter = count }
+  | _ -> refuse (path ^ ".operation_id") "must be session/coroutine/count"
 
 let place at = Printf.sprintf "%d/%d/%d" at.at_session at.at_coroutine at.at_counter
 
@@ -104,25 +113,31 @@ let plain at = function
   | QReceive _ -> OReceive None
   | QChoose (_, ls) -> OChoose (at.at_counter mod max 1 (List.length ls))
   | QInvoke _ -> OInvoke VUnit
+  | QAcquire _ -> OAcquire VUnit
+  | QRelease _ -> ORelease
   | QOutputConditionHint -> OOutputConditionHint None
 
 let host_of json =
   match json with
-  | None -> ({ w_send = false; w_receive = false; w_choose = true; w_invoke = false; w_hint = false }, fun at q _ -> plain at q)
+  | None -> ({ w_send = false; w_receive = false; w_choose = true; w_invoke = false; w_hint = false; w_release = false }, [], fun at q _ -> plain at q)
   | Some json -> (
       only "host" json [ "wants"; "script" ];
       let wants = wants_of (optional json "wants") in
       match optional json "script" with
-      | None -> (wants, fun at q _ -> plain at q)
+      | None -> (wants, [], fun at q _ -> plain at q)
       | Some script ->
-          let answers = Hashtbl.create 64 in
+          let answers = Hashtbl.create 64 and late = ref [] in
           List.iteri
             (fun i entry ->
               let path = Printf.sprintf "host.script[%d]" i in
-              only path entry [ "operation_id"; "outcome" ];
-              Hashtbl.replace answers (str path entry "operation_id") (Wire.answer path (field path entry "outcome")))
+              only path entry [ "operation_id"; "outcome"; "tick" ];
+              let id = str path entry "operation_id" and outcome = Wire.answer path (field path entry "outcome") in
+              match optional entry "tick" with
+              | Some tick -> late := (as_int (path ^ ".tick") tick, coordinate path id, outcome) :: !late
+              | None -> Hashtbl.replace answers id outcome)
             (as_list "host.script" script);
           ( wants,
+            List.rev !late,
             fun at _ _ ->
               match Hashtbl.find_opt answers (place at) with
               | Some answer -> answer
@@ -135,11 +150,14 @@ let status_name = function
   | SFaulted -> "faulted"
   | SStuck -> "stuck"
   | SMaxSteps -> "max_steps"
+  | SWaiting -> "waiting"
 
 let gate_name = function
   | Open -> "ready"
   | OnMessage _ -> "recv_wait"
   | OnRoom _ -> "send_wait"
+  | OnAnswer -> "invoke_wait"
+  | OnGuard _ -> "acquire_denied"
   | Halted -> "done"
 
 let edges_json s =
@@ -207,32 +225,43 @@ let step_state index before s =
   in
   Object ([ ("step_index", int index) ] @ next @ [ ("post_state", Object [ (string_of_int s.s_id, state) ]) ])
 
+(* Takes in what has come so far: answers stand in the order in which they came, each with how many rounds were over. *)
+let rec taken_in env late m =
+  match late with
+  | (tick, at, answer) :: rest when tick <= m.rounds -> (
+      match deliver env at answer m with
+      | Some m -> taken_in env rest m
+      | None -> raise (Unawaited (place at)))
+  | _ -> (late, m)
+
 (* Canonical rounds one by one, with the session that made each. *)
-let run_by_steps env host limit started =
-  let rec go index before states =
+let run_by_steps env host late limit started =
+  let rec go index late before states =
+    let late, before = taken_in env late before in
     match before.ready_queue with
     | sid :: _ when index < limit -> (
         match round env host before with
-        | Some m -> go (index + 1) m (step_state index (List.nth before.sessions sid) (List.nth m.sessions sid) :: states)
-        | None -> (before, states))
-    | _ -> (before, states)
+        | Some m -> go (index + 1) late m (step_state index (List.nth before.sessions sid) (List.nth m.sessions sid) :: states)
+        | None -> (late, before, states))
+    | _ -> (late, before, states)
   in
-  let m, states = go 0 started [] in
-  (m, List.rev states)
+  let late, m, states = go 0 late started [] in
+  (late, m, List.rev states)
 
 (* Waves of at most the given width, narrower where the queue or what is left of the limit is shorter. A wave that is
    not certified is a canonical round instead. *)
-let rec run_wide env host width left m =
+let rec run_wide env host late width left m =
+  let late, m = taken_in env late m in
   let wide = min width (min left (List.length m.ready_queue)) in
-  if wide > 1 && certified m wide then run_wide env host width (left - wide) (wave env host wide m)
-  else if left = 0 then m
-  else match round env host m with Some m -> run_wide env host width (left - 1) m | None -> m
+  if wide > 1 && certified m wide then run_wide env host late width (left - wide) (wave env host wide m)
+  else if left = 0 then (late, m)
+  else match round env host m with Some m -> run_wide env host late width (left - 1) m | None -> (late, m)
 
 let run_protocol payload =
   only "payload" payload
     [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "detail"; "steps" ];
   checked_version "payload" payload;
-  let wants, host = host_of (optional payload "host") in
+  let wants, late, host = host_of (optional payload "host") in
   let config = config (Option.value (optional payload "config") ~default:(Object [])) wants in
   let settings = Array.of_list (List.concat (List.mapi (choreography config) (list "payload" payload "choreographies"))) in
   if settings = [||] then refused "choreographies" "choreographies" "there is nothing to run";
@@ -242,11 +271,13 @@ let run_protocol payload =
   let limit = num "payload" payload "max_steps" in
   let steps = match optional payload "steps" with Some b -> as_bool "payload.steps" b | None -> false in
   if steps && concurrency > 1 then refused "steps" "steps" "they are of runs with a concurrency of 1";
-  let m, states =
-    if steps then run_by_steps env host limit started
-    else if concurrency <= 1 then (run env host limit started, [])
-    else (run_wide env host concurrency limit started, [])
+  let late, m, states =
+    if steps then run_by_steps env host late limit started
+    else
+      let late, m = run_wide env host late (max 1 concurrency) limit started in
+      (late, m, [])
   in
+  (match late with (_, at, _) :: _ -> raise (Unawaited (place at)) | [] -> ());
   let role_of sid i =
     match List.nth_opt (env sid).e_programs i with Some p -> p.p_role | None -> "?"
   in
@@ -295,6 +326,7 @@ let answer line =
   with
   | Malformed message -> error "malformed" "" message
   | Refused (code, path, message) -> error code path message
+  | Unawaited at -> error "unawaited" at "nobody waits for this answer"
   | Unscripted at -> error "unscripted" at "the script has no answer for this effect"
   | Stack_overflow -> error "too_deep" "" "the document needs more stack than there is"
 

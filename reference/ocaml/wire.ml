@@ -110,7 +110,9 @@ let instr path json =
   | Array [ String "Choose"; chan; Array rows ] -> IChoose (int chan, List.map (pair path) rows)
   | Array [ String "Decide"; chan; rows ] -> IDecide (int chan, ints rows)
   | Array [ String "Invoke"; arg; dst; String interface; String operation; answer ] ->
-      IInvoke (int arg, int dst, interface, operation, sort path answer)
+      IInvoke (int arg, int dst, interface, operation, sort path answer, false)
+  | Array [ String "Invoke"; arg; dst; String interface; String operation; answer; String "may_block" ] ->
+      IInvoke (int arg, int dst, interface, operation, sort path answer, true)
   | Array [ String "Set"; dst; v ] -> ISet (int dst, value path v)
   | Array [ String "Move"; dst; src ] -> IMove (int dst, int src)
   | Array [ String "Jump"; target ] -> IJump (int target)
@@ -125,6 +127,8 @@ let instr path json =
   | Array [ String "Transfer"; endpoint; target ] -> ITransfer (int endpoint, int target)
   | Array [ String "Tag"; fact; dst ] -> ITag (int fact, int dst)
   | Array [ String "Check"; knowledge; target; dst ] -> ICheck (int knowledge, int target, int dst)
+  | Array [ String "Acquire"; dst; layer ] -> IAcquire (int dst, int layer)
+  | Array [ String "Release"; evidence; layer ] -> IRelease (int evidence, int layer)
   | _ -> refuse path "is no instruction"
 
 let program path json =
@@ -169,6 +173,8 @@ let request_json = function
   | QInvoke (interface, operation, v) ->
       [ ("kind", String "invoke_step"); ("interface", String interface); ("operation", String operation);
         ("argument", value_json v) ]
+  | QAcquire layer -> [ ("kind", String "acquire"); ("layer", int layer) ]
+  | QRelease (layer, v) -> [ ("kind", String "release"); ("layer", int layer); ("evidence", value_json v) ]
   | QOutputConditionHint -> [ ("kind", String "output_condition_hint") ]
 
 let hint path json =
@@ -199,6 +205,8 @@ let answer path json =
       | "receive" -> OReceive (Option.map (value path) (present "payload"))
       | "choose" -> OChoose (num path response "position")
       | "invoke_step" -> OInvoke (value path (field path response "answer"))
+      | "acquire" -> OAcquire (value path (field path response "evidence"))
+      | "release" -> ORelease
       | "output_condition_hint" -> OOutputConditionHint (Option.map (hint path) (optional response "hint"))
       | other -> refuse path ("`" ^ other ^ "` is no kind of response"))
   | other -> refuse path ("`" ^ other ^ "` is no status")
@@ -219,6 +227,8 @@ let answer_json = function
         | OReceive (Some v) -> ("receive", [ ("payload", value_json v) ])
         | OChoose n -> ("choose", [ ("position", int n) ])
         | OInvoke v -> ("invoke_step", [ ("answer", value_json v) ])
+        | OAcquire v -> ("acquire", [ ("evidence", value_json v) ])
+        | ORelease -> ("release", [])
         | OOutputConditionHint None -> ("output_condition_hint", [ ("hint", Null) ])
         | OOutputConditionHint (Some given) ->
             let fields =
@@ -245,6 +255,7 @@ let fault_code = function
   | FSpeculation -> "speculation"
   | FTransfer -> "transfer"
   | FFlow -> "flow"
+  | FAcquire -> "acquire"
 
 let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
 
@@ -274,6 +285,8 @@ let event_json role_of ((round, sid), event) =
   | ETagged (role, fact) -> put "tagged" [ ("role", String role); ("label", String fact) ]
   | EChecked (role, target, permitted) ->
       put "checked" [ ("role", String role); ("target", String target); ("permitted", Bool permitted) ]
+  | EAcquired (i, layer) -> put "acquired" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
+  | EReleased (i, layer) -> put "released" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]
   | EOutputConditionChecked (i, under, passed, _, _) ->
       let witness = match under.h_witness with Some text -> [ ("witness_ref", String text) ] | None -> [] in

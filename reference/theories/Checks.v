@@ -2,6 +2,7 @@
     "Closed under the global context" for each. *)
 
 From Motet Require Import Values Types TypesFacts Code State Session Step SessionFacts Outputs OutputsFacts Objects Machine RunFacts
+  LateFacts
   IslandFacts MachineFacts Heap HeapFacts Durability WalSync Authority.
 
 (* Types and their monitor *)
@@ -19,6 +20,14 @@ Print Assumptions withheld_until_kept.
 Print Assumptions counts_never_fall.
 Print Assumptions transfers_are_policed.
 Print Assumptions checks_are_policed.
+
+(* Answers that come later, guards *)
+Print Assumptions answers_come_to_who_waits.
+Print Assumptions answers_are_used_once.
+Print Assumptions answers_preserve_typing.
+Print Assumptions evidence_is_given_back_once.
+Print Assumptions releases_have_evidence.
+Print Assumptions guards_are_not_speculative.
 
 (* Outputs *)
 Print Assumptions refused_output_leaves_nothing.

@@ -12,7 +12,8 @@ Inductive instr : Set :=
 | IOffer (chan val : nat) (l : label)
 | IChoose (chan : nat) (rows : list (nat * nat))
 | IDecide (chan : nat) (rows : list nat)
-| IInvoke (arg dst : nat) (interface operation : string) (answer : sort)
+(** What [may_block] is asked between steps, and answered when the host has an answer. *)
+| IInvoke (arg dst : nat) (interface operation : string) (answer : sort) (may_block : bool)
 | ISet (dst : nat) (v : value)
 | IMove (dst src : nat)
 | IJump (target : nat)
@@ -28,7 +29,10 @@ Inductive instr : Set :=
 | ITransfer (endpoint target : nat)
 (** A fact is two registers: an endpoint, and in the next one a text. *)
 | ITag (fact dst : nat)
-| ICheck (knowledge target dst : nat).
+| ICheck (knowledge target dst : nat)
+(** Evidence of a guard is a text, which names where the guard was asked for. *)
+| IAcquire (dst layer : nat)
+| IRelease (evidence layer : nat).
 
 Record program : Set := mk_program { p_role : string; p_registers : nat; p_code : list instr }.
 
@@ -50,6 +54,8 @@ Inductive request : Set :=
 | QReceive (partner : string) (l : label) (payload : value)
 | QChoose (partner : string) (labels : list label)
 | QInvoke (interface operation : string) (argument : value)
+| QAcquire (layer : nat)
+| QRelease (layer : nat) (evidence : value)
 | QOutputConditionHint.
 
 (** Under which condition an output is said to stand, and what is said to speak for it. *)
@@ -66,6 +72,8 @@ Inductive answer : Set :=
 | OReceive (replacement : option value)
 | OChoose (position : nat)
 | OInvoke (v : value)
+| OAcquire (evidence : value)
+| ORelease
 | OOutputConditionHint (given : option hint)
 | OFailed (kind message : string)
 | OBlocked
@@ -77,7 +85,7 @@ Definition host : Set := coordinate -> request -> list value -> answer.
 
 Inductive fault : Set :=
 | FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutputCondition
-| FSpeculation | FTransfer | FFlow.
+| FSpeculation | FTransfer | FFlow | FAcquire.
 
 Inductive terminal : Set := TClosed | TFaulted.
 
@@ -98,6 +106,8 @@ Inductive event : Set :=
 | ETransferred (from to_ : nat) (role : string) (number : nat)
 | ETagged (role fact : string)
 | EChecked (role target : string) (permitted : bool)
+| EAcquired (coroutine layer : nat)
+| EReleased (coroutine layer : nat)
 | ETerminal (t : terminal)
 (** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
     the condition is about. *)
@@ -112,7 +122,8 @@ Inductive policy : Set := PBlock | PDrop | PError | PResize (max : nat).
 
 (** Which kinds of effects the host wants to be asked about; the machine answers the others itself. *)
 Record wants : Set := mk_wants {
-  w_send : bool; w_receive : bool; w_choose : bool; w_invoke : bool; w_hint : bool }.
+  w_send : bool; w_receive : bool; w_choose : bool; w_invoke : bool; w_hint : bool;
+  w_release : bool }.
 
 (** Which outputs may stand. *)
 Inductive outputs : Set := OutputsUnchecked | OutputsAll | OutputsNone | OutputsUnder (predicates : list string).

@@ -104,17 +104,34 @@ Definition transfer (env : setting) (s : session) (i : nat) (k : coroutine) (cha
           if Nat.eqb to_ i || negb (goes_on taker) then fails s [] FTransfer
           else if negb (forallb flows known) then fails s [] FFlow
           else
-            let number := S (s_delegated s) in
+            let number := S (b_delegated (s_beyond s)) in
             let s := with_seats (replace j (mk_seat (t_role t) (t_type t) to_) (s_seats s)) s in
             let s := with_facts (handed i to_ (t_role t) (s_facts s)) (put i (moved pc (k_registers k) k) s) in
             mk_stepped
-              (mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) number (s_current s) (s_end s))
+              (with_beyond (mk_beyond number (s_answers s) (b_spent (s_beyond s)) (s_evidence s)) s)
               [ETransferred i to_ (t_role t) number] [] Ran
       end
   | _, Some _ => fails s [] FType
   end.
 
 (** * Speculations *)
+
+Definition with_spent (spent : list (list (nat * answer))) (b : beyond) : beyond :=
+  mk_beyond (b_delegated b) (b_answers b) spent (b_evidence b).
+
+(** What the innermost speculation used was used in the one around it. *)
+Definition merged (spent : list (list (nat * answer))) : list (list (nat * answer)) :=
+  match spent with
+  | x :: y :: rest => (y ++ x) :: rest
+  | _ => []
+  end.
+
+(** Answers that the innermost speculation used are there again. *)
+Definition unspent (b : beyond) : beyond :=
+  match b_spent b with
+  | x :: rest => mk_beyond (b_delegated b) (b_answers b ++ x) rest (b_evidence b)
+  | [] => b
+  end.
 
 (** Events that nobody hears before the speculation is kept. *)
 Definition withheld (es : list event) (v : level) : level := mk_level (v_ghost v) (v_before v) (v_told v ++ es).
@@ -130,7 +147,8 @@ Definition fork (env : setting) (s : session) (i : nat) (k : coroutine) (ghost p
       else
         let s := put i (moved pc (k_registers k) k) s in
         let levels := mk_level n (s_inside s) [] :: s_levels s in
-        mk_stepped (mk_session (s_id s) (s_inside s) levels i (s_delegated s) (s_current s) (s_end s))
+        let beyond := with_spent ([] :: b_spent (s_beyond s)) (s_beyond s) in
+        mk_stepped (mk_session (s_id s) (s_inside s) levels i beyond (s_current s) (s_end s))
           [EForked i n] [] Began
   | Some _ => fails s [] FSpeculation
   end.
@@ -145,6 +163,7 @@ Definition join (s : session) (i : nat) (k : coroutine) (pc : nat) : stepped :=
   | None => fails s [] FSpeculation
   | Some (v, rest) =>
       let s := put i (moved pc (k_registers k) k) s in
+      let s := with_beyond (with_spent (merged (b_spent (s_beyond s))) (s_beyond s)) s in
       match rest with
       | [] => mk_stepped (with_levels [] s) [EJoined i (v_ghost v)] [] (Kept (v_told v))
       | w :: rest => mk_stepped (with_levels (withheld (v_told v) w :: rest) s) [EJoined i (v_ghost v)] [] Ran
@@ -160,6 +179,16 @@ Fixpoint counted (now before : list coroutine) : list coroutine :=
   | [], before => before
   end.
 
+(** Whoever has an answer need not wait for it. *)
+Definition rouse (answers : list (nat * answer)) (n : nat) (k : coroutine) : coroutine :=
+  if existsb (fun a => Nat.eqb (fst a) n) answers && goes_on k then with_gate Open k else k.
+
+Fixpoint roused (answers : list (nat * answer)) (n : nat) (ks : list coroutine) : list coroutine :=
+  match ks with
+  | [] => []
+  | k :: ks => rouse answers n k :: roused answers (S n) ks
+  end.
+
 Definition taken_back (now before : inside) : inside :=
   mk_inside (counted (n_coroutines now) (n_coroutines before)) (n_seats before) (n_queues before) (n_facts before).
 
@@ -168,7 +197,8 @@ Definition abort (s : session) (i : nat) (k : coroutine) (pc : nat) : stepped :=
   match innermost s i with
   | None => fails s [] FSpeculation
   | Some (v, rest) =>
-      let s := with_levels rest (with_inside (taken_back (s_inside s) (v_before v)) s) in
+      let s := with_beyond (unspent (s_beyond s)) (with_levels rest (with_inside (taken_back (s_inside s) (v_before v)) s)) in
+      let s := with_coroutines (roused (s_answers s) 0 (s_coroutines s)) s in
       let registers := match nth_error (s_coroutines s) i with Some old => k_registers old | None => [] end in
       mk_stepped (put i (moved pc registers k) s) [EAborted i (v_ghost v)] [] Ran
   end.

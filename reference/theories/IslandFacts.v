@@ -1,7 +1,7 @@
 (** What holds of speculations, of counts that are never taken back, of endpoints that change hands, and of facts. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types Code State Session Island Step SessionFacts Machine.
+From Motet Require Import Values Types Code State Session Island Late Step SessionFacts Machine.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -16,19 +16,30 @@ Proof.
   - now apply IH.
 Qed.
 
+Lemma roused_there : forall answers ks n j k,
+  nth_error ks j = Some k -> nth_error (roused answers n ks) j = Some (rouse answers (n + j) k).
+Proof.
+  induction ks as [|c ks IH]; intros n [|j] k K; simpl in *; try discriminate.
+  - injection K as ->. now rewrite Nat.add_0_r.
+  - rewrite (IH (S n) j k K). f_equal. f_equal. lia.
+Qed.
+
+Lemma rouse_asked : forall answers n k, k_asked (rouse answers n k) = k_asked k.
+Proof. intros. unfold rouse. now destruct (_ && _). Qed.
+
 (** What is taken back is as it was when the speculation began: types, owners, messages, facts, and every other coroutine
-    but for how often it has asked. The speculations around it stay open. *)
+    but for how often it has asked, and that who has an answer does not wait for it. The speculations around it stay open. *)
 Theorem abort_takes_back : forall s i k pc v rest,
   s_speculator s = i -> s_levels s = v :: rest ->
   let t := r_session (abort s i k pc) in
   s_seats t = n_seats (v_before v) /\ s_queues t = n_queues (v_before v) /\ s_facts t = n_facts (v_before v) /\
   s_levels t = rest /\
   forall j n b, j <> i -> nth_error (s_coroutines s) j = Some n -> nth_error (n_coroutines (v_before v)) j = Some b ->
-    nth_error (s_coroutines t) j = Some (with_asked (k_asked n) b).
+    nth_error (s_coroutines t) j = Some (rouse (s_answers t) j (with_asked (k_asked n) b)).
 Proof.
   intros s i k pc v rest S L. unfold abort, innermost. rewrite S, Nat.eqb_refl, L. cbv zeta.
   repeat split. intros j n b J N B. unfold put, with_coroutines, with_inside, s_coroutines. simpl.
-  rewrite nth_replace_other by congruence. now apply counted_there.
+  rewrite nth_replace_other by congruence. apply (roused_there _ _ 0). now apply counted_there.
 Qed.
 
 (** Nothing is heard of a step inside a speculation, unless the step ends the outermost. *)
@@ -117,7 +128,10 @@ Section counts.
   Proof.
     intros. unfold abort, innermost, fails. destruct (Nat.eqb _ _); [|count].
     destruct (s_levels s) as [|v rest]; [count|]. cbv zeta. simpl r_session. intros j n N.
-    destruct (counted_asked (s_coroutines s) (n_coroutines (v_before v)) j n N) as [m [M A]].
+    destruct (counted_asked (s_coroutines s) (n_coroutines (v_before v)) j n N) as [m0 [M0 A0]].
+    pose proof (roused_there (s_answers (with_beyond (unspent (s_beyond s)) s)) _ 0 j m0 M0) as M. simpl in M.
+    set (m := rouse _ j m0) in M.
+    assert (A : k_asked m = k_asked n) by (unfold m; now rewrite rouse_asked).
     destruct (Nat.eq_dec i j) as [<- | D].
     - destruct there as [k0 [K E]].
       match goal with |- context [put i ?new _] => exists new end. split.
@@ -138,7 +152,7 @@ Section counts.
     4: { apply E. intros j t. destruct (head (t_type t)); try (simpl r_session; count). destruct (Nat.eqb _ _);
          [|simpl r_session; count]. apply counts_incoming. intros m rest.
          destruct (row_of _ _ _) as [[target dst]|]; [apply counts_take | simpl r_session; count]. }
-    all: unfold decide, invoke, write, silently, cast, halt, tag, check, transfer, fork, join, innermost, fails; cbv zeta;
+    all: unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, cast, halt, tag, check, transfer, fork, join, innermost, fails; cbv zeta;
       split_matches; first [apply counts_send | apply counts_incoming; intros; apply counts_take | simpl r_session; count].
   Qed.
 End counts.

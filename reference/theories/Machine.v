@@ -5,7 +5,7 @@
     ready one in cyclic order runs. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code State Session Island Step Outputs.
+From Motet Require Import Values Types Code State Session Island Late Step Outputs.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -32,7 +32,11 @@ Definition all_halted (s : session) : bool :=
   forallb (fun k => match k_gate k with Halted => true | _ => false end) (s_coroutines s).
 
 Definition at_ (current : nat) (end_ : option terminal) (s : session) : session :=
-  mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) (s_delegated s) current end_.
+  mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) (s_beyond s) current end_.
+
+(** Whose turn it is: of who is ready when a step is over. Whoever is answered before the next step comes behind. *)
+Definition turn_to (from : nat) (s : session) : nat :=
+  match next_ready (s_coroutines s) from with Some i => i | None => from end.
 
 (** Events are heard at once, or withheld by the innermost speculation. *)
 Definition heard (es : list event) (s : session) : session * list event :=
@@ -71,9 +75,9 @@ Definition advance_session (env : setting) (h : host) (s : session) : moved_on :
            r_events r ++ [EFailureBranch i f; EFaulted i f; ETerminal TFaulted], r_exchanges r)
       | Done =>
           if all_halted s' then (at_ i (Some TClosed) s', es ++ [ETerminal TClosed], r_exchanges r)
-          else (at_ i None s', es, r_exchanges r)
-      | Yielded => (at_ (Nat.modulo (S i) (length (s_coroutines s))) None s', es, r_exchanges r)
-      | Ran | Waits _ | Began | Kept _ => (at_ i None s', es, r_exchanges r)
+          else (at_ (turn_to i s') None s', es, r_exchanges r)
+      | Yielded => (at_ (turn_to (Nat.modulo (S i) (length (s_coroutines s))) s') None s', es, r_exchanges r)
+      | Ran | Waits _ | Began | Kept _ => (at_ (turn_to i s') None s', es, r_exchanges r)
       end
   end.
 
@@ -102,7 +106,7 @@ Fixpoint seated (ps : list program) (ts : list ltype) (n : nat) : list seat :=
 
 Definition open (env : setting) (sid : nat) : session :=
   let inside := mk_inside (map (fun p => start p sid) (e_programs env)) (seated (e_programs env) (e_types env) 0) [] [] in
-  mk_session sid inside [] 0 0 0 None.
+  mk_session sid inside [] 0 (mk_beyond 0 [] [] []) 0 None.
 
 Definition boot (env : nat -> setting) (count : nat) : machine :=
   let ids := seq 0 count in
@@ -144,6 +148,24 @@ Fixpoint run (env : nat -> setting) (h : host) (n : nat) (m : machine) : machine
   | S n => match round env h m with Some m => run env h n m | None => m end
   end.
 
+(** * Answers that come later
+
+    They come in between rounds: an input of the run, as its rounds are. *)
+
+(** The answer to what was asked at a place, or word that the host puts it off; [None] where nobody waits for it. *)
+Definition deliver (env : nat -> setting) (at_ : coordinate) (a : answer) (m : machine) : option machine :=
+  match nth_error (sessions m) (at_session at_) with
+  | None => None
+  | Some s =>
+      match (if live s then arrived (env (at_session at_)) s at_ a else None) with
+      | None => None
+      | Some (s', x) =>
+          let woken := if negb (runnable s) && runnable s' then [at_session at_] else [] in
+          Some (mk_machine (replace (at_session at_) s' (sessions m)) (ready_queue m ++ woken) (rounds m) (steps m)
+            (trace m) (x :: exchanges m))
+      end
+  end.
+
 (** * Waves
 
     A wave is a list of different ready sessions. Each is stepped from the machine as it stood before the wave, as
@@ -172,10 +194,16 @@ Definition wave (env : nat -> setting) (h : host) (width : nat) (m : machine) : 
   let results := flat_map (stepped_from env h m) picks in
   fold_left (fun m r => committed (fst r) (snd r) m) results (popped width (tick m)).
 
-Inductive status : Set := SCompleted | SFaulted | SStuck | SMaxSteps.
+Definition waiting (s : session) : bool :=
+  live s && existsb (fun k => match k_gate k with OnAnswer | OnGuard _ => true | _ => false end) (s_coroutines s).
+
+Inductive status : Set := SCompleted | SFaulted | SStuck | SMaxSteps | SWaiting.
 
 Definition status_of (m : machine) : status :=
   if existsb live (sessions m) then
-    match ready_queue m with [] => SStuck | _ => SMaxSteps end
+    match ready_queue m with
+    | [] => if existsb waiting (sessions m) then SWaiting else SStuck
+    | _ => SMaxSteps
+    end
   else if existsb (fun s => match s_end s with Some TFaulted => true | _ => false end) (sessions m) then SFaulted
   else SCompleted.

@@ -47,6 +47,7 @@ Definition told_eqb (a b : event) : bool :=
   | EForked i m, EForked j n | EJoined i m, EJoined j n | EAborted i m, EAborted j n => Nat.eqb i j && N.eqb m n
   | ETransferred i j r _, ETransferred k l q _ => Nat.eqb i k && Nat.eqb j l && String.eqb r q
   | ETagged r f, ETagged q g => String.eqb r q && String.eqb f g
+  | EAcquired i l, EAcquired j m | EReleased i l, EReleased j m => Nat.eqb i j && Nat.eqb l m
   | EChecked r t p, EChecked q u o => String.eqb r q && String.eqb t u && Bool.eqb p o
   | _, _ => false
   end.

@@ -7,7 +7,7 @@ From Motet Require Import Values Types Code.
 Import ListNotations.
 Open Scope list_scope.
 
-Inductive gate : Set := Open | OnMessage (e : edge) | OnRoom (e : edge) | Halted.
+Inductive gate : Set := Open | OnMessage (e : edge) | OnRoom (e : edge) | OnAnswer | OnGuard (layer : nat) | Halted.
 
 Record message : Set := mk_message { m_label : label; m_payload : value }.
 
@@ -32,20 +32,34 @@ Record inside : Set := mk_inside {
 (** An open speculation: its number, how everything was when it began, and what was told since, which nobody has heard. *)
 Record level : Set := mk_level { v_ghost : N; v_before : inside; v_told : list event }.
 
+(** A guard that was granted: under which text, with what, and whether it was given back. *)
+Record evidence : Set := mk_evidence { g_id : string; g_layer : nat; g_granted : value; g_consumed : bool }.
+
+(** What no speculation takes back. *)
+Record beyond : Set := mk_beyond {
+  (** How many endpoints have changed hands, what was taken back included. *)
+  b_delegated : nat;
+  (** Answers that have come and were not used yet, each with whose it is. *)
+  b_answers : list (nat * answer);
+  (** Those that were used, by open speculation, the innermost first: they are there again where it is taken back. *)
+  b_spent : list (list (nat * answer));
+  b_evidence : list evidence }.
+
 Record session : Set := mk_session {
   s_id : nat;
   s_inside : inside;
   (** The innermost first; all are one coroutine's. *)
   s_levels : list level;
   s_speculator : nat;
-  (** How many endpoints have changed hands, what was taken back included. *)
-  s_delegated : nat;
+  s_beyond : beyond;
   s_current : nat;
   s_end : option terminal }.
 
 Definition s_coroutines (s : session) : list coroutine := n_coroutines (s_inside s).
 Definition s_seats (s : session) : list seat := n_seats (s_inside s).
 Definition s_queues (s : session) : list (edge * list message) := n_queues (s_inside s).
+Definition s_answers (s : session) : list (nat * answer) := b_answers (s_beyond s).
+Definition s_evidence (s : session) : list evidence := b_evidence (s_beyond s).
 Definition s_facts (s : session) : list fact := n_facts (s_inside s).
 
 (** What does not change during a run. The session's roles are those of the programs, in order, and have these types. *)
@@ -83,10 +97,13 @@ Fixpoint set_queue (e : edge) (ms : list message) (qs : list (edge * list messag
 (** * Changes *)
 
 Definition with_inside (n : inside) (s : session) : session :=
-  mk_session (s_id s) n (s_levels s) (s_speculator s) (s_delegated s) (s_current s) (s_end s).
+  mk_session (s_id s) n (s_levels s) (s_speculator s) (s_beyond s) (s_current s) (s_end s).
 
 Definition with_levels (vs : list level) (s : session) : session :=
-  mk_session (s_id s) (s_inside s) vs (s_speculator s) (s_delegated s) (s_current s) (s_end s).
+  mk_session (s_id s) (s_inside s) vs (s_speculator s) (s_beyond s) (s_current s) (s_end s).
+
+Definition with_beyond (b : beyond) (s : session) : session :=
+  mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) b (s_current s) (s_end s).
 
 Definition with_coroutines (ks : list coroutine) (s : session) : session :=
   with_inside (mk_inside ks (s_seats s) (s_queues s) (s_facts s)) s.

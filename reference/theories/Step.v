@@ -1,7 +1,7 @@
 (** One instruction, and one step: what a coroutine does next. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code State Session Island.
+From Motet Require Import Values Types Code State Session Island Late.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -51,7 +51,9 @@ Definition execute (env : setting) (h : host) (s : session) (i : nat) (k : corou
             if Nat.eqb (length rows) (length bs) then decide env h s i k to_ bs rows code else fails s [] FType
         | _ => fails s [] FType
         end)
-  | IInvoke arg dst interface operation sort => invoke env h s i k arg dst interface operation sort next
+  | IInvoke arg dst interface operation sort may_block =>
+      if may_block then invoke_late env s i k arg dst interface operation sort next
+      else invoke env h s i k arg dst interface operation sort next
   | ISet dst v => write s i k dst v next
   | IMove dst src =>
       match nth_error (k_registers k) src with
@@ -80,6 +82,8 @@ Definition execute (env : setting) (h : host) (s : session) (i : nat) (k : corou
   | ITransfer chan target => transfer env s i k chan target next
   | ITag at_ dst => tag env s i k at_ dst next
   | ICheck at_ target dst => check env s i k at_ target dst next
+  | IAcquire dst layer => acquire env s i k dst layer next
+  | IRelease from layer => release env h s i k from layer next
   end.
 
 (** One instruction of coroutine [i]. *)

@@ -119,6 +119,24 @@ const FAULTS: &[Fault] = &[
     ),
     fault("machine.kept_unheard", "Machine", "| Kept es => (s, es ++ r_events r)", "| Kept es => (s, r_events r)"),
     fault("machine.fork_inside", "Machine", "| _ => (s, r_events r)\n", "| _ => heard (r_events r) s\n"),
+    fault("late.answer_kept", "Late", "go a (used i a s)", "go a s"),
+    fault(
+        "late.asking_uncounted",
+        "Late",
+        "(put i (with_gate g (asked_once k)) s) [] [] (Waits g)",
+        "(put i (with_gate g k) s) [] [] (Waits g)",
+    ),
+    fault("late.spent_forgotten", "Late", "x :: rest => ((i, a) :: x) :: rest", "x :: rest => x :: rest"),
+    fault("late.evidence_of_any_layer", "Late", "Nat.eqb (g_layer e) layer && negb", "negb"),
+    fault("late.evidence_stays", "Late", "(g_granted e) true else e", "(g_granted e) false else e"),
+    fault("late.release_unasked", "Late", "if w_release (c_wants (e_config env)) then", "if false then"),
+    fault(
+        "machine.turn_after_answers",
+        "Machine",
+        "match next_ready (s_coroutines s) from with Some i => i | None => from end.",
+        "from.",
+    ),
+    fault("machine.answers_wake_first", "Machine", "(ready_queue m ++ woken)", "(woken ++ ready_queue m)"),
     fault(
         "machine.first_always",
         "Machine",
@@ -140,8 +158,8 @@ const FAULTS: &[Fault] = &[
     fault(
         "machine.yield_keeps_turn",
         "Machine",
-        "at_ (Nat.modulo (S i) (length (s_coroutines s))) None s'",
-        "at_ i None s'",
+        "(turn_to (Nat.modulo (S i) (length (s_coroutines s))) s')",
+        "(turn_to i s')",
     ),
     fault("machine.fault_ends_nothing", "Machine", "(at_ i (Some TFaulted) (withdrawn", "(at_ i None (withdrawn"),
     fault(

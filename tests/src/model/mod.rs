@@ -23,6 +23,7 @@ use self::fate::{About, Fate};
 use self::island::{End, Island, Last, World};
 use self::owning::Owning;
 use self::sites::Sites;
+pub(crate) use self::step::evidence_id;
 use crate::conduct::Cell;
 use motet_machine::{
     Ask, EffectCoordinate, EffectHandler, EffectOutcome, Ledger, ProtocolMachineConfig, ReceiptState, SessionState,

@@ -5,7 +5,7 @@ use super::code::Code;
 use super::fate::About;
 use super::island::{Evidence, Island, Step, Verdict, Waits, World};
 use motet_heap::{Resource, ResourceId};
-use motet_machine::{Ask, EffectOutcome, EffectResponse, Wanted};
+use motet_machine::{Ask, EffectCoordinate, EffectOutcome, EffectResponse, Wanted};
 use motet_types::{
     CoroutineId, Digester, EdgeId, EffectFailureKind, EffectKind, EffectRow, Event, EventKind, FaultClass, Instr,
     LabelId, LayerId, RoleId, SortId, Value,
@@ -185,17 +185,8 @@ impl Island {
             return Err(FaultClass::Acquire);
         }
         let one = &self.crew[&by];
-        let (counter, role) = (one.counter - 1, one.role);
-        let mut data = Vec::new();
-        data.u64(self.id.0);
-        data.u16(role);
-        data.u16(layer.0);
-        data.u32(counter);
-        granted.digest(&mut data);
-        let resource = Resource::Value { tag: "motet.guard".into(), data };
-        let stored = resource.encode().map_err(|_| FaultClass::Acquire)?;
-        let number = u64::from(by) << 32 | u64::from(counter);
-        let id = ResourceId::derive(&self.id.0.to_le_bytes(), number, &stored).to_string();
+        let at = EffectCoordinate { session: self.id, coroutine: CoroutineId(by), counter: one.counter - 1 };
+        let id = evidence_id(at, one.role, layer, &granted)?;
         let evidence = Evidence { session: self.id, layer: layer.0, consumed: false };
         if world.evidence.insert(id.clone(), evidence).is_some() {
             return Err(FaultClass::Acquire);
@@ -221,6 +212,25 @@ impl Island {
         self.message_event(world, 0, by, EventKind::Released, (EdgeId(0), LabelId(layer.0)));
         self.go(world, by, pc + 1)
     }
+}
+
+/// The id of a guard's evidence: of the heap resource that says who was granted what, and where.
+pub(crate) fn evidence_id(
+    at: EffectCoordinate,
+    role: u16,
+    layer: LayerId,
+    granted: &Value,
+) -> Result<String, FaultClass> {
+    let mut data = Vec::new();
+    data.u64(at.session.0);
+    data.u16(role);
+    data.u16(layer.0);
+    data.u32(at.counter);
+    granted.digest(&mut data);
+    let resource = Resource::Value { tag: "motet.guard".into(), data };
+    let stored = resource.encode().map_err(|_| FaultClass::Acquire)?;
+    let number = u64::from(at.coroutine.0) << 32 | u64::from(at.counter);
+    Ok(ResourceId::derive(&at.session.0.to_le_bytes(), number, &stored).to_string())
 }
 
 /// Whether a host's value may stand where this sort does.

@@ -1,22 +1,24 @@
 //! One case: a protocol with everything that decides its run, run here and in the reference.
 
 use super::hints::Hinting;
+use super::late::{renamed, run, waited, waits_for_host};
+use super::later::Later;
 use super::objects::{comparable, without_digests};
-use super::recorder::Recorder;
+use super::recorder::{Recorder, Seen};
 use super::traces::{Judged, judged};
 use crate::checks::model::flow_policy;
 use crate::dice::Dice;
 use crate::generate::{Size, protocol, wild};
 use crate::grow::busy;
-use crate::mutant::harmless;
-use crate::speculate::speculate;
+use crate::mutant::{guard, harmless};
+use crate::speculate::{insert, speculate};
 use crate::walk::Setup;
 use crate::witness::{Mood, Moody};
 use motet_bridge::runner::{ProtocolMachineRunner, RunnerError, RunnerErrorKind};
 use motet_bridge::{
     ChoreographyInput, FinalState, HostInput, LeanStructuredError, ProjectPayload, ProtocolMachineRunInput,
     ProtocolMachineStepState, ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, audit_of, gate_name,
-    image_programs, image_roles, machine_input, run_by_steps, wants_input,
+    image_programs, image_roles, machine_input, wants_input,
 };
 use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
 use motet_machine::{
@@ -44,12 +46,14 @@ pub struct Case {
     /// How many instructions that change nothing are put into the code, drawn from the seed.
     pub padding: u32,
     /// How many things are put into the code that a role does besides its messages: facts, casts, started coroutines,
-    /// endpoints that change hands; and how many speculations.
-    pub besides: [usize; 2],
+    /// endpoints that change hands; how many speculations; and how many guards.
+    pub besides: [usize; 3],
     /// The seed of the host and of what is put in.
     pub seed: u64,
     /// What the host does besides answering.
     pub mood: Mood,
+    /// Whether the host takes its time where it may.
+    pub slow: bool,
     /// What the host is asked about.
     pub wants: EffectKinds,
     /// The edges' buffers.
@@ -98,6 +102,8 @@ pub struct Outcome {
     pub completed: bool,
     /// Whether some session faulted.
     pub faulted: bool,
+    /// How many questions the host put off or took on, and how many of those it answered when others had gone on.
+    pub waited: [u64; 2],
     /// How often which instruction was executed, where that was looked at.
     pub instructions: BTreeMap<String, u64>,
     /// Traces of the reference that were judged here, whole and spoilt.
@@ -155,13 +161,18 @@ impl Case {
         if outputs != OutputConditionPolicy::Disabled && !dice.one_in(3) {
             wants = wants.with(EffectKind::OutputConditionHint);
         }
+        wants = wants.with(EffectKind::Acquire);
+        if dice.one_in(2) {
+            wants = wants.with(EffectKind::Release);
+        }
         Self {
             global,
             hooks: dice.one_in(4),
             padding: if dice.one_in(2) { 1 + dice.below(6) as u32 } else { 0 },
-            besides: [2, 3].map(|often| if dice.one_in(often) { 1 + dice.below(3) } else { 0 }),
+            besides: [2, 3, 3].map(|often| if dice.one_in(often) { 1 + dice.below(3) } else { 0 }),
             seed,
             mood,
+            slow: dice.one_in(2),
             wants,
             buffer: BufferConfig { mode, capacity, policy },
             outputs,
@@ -185,13 +196,10 @@ impl Case {
         for _ in 0..self.padding {
             let mut next = parts.clone();
             harmless(&mut dice, &mut next);
-            next.effects.iter_mut().for_each(|effect| effect.may_block = false);
             fill_branches(&mut dice, &mut next);
             // A host that does not want to be invoked answers nothing but unit.
             let answered = next.effects.len() == parts.effects.len() || self.wants.contains(EffectKind::InvokeStep);
-            // The reference has no guards.
-            let guard = |word: &u64| matches!(Instr::decode(*word), Ok(Instr::Acquire { .. } | Instr::Release { .. }));
-            if answered && !next.code.iter().any(guard) && CodeImage::verify(next.clone()).is_ok() {
+            if answered && CodeImage::verify(next.clone()).is_ok() {
                 parts = next;
             }
         }
@@ -210,7 +218,7 @@ impl Case {
                 }
             }
         };
-        let [besides, speculations] = self.besides;
+        let [besides, speculations, guards] = self.besides;
         put(besides, 0x6265_7369_6465_7331, &|parts, dice| {
             let count = 1 + dice.below(2);
             busy(parts, dice, count);
@@ -218,6 +226,10 @@ impl Case {
         put(speculations, 0x7370_6563_756c_6131, &|parts, dice| {
             let count = 1 + dice.below(2);
             speculate(parts, dice, None, count);
+        });
+        put(guards, 0x6775_6172_6473_3131, &|parts, dice| {
+            guard(dice, parts);
+            release_wrongly(parts, dice);
         });
         parts
     }
@@ -283,22 +295,24 @@ impl Case {
             return Ok(Err(one("projection", &local.to_string(), &theirs.to_string())));
         }
         let host = Hinting { inner: SeededHost::new(self.seed), seed: self.seed };
-        let host = Recorder::new(Moody { inner: host, mood: self.mood }, self.wants);
+        let host = Later::new(Moody { inner: host, mood: self.mood }, self.seed, self.slow);
+        let host = Recorder::new(host, self.wants);
         let mut setup = Setup::default().sessions(self.sessions).limit(self.limit);
         setup.schedule = Schedule { wave: self.wave, ..Schedule::canonical() };
         setup.config = self.config(image.role_count());
         let mut runtime = setup.guest(image)?;
         let by_steps = self.wave == 1;
-        let (status, steps) = match by_steps {
-            true => run_by_steps(&mut runtime, &host, self.limit)?,
-            false => (runtime.run(&host).map_err(|error| error.to_string())?, Vec::new()),
-        };
-        let exchanges = host.into_exchanges();
-        let answer = |x: &Json| ScriptedAnswer {
+        let mut dice = Dice::new(self.seed ^ 0x6c61_7465_7231_3131);
+        let (status, mut steps) = run(&mut runtime, &host, image, self.limit, by_steps, &mut dice)?;
+        let Seen { mut exchanges, ticks, evidence, .. } = host.into_seen();
+        exchanges.iter_mut().for_each(|exchange| renamed(exchange, &evidence));
+        steps.iter_mut().filter_map(|step| step.post_state.as_mut()).for_each(|state| renamed(state, &evidence));
+        let answer = |(x, tick): (&Json, &Option<u64>)| ScriptedAnswer {
             operation_id: x["operation_id"].as_str().unwrap_or_default().into(),
             outcome: x["outcome"].clone(),
+            tick: *tick,
         };
-        let script = exchanges.iter().map(answer).collect();
+        let script = exchanges.iter().zip(&ticks).map(answer).collect();
         let choreography = ChoreographyInput {
             programs: Some(image_programs(image).map_err(|error| error.to_string())?),
             sessions: Some(self.sessions as u64),
@@ -321,7 +335,9 @@ impl Case {
             let event = event.map_err(|error| error.to_string())?;
             events.push(from_one(ProtocolMachineTraceEvent::of(image, &event, reader.text())?));
         }
-        let (events, digests) = without_digests(audit_of(&events));
+        let mut events = audit_of(&events);
+        events.iter_mut().for_each(|event| renamed(event, &evidence));
+        let (events, digests) = without_digests(events);
         if let Some(difference) = differs("events", &events, &audit_of(&reply.trace)) {
             return Ok(Err(difference));
         }
@@ -331,9 +347,10 @@ impl Case {
             return Ok(Err(difference));
         }
         let objects = runtime.semantic_objects().map_err(|error| error.to_string())?;
-        let objects = comparable(&objects, &digests, 1)?;
+        let late = waits_for_host(image);
+        let objects = comparable(&objects, &digests, 1, late)?;
         let theirs = reply.semantic_objects.as_ref().ok_or("the reference has no semantic objects")?;
-        if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[], 0)?) {
+        if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[], 0, late)?) {
             return Ok(Err(difference));
         }
         if let Some(difference) = step_difference(&steps, &reply.step_states) {
@@ -365,6 +382,7 @@ impl Case {
         }
         Ok(Ok(Outcome {
             refused: false,
+            waited: waited(&exchanges, &ticks),
             events,
             exchanges,
             states,
@@ -395,6 +413,20 @@ fn fill_branches(dice: &mut Dice, parts: &mut ImageParts) {
             {
                 rows.extend([next, next]);
             }
+        }
+    }
+}
+
+/// Now and then a guard is given back twice, or as one of another layer.
+fn release_wrongly(parts: &mut ImageParts, dice: &mut Dice) {
+    let role = dice.below(parts.roles.len());
+    let (start, end) = (parts.roles[role].code_start, parts.roles[role].code_end);
+    for pc in start..end {
+        let Ok(Instr::Release { evidence, layer }) = Instr::decode(parts.code[pc as usize]) else { continue };
+        match dice.below(6) {
+            0 => parts.code[pc as usize] = Instr::Release { evidence, layer: layer + 1 }.encode(),
+            1 => return insert(parts, role, pc + 1, &[Instr::Release { evidence, layer }], false),
+            _ => {}
         }
     }
 }

@@ -20,14 +20,15 @@ struct Seen {
     events: u64,
     exchanges: u64,
     objects: u64,
+    waited: [u64; 2],
     instructions: BTreeMap<String, u64>,
     judged: BTreeMap<&'static str, u64>,
 }
 
 /// The instructions that the reference executes; the lane must have seen each.
-const INSTRUCTIONS: [&str; 20] = [
+const INSTRUCTIONS: [&str; 22] = [
     "Send", "Receive", "Offer", "Choose", "Decide", "Invoke", "Set", "Move", "Jump", "Branch", "Yield", "Halt",
-    "Spawn", "Cast", "Fork", "Join", "Abort", "Transfer", "Tag", "Check",
+    "Spawn", "Cast", "Fork", "Join", "Abort", "Transfer", "Tag", "Check", "Acquire", "Release",
 ];
 
 /// Runs the lane. The first difference is shrunk and answered as a `.tell` file.
@@ -45,7 +46,9 @@ pub fn differential() -> Result<(), String> {
                 let (case, difference) = shrink(case, difference, &mut runner);
                 Err(format!("\n{}", tell(&case, &difference)))
             }
-            Ok(Outcome { refused, events, exchanges, objects, completed, faulted, instructions, judged, .. }) => {
+            Ok(outcome) => {
+                let Outcome { refused, events, exchanges, objects, completed, faulted, .. } = outcome;
+                let Outcome { instructions, waited, judged, .. } = outcome;
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.refused += u64::from(refused);
                 seen.completed += u64::from(completed);
@@ -53,6 +56,7 @@ pub fn differential() -> Result<(), String> {
                 seen.events += events.len() as u64;
                 seen.exchanges += exchanges.len() as u64;
                 seen.objects += objects.len() as u64;
+                (0..2).for_each(|at| seen.waited[at] += waited[at]);
                 for (name, count) in instructions {
                     *seen.instructions.entry(name).or_default() += count;
                 }
@@ -64,7 +68,7 @@ pub fn differential() -> Result<(), String> {
             }
         }
     })?;
-    let Seen { refused, completed, faulted, events, exchanges, objects, instructions, judged } =
+    let Seen { refused, completed, faulted, events, exchanges, objects, waited, instructions, judged } =
         seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
         "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} \
@@ -72,6 +76,7 @@ pub fn differential() -> Result<(), String> {
         lane.cases()
     );
     let counted: Vec<String> = instructions.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("{} questions put off or taken on, {} of them answered when others had gone on", waited[0], waited[1]);
     println!("executed in both: {}", counted.join(", "));
     let counted: Vec<String> = judged.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("traces of the reference, judged by local types: {}", counted.join(", "));
@@ -85,6 +90,7 @@ pub fn differential() -> Result<(), String> {
         let enough = completed * 8 > lane.cases()
             && faulted > 0
             && refused > 0
+            && waited[1] > 0
             && exchanges > lane.cases()
             && objects > lane.cases();
         ensure!(enough, "the lane saw too little");

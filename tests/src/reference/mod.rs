@@ -8,6 +8,8 @@ mod encode;
 mod golden;
 mod heap;
 mod hints;
+mod late;
+mod later;
 mod objects;
 mod recorder;
 mod shrink;

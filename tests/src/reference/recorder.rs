@@ -1,9 +1,14 @@
 //! A recorder: a host that asks another host and writes down every exchange in the reference's form.
 
+use super::later::may_block;
+use crate::model::evidence_id;
 use motet_bridge::{carried_value_json as value_json, outcome_json, sort_json};
-use motet_machine::{EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody};
-use motet_types::{EffectKinds, Reg};
+use motet_machine::{
+    CodeImage, EffectCoordinate, EffectHandler, EffectOutcome, EffectRequest, EffectRequestBody, EffectResponse,
+};
+use motet_types::{EffectKinds, LayerId, Reg, RoleId};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// A host that keeps its exchanges, in the order in which they were made.
@@ -11,18 +16,77 @@ use std::sync::{Mutex, PoisonError};
 pub struct Recorder<H> {
     inner: H,
     wants: EffectKinds,
-    exchanges: Mutex<Vec<Json>>,
+    seen: Mutex<Seen>,
+}
+
+/// What was exchanged, and what that came to.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The exchanges, in order.
+    pub exchanges: Vec<Json>,
+    /// Of each the tick, where it is of an effect that may block.
+    pub ticks: Vec<Option<u64>>,
+    /// Of each guard that was granted the id of its evidence, and the text by which the reference calls it.
+    pub evidence: BTreeMap<String, String>,
+    /// Questions that were taken on: who asked, for which guard, and the question.
+    taken_on: BTreeMap<EffectCoordinate, (RoleId, Option<LayerId>, Json)>,
+}
+
+impl Seen {
+    fn keep(
+        &mut self,
+        image: &CodeImage,
+        at: EffectCoordinate,
+        body: Json,
+        outcome: &EffectOutcome,
+        tick: Option<u64>,
+    ) {
+        let place = format!("{}/{}/{}", at.session.0, at.coroutine.0, at.counter);
+        let told = outcome_json(image, outcome);
+        self.exchanges.push(json!({"operation_id": place, "body": body, "outcome": told}));
+        self.ticks.push(tick);
+    }
+
+    /// A guard is granted.
+    fn grant(&mut self, at: EffectCoordinate, role: RoleId, layer: LayerId, outcome: &EffectOutcome) {
+        if let EffectOutcome::Success(EffectResponse::Acquire(granted)) = outcome
+            && let Ok(id) = evidence_id(at, role.0, layer, granted)
+        {
+            let name = format!("guard {}/{}/{}", at.session.0, at.coroutine.0, at.counter);
+            self.evidence.insert(id, name);
+        }
+    }
 }
 
 impl<H> Recorder<H> {
     /// A recorder that wants to be asked about `wants`, whatever `inner` wants.
-    pub const fn new(inner: H, wants: EffectKinds) -> Self {
-        Self { inner, wants, exchanges: Mutex::new(Vec::new()) }
+    pub fn new(inner: H, wants: EffectKinds) -> Self {
+        Self { inner, wants, seen: Mutex::default() }
+    }
+
+    /// The host that it asks.
+    pub const fn inner(&self) -> &H {
+        &self.inner
+    }
+
+    /// How much was exchanged.
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).exchanges.len()
+    }
+
+    /// What the host had taken on is answered now.
+    pub fn answered(&self, image: &CodeImage, at: EffectCoordinate, outcome: &EffectOutcome, tick: u64) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((role, layer, body)) = seen.taken_on.remove(&at) else { return };
+        seen.keep(image, at, body, outcome, Some(tick));
+        if let Some(layer) = layer {
+            seen.grant(at, role, layer, outcome);
+        }
     }
 
     /// What was exchanged.
-    pub fn into_exchanges(self) -> Vec<Json> {
-        self.exchanges.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub fn into_seen(self) -> Seen {
+        self.seen.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,14 +144,22 @@ impl<H: EffectHandler> EffectHandler for Recorder<H> {
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        let (body, request_at) = (body_json(&request), request.coordinate);
+        let (body, at) = (body_json(&request), request.coordinate);
         let asked = self.inner.wants().contains(request.kind());
         let outcome = if asked { self.inner.handle_effect(request) } else { EffectOutcome::accept(request.kind()) };
-        let at = request_at;
-        let place = format!("{}/{}/{}", at.session.0, at.coroutine.0, at.counter);
-        let told = outcome_json(request.image, &outcome);
-        let exchange = json!({"operation_id": place, "body": body, "outcome": told});
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = match request.body {
+            EffectRequestBody::Acquire { layer } => Some(layer),
+            _ => None,
+        };
+        if let Some(layer) = layer {
+            seen.grant(at, request.role, layer, &outcome);
+        }
+        if outcome == EffectOutcome::Pending {
+            seen.taken_on.insert(at, (request.role, layer, body.clone()));
+        }
+        let tick = may_block(&request).then_some(request.tick.0);
+        seen.keep(request.image, at, body, &outcome, tick);
         outcome
     }
 }

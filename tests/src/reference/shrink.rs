@@ -67,15 +67,16 @@ fn simpler(case: &Case) -> Vec<Case> {
     with(&|case| case.sessions = 1);
     with(&|case| case.padding = 0);
     with(&|case| case.padding = case.padding.saturating_sub(1));
-    with(&|case| case.besides = [0, 0]);
-    for at in 0..2 {
+    with(&|case| case.besides = [0, 0, 0]);
+    for at in 0..3 {
         with(&|case| case.besides[at] = case.besides[at].saturating_sub(1));
     }
     with(&|case| case.flow = FlowPolicy::AllowAll);
     with(&|case| case.tight = false);
     with(&|case| case.hooks = false);
     with(&|case| case.mood = Mood::Reliable);
-    with(&|case| case.wants = EffectKinds::NONE.with(EffectKind::Choose));
+    with(&|case| case.wants = EffectKinds::NONE.with(EffectKind::Choose).with(EffectKind::Acquire));
+    with(&|case| case.slow = false);
     with(&|case| case.buffer = BufferConfig::default());
     with(&|case| case.outputs = OutputConditionPolicy::Disabled);
     with(&|case| case.outputs = OutputConditionPolicy::AllowAll);

@@ -99,9 +99,25 @@ pub fn tell(case: &Case, difference: &Difference) -> String {
     }
     out += &format!("-- {}\n", case.global);
     let Case {
-        hooks, padding, besides, seed, mood, wants, buffer, outputs, flow, tight, sessions, wave, limit, ..
+        hooks,
+        padding,
+        besides,
+        seed,
+        mood,
+        slow,
+        wants,
+        buffer,
+        outputs,
+        flow,
+        tight,
+        sessions,
+        wave,
+        limit,
+        ..
     } = case;
-    out += &format!("--\n-- hooks {hooks}, padding {padding}, besides {besides:?}, seed {seed}, mood {mood:?},\n");
+    out += &format!(
+        "--\n-- hooks {hooks}, padding {padding}, besides {besides:?}, seed {seed}, mood {mood:?}, slow {slow},\n"
+    );
     out += &format!("-- wants {wants:?}, flow {flow:?}, tight {tight},\n");
     out += &format!("-- {buffer:?}, outputs {outputs:?}, sessions {sessions}, wave {wave}, at most {limit} steps\n");
     trace(&mut out, "the machine", &difference.here, difference.at);
