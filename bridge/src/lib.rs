@@ -77,7 +77,7 @@ pub use program_json::{
 pub use run_document::{
     BufferState, ChoreographyInput, CoroutineState, EffectExchange, FinalState, HostInput, MachineInput, ProgramInput,
     ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus, ProtocolMachineStepState,
-    ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer,
+    ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, ScriptedPerturbation,
 };
 pub use schema::{
     BridgeVersion, BundleVersion, HEAP_PARITY_SCHEMA_VERSION, HOST_SCHEMA_VERSION, HeapParityVersion,

@@ -28,6 +28,9 @@ documents! {
         /// What the host answers; without it choices are taken in turn and messages go as they are.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub host: Option<HostInput>,
+        /// What happens to sites and links between rounds, in order; the coarser rule holds where a site crashes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub topology: Option<Vec<ScriptedPerturbation>>,
         /// Whether the answer says how every session stands at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub detail: Option<bool>,
@@ -121,6 +124,16 @@ documents! {
         /// answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub tick: Option<u64>,
+    }
+
+    /// Something that happens to a site or a link between rounds.
+    pub struct ScriptedPerturbation {
+        /// How many rounds were over.
+        pub tick: u64,
+        /// How many of the host's words about effects that may block had come before.
+        pub answers: u64,
+        /// What, as in docs/topology.md.
+        pub perturbation: Json,
     }
 
     /// A run.
@@ -383,8 +396,9 @@ impl From<motet_runtime::RunStatus> for RunStatus {
 impl ProtocolMachineRunInput {
     /// An input with nothing but what the specification has.
     pub const fn new(choreographies: Vec<ChoreographyInput>, concurrency: u64, max_steps: u64) -> Self {
-        let (config, host, detail, steps) = (None, None, None, None);
-        Self { schema_version: BridgeVersion, choreographies, concurrency, max_steps, config, host, detail, steps }
+        let (config, host, topology, detail, steps) = (None, None, None, None, None);
+        let schema_version = BridgeVersion;
+        Self { schema_version, choreographies, concurrency, max_steps, config, host, topology, detail, steps }
     }
 }
 

@@ -155,7 +155,7 @@ let status_name = function
 let gate_name = function
   | Open -> "ready"
   | OnMessage _ -> "recv_wait"
-  | OnRoom _ -> "send_wait"
+  | OnRoom _ | OnLink _ -> "send_wait"
   | OnAnswer -> "invoke_wait"
   | OnGuard _ -> "acquire_denied"
   | Halted -> "done"
@@ -225,14 +225,50 @@ let step_state index before s =
   in
   Object ([ ("step_index", int index) ] @ next @ [ ("post_state", Object [ (string_of_int s.s_id, state) ]) ])
 
-(* Takes in what has come so far: answers stand in the order in which they came, each with how many rounds were over. *)
+(* What comes in between rounds. *)
+type input = Answer of coordinate * answer | Happens of perturbation
+
+(* Takes in what has come so far: inputs stand in the order in which they came, each with how many rounds were over. *)
 let rec taken_in env late m =
   match late with
-  | (tick, at, answer) :: rest when tick <= m.rounds -> (
+  | (tick, Answer (at, answer)) :: rest when tick <= m.rounds -> (
       match deliver env at answer m with
       | Some m -> taken_in env rest m
       | None -> raise (Unawaited (place at)))
+  | (tick, Happens it) :: rest when tick <= m.rounds -> taken_in env rest (perturb it m)
   | _ -> (late, m)
+
+let perturbation path json =
+  let link () =
+    only path json [ "kind"; "from"; "to" ];
+    (str path json "from", str path json "to")
+  in
+  match str path json "kind" with
+  | "crash" ->
+      only path json [ "kind"; "site" ];
+      Crash (str path json "site")
+  | "partition" -> Partition (link ())
+  | "heal" -> Heal (link ())
+  | kind -> refused "perturbation" (path ^ ".kind") ("`" ^ kind ^ "` is not one that this runner has")
+
+(* Answers and what happens to sites and links, in the order in which they came: each of the latter says how many of the
+   answers had come before it. *)
+let inputs answers topology =
+  let entry i json =
+    let path = Printf.sprintf "topology[%d]" i in
+    only path json [ "tick"; "answers"; "perturbation" ];
+    let happens = Happens (perturbation (path ^ ".perturbation") (field path json "perturbation")) in
+    (num path json "answers", (num path json "tick", happens))
+  in
+  let happened = match topology with None -> [] | Some list -> List.mapi entry (as_list "topology" list) in
+  let rec merge count answers happened =
+    match (answers, happened) with
+    | _, (before, it) :: rest when before <= count -> it :: merge count answers rest
+    | (tick, at, answer) :: rest, _ -> (tick, Answer (at, answer)) :: merge (count + 1) rest happened
+    | [], (_, it) :: rest -> it :: merge count [] rest
+    | [], [] -> []
+  in
+  merge 0 answers happened
 
 (* Canonical rounds one by one, with the session that made each. *)
 let run_by_steps env host late limit started =
@@ -259,9 +295,10 @@ let rec run_wide env host late width left m =
 
 let run_protocol payload =
   only "payload" payload
-    [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "detail"; "steps" ];
+    [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "topology"; "detail"; "steps" ];
   checked_version "payload" payload;
   let wants, late, host = host_of (optional payload "host") in
+  let late = inputs late (optional payload "topology") in
   let config = config (Option.value (optional payload "config") ~default:(Object [])) wants in
   let settings = Array.of_list (List.concat (List.mapi (choreography config) (list "payload" payload "choreographies"))) in
   if settings = [||] then refused "choreographies" "choreographies" "there is nothing to run";
@@ -277,7 +314,8 @@ let run_protocol payload =
       let late, m = run_wide env host late (max 1 concurrency) limit started in
       (late, m, [])
   in
-  (match late with (_, at, _) :: _ -> raise (Unawaited (place at)) | [] -> ());
+  let late_answer = function (_, Answer (at, _)) -> Some at | (_, Happens _) -> None in
+  (match List.find_map late_answer late with Some at -> raise (Unawaited (place at)) | None -> ());
   let role_of sid i =
     match List.nth_opt (env sid).e_programs i with Some p -> p.p_role | None -> "?"
   in

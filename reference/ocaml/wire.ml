@@ -256,6 +256,7 @@ let fault_code = function
   | FTransfer -> "transfer"
   | FFlow -> "flow"
   | FAcquire -> "acquire"
+  | FTopology -> "topology"
 
 let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
 

@@ -2,8 +2,7 @@
     "Closed under the global context" for each. *)
 
 From Motet Require Import Values Types TypesFacts Code State Session Step SessionFacts Outputs OutputsFacts Objects Machine RunFacts
-  LateFacts
-  IslandFacts MachineFacts Heap HeapFacts Durability WalSync Authority.
+  LateFacts SitesFacts IslandFacts MachineFacts Heap HeapFacts Durability WalSync Authority.
 
 (* Types and their monitor *)
 Print Assumptions monitor_is_type.
@@ -28,6 +27,10 @@ Print Assumptions answers_preserve_typing.
 Print Assumptions evidence_is_given_back_once.
 Print Assumptions releases_have_evidence.
 Print Assumptions guards_are_not_speculative.
+Print Assumptions cut_links_carry_nothing.
+Print Assumptions healed_links_are_waited_for_by_none.
+Print Assumptions crashes_end_sessions.
+Print Assumptions perturbations_preserve_typing.
 
 (* Outputs *)
 Print Assumptions refused_output_leaves_nothing.

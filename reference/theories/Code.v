@@ -85,7 +85,7 @@ Definition host : Set := coordinate -> request -> list value -> answer.
 
 Inductive fault : Set :=
 | FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutputCondition
-| FSpeculation | FTransfer | FFlow | FAcquire.
+| FSpeculation | FTransfer | FFlow | FAcquire | FTopology.
 
 Inductive terminal : Set := TClosed | TFaulted.
 

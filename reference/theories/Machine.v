@@ -5,7 +5,7 @@
     ready one in cyclic order runs. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code State Session Island Late Step Outputs.
+From Motet Require Import Values Types Code State Session Island Late Sites Step Outputs.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -24,15 +24,10 @@ Definition next_ready (ks : list coroutine) (from : nat) : option nat :=
   | None => first_ready (firstn from ks) 0
   end.
 
-Definition live (s : session) : bool := match s_end s with None => true | Some _ => false end.
-
 Definition runnable (s : session) : bool := live s && existsb ready (s_coroutines s).
 
 Definition all_halted (s : session) : bool :=
   forallb (fun k => match k_gate k with Halted => true | _ => false end) (s_coroutines s).
-
-Definition at_ (current : nat) (end_ : option terminal) (s : session) : session :=
-  mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) (s_beyond s) current end_.
 
 (** Whose turn it is: of who is ready when a step is over. Whoever is answered before the next step comes behind. *)
 Definition turn_to (from : nat) (s : session) : nat :=
@@ -106,7 +101,7 @@ Fixpoint seated (ps : list program) (ts : list ltype) (n : nat) : list seat :=
 
 Definition open (env : setting) (sid : nat) : session :=
   let inside := mk_inside (map (fun p => start p sid) (e_programs env)) (seated (e_programs env) (e_types env) 0) [] [] in
-  mk_session sid inside [] 0 (mk_beyond 0 [] [] []) 0 None.
+  mk_session sid inside [] 0 (mk_beyond 0 [] [] [] []) 0 None.
 
 Definition boot (env : nat -> setting) (count : nat) : machine :=
   let ids := seq 0 count in
@@ -165,6 +160,28 @@ Definition deliver (env : nat -> setting) (at_ : coordinate) (a : answer) (m : m
             (trace m) (x :: exchanges m))
       end
   end.
+
+(** * What happens to sites and links
+
+    It comes in between rounds too, and its events carry the number of the round to come. *)
+
+Definition in_queue (sid : nat) (before after : session) (q : list nat) : list nat :=
+  if negb (live after) then filter (fun i => negb (Nat.eqb i sid)) q
+  else if negb (runnable before) && runnable after then q ++ [sid]
+  else q.
+
+Definition perturbed_at (p : perturbation) (m : machine) (sid : nat) : machine :=
+  match nth_error (sessions m) sid with
+  | None => m
+  | Some s =>
+      let '(s', es) := perturbed p s in
+      mk_machine (replace sid s' (sessions m)) (in_queue sid s s' (ready_queue m)) (rounds m) (steps m)
+        (rev (stamped (S (rounds m)) sid es) ++ trace m) (exchanges m)
+  end.
+
+(** One after another, in the order of opening. *)
+Definition perturb (p : perturbation) (m : machine) : machine :=
+  fold_left (perturbed_at p) (seq 0 (length (sessions m))) m.
 
 (** * Waves
 

@@ -154,6 +154,8 @@ Definition send (env : setting) (h : host) (s : session) (i : nat) (k : coroutin
       | None => fails s [] FRegister
       | Some v =>
           if negb (has_sort v (l_sort l)) then fails s [] FType
+          else if existsb (edge_eqb e) (s_cut s) then
+            mk_stepped (put i (with_gate (OnLink e) k) s) [] [] (Waits (OnLink e))
           else if negb (room env e l (t_type t) next (queue e (s_queues s))) then
             match c_policy (e_config env) with
             | PBlock => mk_stepped (put i (with_gate (OnRoom e) k) s) [] [] (Waits (OnRoom e))

@@ -7,7 +7,8 @@ From Motet Require Import Values Types Code.
 Import ListNotations.
 Open Scope list_scope.
 
-Inductive gate : Set := Open | OnMessage (e : edge) | OnRoom (e : edge) | OnAnswer | OnGuard (layer : nat) | Halted.
+Inductive gate : Set := Open | OnMessage (e : edge) | OnRoom (e : edge) | OnAnswer | OnGuard (layer : nat)
+| OnLink (e : edge) | Halted.
 
 Record message : Set := mk_message { m_label : label; m_payload : value }.
 
@@ -43,7 +44,9 @@ Record beyond : Set := mk_beyond {
   b_answers : list (nat * answer);
   (** Those that were used, by open speculation, the innermost first: they are there again where it is taken back. *)
   b_spent : list (list (nat * answer));
-  b_evidence : list evidence }.
+  b_evidence : list evidence;
+  (** Links on which nothing can be sent. *)
+  b_cut : list edge }.
 
 Record session : Set := mk_session {
   s_id : nat;
@@ -60,6 +63,7 @@ Definition s_seats (s : session) : list seat := n_seats (s_inside s).
 Definition s_queues (s : session) : list (edge * list message) := n_queues (s_inside s).
 Definition s_answers (s : session) : list (nat * answer) := b_answers (s_beyond s).
 Definition s_evidence (s : session) : list evidence := b_evidence (s_beyond s).
+Definition s_cut (s : session) : list edge := b_cut (s_beyond s).
 Definition s_facts (s : session) : list fact := n_facts (s_inside s).
 
 (** What does not change during a run. The session's roles are those of the programs, in order, and have these types. *)
@@ -140,13 +144,14 @@ Definition goes_on (k : coroutine) : bool := match k_gate k with Halted => false
 Definition gate_eqb (a b : gate) : bool :=
   match a, b with
   | Open, Open | Halted, Halted => true
-  | OnMessage e, OnMessage f | OnRoom e, OnRoom f => edge_eqb e f
+  | OnMessage e, OnMessage f | OnRoom e, OnRoom f | OnLink e, OnLink f => edge_eqb e f
   | _, _ => false
   end.
 
 (** Opens the gate of whoever waits for exactly this. *)
-Definition wake (g : gate) (s : session) : session :=
-  with_coroutines (map (fun k => if gate_eqb (k_gate k) g then with_gate Open k else k) (s_coroutines s)) s.
+Definition woken (g : gate) (k : coroutine) : coroutine := if gate_eqb (k_gate k) g then with_gate Open k else k.
+
+Definition wake (g : gate) (s : session) : session := with_coroutines (map (woken g) (s_coroutines s)) s.
 
 Fixpoint seat_from (role : string) (ts : list seat) (j : nat) : option (nat * seat) :=
   match ts with
@@ -159,6 +164,13 @@ Definition seat_of (role : string) (s : session) : option (nat * seat) := seat_f
 
 Definition program_of (role : string) (env : setting) : option program :=
   find (fun p => String.eqb (p_role p) role) (e_programs env).
+
+(** * Ends *)
+
+Definition live (s : session) : bool := match s_end s with None => true | Some _ => false end.
+
+Definition at_ (current : nat) (end_ : option terminal) (s : session) : session :=
+  mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) (s_beyond s) current end_.
 
 (** * Positions *)
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// How many cases each fault may hide from.
-const CASES: u64 = 4_000;
+const CASES: u64 = 10_000;
 
 /// One fault: what stands in a theory, and what stands there instead.
 struct Fault {
@@ -119,6 +119,13 @@ const FAULTS: &[Fault] = &[
     ),
     fault("machine.kept_unheard", "Machine", "| Kept es => (s, es ++ r_events r)", "| Kept es => (s, r_events r)"),
     fault("machine.fork_inside", "Machine", "| _ => (s, r_events r)\n", "| _ => heard (r_events r) s\n"),
+    fault("sites.cut_carries", "Session", "else if existsb (edge_eqb e) (s_cut s) then", "else if false then"),
+    fault("sites.heal_wakes_nobody", "Sites", "(wake (OnLink e) s).", "s."),
+    fault("sites.heal_forgets_undone", "Sites", "(inside (v_before v))", "(v_before v)"),
+    fault("sites.blames_owner", "Sites", "with [] => [owner] | found => found end.", "with _ => [owner] end."),
+    fault("sites.blames_halted", "Sites", "if goes_on k && is_at", "if is_at"),
+    fault("sites.ended_stay_queued", "Machine", "filter (fun i => negb (Nat.eqb i sid)) q", "q"),
+    fault("sites.tells_early", "Machine", "stamped (S (rounds m)) sid es", "stamped (rounds m) sid es"),
     fault("late.answer_kept", "Late", "go a (used i a s)", "go a s"),
     fault(
         "late.asking_uncounted",

@@ -51,7 +51,7 @@ impl Bundles {
     pub(super) fn covered<E>(&self, runtime: &Runtime<E>, bundle: &ProtocolBundle) -> Result<(), LinkError> {
         let others: Vec<ProtocolBundle> = self.iter().cloned().collect();
         bundle.check(&others)?;
-        Ok(bundle.admit(runtime.machine().config(), runtime.schedule())?)
+        bundle.admit(runtime.machine().config(), runtime.schedule())
     }
 
     /// Whether a bundle may become one of these: its certificate, its contracts, and room.

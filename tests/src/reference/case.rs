@@ -1,5 +1,6 @@
 //! One case: a protocol with everything that decides its run, run here and in the reference.
 
+use super::happens::{Happens, happened};
 use super::hints::Hinting;
 use super::late::{renamed, run, waited, waits_for_host};
 use super::later::Later;
@@ -22,8 +23,8 @@ use motet_bridge::{
 };
 use motet_choreo::{EmitOptions, Source, check, compile_with, load, project, projection_json};
 use motet_machine::{
-    BackpressurePolicy, BufferConfig, BufferMode, CodeImage, FlowPolicy, OutputConditionPolicy, ProtocolMachineConfig,
-    TraceReader,
+    BackpressurePolicy, BufferConfig, BufferMode, Cancellation, CodeImage, FlowPolicy, OutputConditionPolicy,
+    ProtocolMachineConfig, TraceReader,
 };
 use motet_runtime::{Schedule, SeededHost};
 use motet_types::{
@@ -54,6 +55,8 @@ pub struct Case {
     pub mood: Mood,
     /// Whether the host takes its time where it may.
     pub slow: bool,
+    /// Whether links are cut and sites crash.
+    pub fails: bool,
     /// What the host is asked about.
     pub wants: EffectKinds,
     /// The edges' buffers.
@@ -104,6 +107,8 @@ pub struct Outcome {
     pub faulted: bool,
     /// How many questions the host put off or took on, and how many of those it answered when others had gone on.
     pub waited: [u64; 2],
+    /// How often links were cut, were made whole, and sites crashed.
+    pub happened: [u64; 3],
     /// How often which instruction was executed, where that was looked at.
     pub instructions: BTreeMap<String, u64>,
     /// Traces of the reference that were judged here, whole and spoilt.
@@ -173,6 +178,7 @@ impl Case {
             seed,
             mood,
             slow: dice.one_in(2),
+            fails: dice.one_in(3),
             wants,
             buffer: BufferConfig { mode, capacity, policy },
             outputs,
@@ -241,6 +247,7 @@ impl Case {
             output_condition_policy: self.outputs.clone(),
             semantic_objects: Some(u32::MAX),
             flow_policy: self.flow.clone(),
+            cancellation: Cancellation::Coarse,
             speculation_depth: 4,
             record: true,
             ..ProtocolMachineConfig::default()
@@ -303,7 +310,8 @@ impl Case {
         let mut runtime = setup.guest(image)?;
         let by_steps = self.wave == 1;
         let mut dice = Dice::new(self.seed ^ 0x6c61_7465_7231_3131);
-        let (status, mut steps) = run(&mut runtime, &host, image, self.limit, by_steps, &mut dice)?;
+        let happens = Happens::new(image, self.fails, self.seed);
+        let (status, mut steps, topology) = run(&mut runtime, &host, image, self.limit, by_steps, happens, &mut dice)?;
         let Seen { mut exchanges, ticks, evidence, .. } = host.into_seen();
         exchanges.iter_mut().for_each(|exchange| renamed(exchange, &evidence));
         steps.iter_mut().filter_map(|step| step.post_state.as_mut()).for_each(|state| renamed(state, &evidence));
@@ -321,6 +329,7 @@ impl Case {
         let input = ProtocolMachineRunInput {
             config: Some(machine_input(&setup.config).map_err(|error| error.to_string())?),
             host: Some(HostInput { wants: Some(wants_input(self.wants)), script: Some(script) }),
+            topology: (!topology.is_empty()).then(|| topology.clone()),
             detail: Some(true),
             steps: by_steps.then_some(true),
             ..ProtocolMachineRunInput::new(vec![choreography], self.wave.into(), self.limit)
@@ -383,6 +392,7 @@ impl Case {
         Ok(Ok(Outcome {
             refused: false,
             waited: waited(&exchanges, &ticks),
+            happened: happened(&topology),
             events,
             exchanges,
             states,

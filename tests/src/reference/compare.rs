@@ -21,6 +21,7 @@ struct Seen {
     exchanges: u64,
     objects: u64,
     waited: [u64; 2],
+    happened: [u64; 3],
     instructions: BTreeMap<String, u64>,
     judged: BTreeMap<&'static str, u64>,
 }
@@ -48,7 +49,7 @@ pub fn differential() -> Result<(), String> {
             }
             Ok(outcome) => {
                 let Outcome { refused, events, exchanges, objects, completed, faulted, .. } = outcome;
-                let Outcome { instructions, waited, judged, .. } = outcome;
+                let Outcome { instructions, waited, happened, judged, .. } = outcome;
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.refused += u64::from(refused);
                 seen.completed += u64::from(completed);
@@ -57,6 +58,7 @@ pub fn differential() -> Result<(), String> {
                 seen.exchanges += exchanges.len() as u64;
                 seen.objects += objects.len() as u64;
                 (0..2).for_each(|at| seen.waited[at] += waited[at]);
+                (0..3).for_each(|at| seen.happened[at] += happened[at]);
                 for (name, count) in instructions {
                     *seen.instructions.entry(name).or_default() += count;
                 }
@@ -68,7 +70,7 @@ pub fn differential() -> Result<(), String> {
             }
         }
     })?;
-    let Seen { refused, completed, faulted, events, exchanges, objects, waited, instructions, judged } =
+    let Seen { refused, completed, faulted, events, exchanges, objects, waited, happened, instructions, judged } =
         seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
         "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} \
@@ -77,6 +79,7 @@ pub fn differential() -> Result<(), String> {
     );
     let counted: Vec<String> = instructions.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("{} questions put off or taken on, {} of them answered when others had gone on", waited[0], waited[1]);
+    println!("{} links cut, {} made whole, {} crashes of sites", happened[0], happened[1], happened[2]);
     println!("executed in both: {}", counted.join(", "));
     let counted: Vec<String> = judged.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("traces of the reference, judged by local types: {}", counted.join(", "));
@@ -91,6 +94,7 @@ pub fn differential() -> Result<(), String> {
             && faulted > 0
             && refused > 0
             && waited[1] > 0
+            && happened.iter().all(|count| *count > 0)
             && exchanges > lane.cases()
             && objects > lane.cases();
         ensure!(enough, "the lane saw too little");

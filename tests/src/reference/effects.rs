@@ -32,6 +32,7 @@ fn case(outputs: OutputConditionPolicy, wants: EffectKinds, limit: u64, seed: u6
         padding: 0,
         besides: [0, 0, 0],
         slow: false,
+        fails: false,
         seed,
         mood: Mood::Reliable,
         wants: wants.with(EffectKind::Choose),

@@ -1,14 +1,18 @@
 //! Runs in which answers come later: a step or a turn at a time, and in between what the host has taken on is answered.
 
+use super::happens::Happens;
 use super::later::Later;
 use super::recorder::Recorder;
 use crate::dice::Dice;
-use motet_bridge::{ProtocolMachineStepState, run_by_steps};
+use motet_bridge::{ProtocolMachineStepState, ScriptedPerturbation, run_by_steps};
 use motet_machine::{CodeImage, EffectHandler};
 use motet_runtime::{GuestRuntime, RunStatus};
 use motet_types::Instr;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+
+/// How a run ended, how its sessions stood behind each step, and what happened to sites and links.
+pub(super) type Ran = (RunStatus, Vec<ProtocolMachineStepState>, Vec<ScriptedPerturbation>);
 
 /// Whether some instruction may wait for the host.
 pub(super) fn waits_for_host(image: &CodeImage) -> bool {
@@ -21,18 +25,20 @@ pub(super) fn waits_for_host(image: &CodeImage) -> bool {
 }
 
 /// Runs up to `limit` steps, or until nothing goes on and the host has answered everything; how every session stood behind
-/// each step where there are `steps`.
+/// each step where there are `steps`; and what happened to sites and links.
 pub(super) fn run<H: EffectHandler>(
     runtime: &mut GuestRuntime,
     host: &Recorder<Later<H>>,
     image: &CodeImage,
     limit: u64,
     steps: bool,
+    mut happens: Happens,
     dice: &mut Dice,
-) -> Result<(RunStatus, Vec<ProtocolMachineStepState>), String> {
+) -> Result<Ran, String> {
     let text = |error: motet_runtime::RuntimeError| error.to_string();
     let mut states: Vec<ProtocolMachineStepState> = Vec::new();
     loop {
+        happens.now(runtime, host.late())?;
         let (before, asked) = (runtime.machine().tally().steps, host.count());
         if steps {
             let (_, more) = run_by_steps(runtime, host, limit.min(before + 1))?;
@@ -53,9 +59,9 @@ pub(super) fn run<H: EffectHandler>(
                 runtime.complete(id, outcome).map_err(text)?;
             }
         }
-        // Who was put off is asked again, and whoever was answered goes on.
-        if idle && host.count() == asked {
-            return Ok((runtime.status(), states));
+        // Who was put off is asked again, and whoever was answered goes on, and whoever waits for a link that is healed.
+        if idle && host.count() == asked && !happens.heals(runtime, host.late())? {
+            return Ok((runtime.status(), states, happens.into_script()));
         }
     }
 }

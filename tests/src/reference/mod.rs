@@ -6,6 +6,7 @@ mod compare;
 mod effects;
 mod encode;
 mod golden;
+mod happens;
 mod heap;
 mod hints;
 mod late;

@@ -69,6 +69,12 @@ impl<H> Recorder<H> {
         &self.inner
     }
 
+    /// How many words there were about effects that may block.
+    pub fn late(&self) -> u64 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.ticks.iter().flatten().count() as u64
+    }
+
     /// How much was exchanged.
     pub fn count(&self) -> usize {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).exchanges.len()

@@ -105,6 +105,7 @@ pub fn tell(case: &Case, difference: &Difference) -> String {
         seed,
         mood,
         slow,
+        fails,
         wants,
         buffer,
         outputs,
@@ -116,7 +117,7 @@ pub fn tell(case: &Case, difference: &Difference) -> String {
         ..
     } = case;
     out += &format!(
-        "--\n-- hooks {hooks}, padding {padding}, besides {besides:?}, seed {seed}, mood {mood:?}, slow {slow},\n"
+        "--\n-- hooks {hooks}, padding {padding}, besides {besides:?}, seed {seed}, mood {mood:?}, slow {slow}, fails {fails},\n"
     );
     out += &format!("-- wants {wants:?}, flow {flow:?}, tight {tight},\n");
     out += &format!("-- {buffer:?}, outputs {outputs:?}, sessions {sessions}, wave {wave}, at most {limit} steps\n");
