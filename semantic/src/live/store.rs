@@ -2,7 +2,7 @@
 
 use super::effect::Effect;
 use super::key::EffectKey;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 /// No slot.
@@ -97,18 +97,23 @@ impl Effects {
 
 /// When effects are escalated, by tick. Those that have ended or got on meanwhile are left where they are: whoever takes a
 /// slot out looks whether anything is due.
+///
+/// Where all budgets are one, whatever comes is due behind everything that came before, and stands in a queue; only what
+/// is due earlier has to be put into its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Due {
-    ticks: BTreeMap<u64, Vec<u32>>,
+    /// By tick, ascending.
+    queue: VecDeque<(u64, u32)>,
+    earlier: BTreeMap<u64, Vec<u32>>,
     entries: usize,
 }
 
 impl Due {
     pub(super) fn push(&mut self, tick: u64, slot: u32) {
         self.entries += 1;
-        match self.ticks.last_entry() {
-            Some(mut last) if *last.key() == tick => last.get_mut().push(slot),
-            _ => self.ticks.entry(tick).or_default().push(slot),
+        match self.queue.back() {
+            Some((last, _)) if *last > tick => self.earlier.entry(tick).or_default().push(slot),
+            _ => self.queue.push_back((tick, slot)),
         }
     }
 
@@ -119,19 +124,25 @@ impl Due {
 
     /// Bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
-        let tree = self.ticks.len() * size_of::<(u64, Vec<u32>)>() * 3 / 2;
-        tree + self.ticks.values().map(|slots| slots.capacity() * size_of::<u32>()).sum::<usize>()
+        let tree = self.earlier.len() * size_of::<(u64, Vec<u32>)>() * 3 / 2;
+        let slots: usize = self.earlier.values().map(|slots| slots.capacity() * size_of::<u32>()).sum();
+        self.queue.capacity() * size_of::<(u64, u32)>() + tree + slots
     }
 
     /// The first tick at which anything may be due.
     pub(super) fn first(&self) -> Option<u64> {
-        self.ticks.first_key_value().map(|(tick, _)| *tick)
+        let earlier = self.earlier.first_key_value().map(|(tick, _)| *tick);
+        let queued = self.queue.front().map(|(tick, _)| *tick);
+        earlier.into_iter().chain(queued).min()
     }
 
     /// The first of them, if their tick has come.
     pub(super) fn take(&mut self, now: u64) -> Option<Vec<u32>> {
-        let first = self.ticks.first_entry().filter(|first| *first.key() <= now)?;
-        let slots = first.remove();
+        let first = self.first().filter(|first| *first <= now)?;
+        let mut slots = self.earlier.remove(&first).unwrap_or_default();
+        while let Some((_, slot)) = self.queue.pop_front_if(|(tick, _)| *tick == first) {
+            slots.push(slot);
+        }
         self.entries -= slots.len();
         Some(slots)
     }
