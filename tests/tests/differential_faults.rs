@@ -14,7 +14,7 @@ const LANE: &str = "the_lane_with_its_fault";
 /// Names the child's fault; without it there is none.
 const PLANT: &str = "MOTET_PLANT";
 
-/// Faults in what both sides do: projection and emission of code, the step, its edges, its host, bursts and commits.
+/// Faults in what both sides do: the step, its edges, its host, bursts and commits, guards, sites and links.
 const FOUND: &[Planted] = &[
     Planted::StepOverflowFront,
     Planted::StepNoWake,
@@ -47,6 +47,12 @@ const FOUND: &[Planted] = &[
     Planted::CommitTickStays,
     Planted::PlannerTwice,
     Planted::PlannerForgets,
+    Planted::StepAnswerUnwritten,
+    Planted::GuardReleaseKeeps,
+    Planted::GuardAnyLayer,
+    Planted::GuardCounterStays,
+    Planted::TopologyCutsBothWays,
+    Planted::TopologyHealWakesNobody,
 ];
 
 /// The child's half; without a fault it is nothing.
