@@ -123,6 +123,7 @@ fn instr_json(image: &CodeImage, role: &str, start: u32, instr: Instr) -> Result
         Instr::Check { knowledge, target, dst } => json!(["Check", knowledge, target, dst]),
         Instr::Acquire { dst, layer } => json!(["Acquire", dst, layer]),
         Instr::Release { evidence, layer } => json!(["Release", evidence, layer]),
+        Instr::Close { session } => json!(["Close", session]),
         other => return Err(ProgramError::Instruction { role: role.into(), instruction: other.to_string() }),
     })
 }

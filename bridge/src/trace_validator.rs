@@ -66,6 +66,8 @@ struct Followed<'a> {
     /// Whether an instruction closed it.
     closed: bool,
     ended: bool,
+    /// Whether its next epoch has begun: behind its end, where an instruction closed it.
+    advanced: bool,
     /// Whether something was wrong, and nothing behind it is judged.
     lost_track: bool,
 }
@@ -88,8 +90,8 @@ impl<'a> Followed<'a> {
         let place = |root: &LocalId| Place { at: *root, loops: BTreeMap::new() };
         let places = projection.roots().iter().map(place).collect();
         let (queues, last) = (BTreeMap::new(), None);
-        let (opened, closed, ended, lost_track) = (false, false, false, false);
-        Self { projection, places, queues, last, opened, closed, ended, lost_track }
+        let (opened, closed, ended, advanced, lost_track) = (false, false, false, false, false);
+        Self { projection, places, queues, last, opened, closed, ended, advanced, lost_track }
     }
 
     fn role(&self, name: Option<&String>, what: &str) -> Result<RoleId, (&'static str, String)> {
@@ -161,6 +163,10 @@ impl<'a> Followed<'a> {
     }
 
     fn judge(&mut self, event: &ProtocolMachineTraceEvent, counted: &mut Counted) -> Judged {
+        if event.kind == EventKind::EpochAdvanced && self.ended && self.closed && !self.advanced {
+            self.advanced = true;
+            return Ok(());
+        }
         let opens = event.kind == EventKind::Opened;
         if self.ended || opens == self.opened {
             let before = if self.ended { "ended" } else { "been opened" };

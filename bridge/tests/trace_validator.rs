@@ -61,6 +61,26 @@ fn runs_are_valid() {
     }
 }
 
+/// What an instruction has closed begins a new epoch behind its end, once.
+#[test]
+fn closed_sessions_begin_an_epoch() {
+    let cut = |trace: &mut Vec<ProtocolMachineTraceEvent>, kinds: &[EventKind]| {
+        let first = trace.iter().find(|event| event.session == Some(0)).cloned().expect("it was opened");
+        trace.retain(|event| event.session == Some(0));
+        trace.truncate(3);
+        let tick = trace.last().map_or(0, |event| event.tick);
+        trace.extend(kinds.iter().map(|kind| {
+            let reason = (*kind == EventKind::SessionTerminal).then(|| String::from("closed"));
+            ProtocolMachineTraceEvent { kind: *kind, tick, reason, ..first.clone() }
+        }));
+    };
+    let (closed, ended, epoch) = (EventKind::Closed, EventKind::SessionTerminal, EventKind::EpochAdvanced);
+    let reply = judged(|trace| cut(trace, &[closed, ended, epoch]));
+    assert!(reply.valid, "{:?}", reply.errors);
+    assert!(!judged(|trace| cut(trace, &[closed, ended, epoch, epoch])).valid, "twice");
+    assert!(!judged(|trace| cut(trace, &[ended, epoch])).valid, "nothing closed it");
+}
+
 #[test]
 fn what_is_spoilt_is_told() {
     let label = mistake(|trace| {

@@ -129,6 +129,7 @@ let instr path json =
   | Array [ String "Check"; knowledge; target; dst ] -> ICheck (int knowledge, int target, int dst)
   | Array [ String "Acquire"; dst; layer ] -> IAcquire (int dst, int layer)
   | Array [ String "Release"; evidence; layer ] -> IRelease (int evidence, int layer)
+  | Array [ String "Close"; chan ] -> IClose (int chan)
   | _ -> refuse path "is no instruction"
 
 let program path json =
@@ -257,6 +258,7 @@ let fault_code = function
   | FFlow -> "flow"
   | FAcquire -> "acquire"
   | FTopology -> "topology"
+  | FClose -> "close"
 
 let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
 
@@ -287,6 +289,8 @@ let event_json role_of ((round, sid), event) =
   | EChecked (role, target, permitted) ->
       put "checked" [ ("role", String role); ("target", String target); ("permitted", Bool permitted) ]
   | EAcquired (i, layer) -> put "acquired" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
+  | EClosed -> put "closed" []
+  | EEpochAdvanced -> put "epoch_advanced" []
   | EReleased (i, layer) -> put "released" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]
   | EOutputConditionChecked (i, under, passed, _, _) ->

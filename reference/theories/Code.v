@@ -32,7 +32,9 @@ Inductive instr : Set :=
 | ICheck (knowledge target dst : nat)
 (** Evidence of a guard is a text, which names where the guard was asked for. *)
 | IAcquire (dst layer : nat)
-| IRelease (evidence layer : nat).
+| IRelease (evidence layer : nat)
+(** Ends the session, whatever its coroutines are at. *)
+| IClose (chan : nat).
 
 Record program : Set := mk_program { p_role : string; p_registers : nat; p_code : list instr }.
 
@@ -85,7 +87,7 @@ Definition host : Set := coordinate -> request -> list value -> answer.
 
 Inductive fault : Set :=
 | FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutputCondition
-| FSpeculation | FTransfer | FFlow | FAcquire | FTopology.
+| FSpeculation | FTransfer | FFlow | FAcquire | FTopology | FClose.
 
 Inductive terminal : Set := TClosed | TFaulted.
 
@@ -108,6 +110,8 @@ Inductive event : Set :=
 | EChecked (role target : string) (permitted : bool)
 | EAcquired (coroutine layer : nat)
 | EReleased (coroutine layer : nat)
+| EClosed
+| EEpochAdvanced
 | ETerminal (t : terminal)
 (** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
     the condition is about. *)

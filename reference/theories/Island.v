@@ -34,6 +34,13 @@ Definition halt (s : session) (i : nat) (k : coroutine) : stepped :=
     mk_stepped (with_facts known (put i (with_gate Halted (moved (k_pc k) (k_registers k) k)) s)) [EHalted i] [] Done
   else fails s [] FType.
 
+(** Ends the session, in no speculation: that could not be taken back. *)
+Definition close (s : session) (i : nat) (k : coroutine) (pc : nat) : stepped :=
+  match s_levels s with
+  | [] => mk_stepped (put i (moved pc (k_registers k) k) s) [EClosed] [] Shut
+  | _ => fails s [] FClose
+  end.
+
 (** * Facts *)
 
 Definition fact_eqb (a b : fact) : bool :=

@@ -152,7 +152,7 @@ Section counts.
     4: { apply E. intros j t. destruct (head (t_type t)); try (simpl r_session; count). destruct (Nat.eqb _ _);
          [|simpl r_session; count]. apply counts_incoming. intros m rest.
          destruct (row_of _ _ _) as [[target dst]|]; [apply counts_take | simpl r_session; count]. }
-    all: unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, cast, halt, tag, check, transfer, fork, join, innermost, fails; cbv zeta;
+    all: unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, cast, halt, close, tag, check, transfer, fork, join, innermost, fails; cbv zeta;
       split_matches; first [apply counts_send | apply counts_incoming; intros; apply counts_take | simpl r_session; count].
   Qed.
 End counts.

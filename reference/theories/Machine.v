@@ -71,6 +71,7 @@ Definition advance_session (env : setting) (h : host) (s : session) : moved_on :
       | Done =>
           if all_halted s' then (at_ i (Some TClosed) s', es ++ [ETerminal TClosed], r_exchanges r)
           else (at_ (turn_to i s') None s', es, r_exchanges r)
+      | Shut => (at_ i (Some TClosed) s', es ++ [ETerminal TClosed; EEpochAdvanced], r_exchanges r)
       | Yielded => (at_ (turn_to (Nat.modulo (S i) (length (s_coroutines s))) s') None s', es, r_exchanges r)
       | Ran | Waits _ | Began | Kept _ => (at_ (turn_to i s') None s', es, r_exchanges r)
       end

@@ -48,6 +48,7 @@ Definition told_eqb (a b : event) : bool :=
   | ETransferred i j r _, ETransferred k l q _ => Nat.eqb i k && Nat.eqb j l && String.eqb r q
   | ETagged r f, ETagged q g => String.eqb r q && String.eqb f g
   | EAcquired i l, EAcquired j m | EReleased i l, EReleased j m => Nat.eqb i j && Nat.eqb l m
+  | EClosed, EClosed => true
   | EChecked r t p, EChecked q u o => String.eqb r q && String.eqb t u && Bool.eqb p o
   | _, _ => false
   end.

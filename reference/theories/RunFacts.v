@@ -256,6 +256,7 @@ Proof.
     { apply typed_withdrawn. destruct T as [D F]. split; [now rewrite Ty | now rewrite L, Ty]. }
     apply (typed_quietly env (withdrawn (r_session r)) es); [apply withdrawn_levels | | exact W].
     apply quiet_app; [exact Q | intros ?; reflexivity].
+  - rewrite app_assoc. destruct U as [D F]. split; [exact D|]. now apply follow_quietly.
 Qed.
 
 (** The machine's invariant: every session stands where it says it stands, and is typed. *)

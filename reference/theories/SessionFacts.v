@@ -215,7 +215,7 @@ Proof.
   destruct op; simpl;
     try apply sound_transfer; try apply sound_join; try apply sound_abort; try apply sound_fork;
     try (apply E; intros j t T O);
-    unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, halt, tag, check, fails; cbv zeta.
+    unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, halt, close, tag, check, fails; cbv zeta.
   - split_matches; first [leaf | now apply sound_send].
   - split_matches; first [leaf | apply sound_incoming; intros; now apply sound_take].
   - split_matches; first [leaf | now apply sound_send].
@@ -228,6 +228,7 @@ Proof.
   - leaf.
   - split_matches; leaf.
   - leaf.
+  - split_matches; leaf.
   - split_matches; leaf.
   - split_matches; leaf.
   - split_matches; leaf.
@@ -290,7 +291,7 @@ Proof.
       nothing s (match endpoint s i (with_gate Open k) chan with inl f => fails s [] f | inr (j, t) => go j t end)).
   { intros chan go G. destruct (endpoint _ _ _ chan) as [f|[j t]]; [idle | apply G]. }
   destruct op; simpl; try apply nothing_transfer; try (apply E; intros j t);
-    unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, halt, tag, check,
+    unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, halt, close, tag, check,
       join, abort, fork, fails; cbv zeta.
   4: { destruct (head (t_type t)); try idle. destruct (Nat.eqb _ _); [|idle]. apply nothing_incoming. intros m rest.
        destruct (row_of _ _ _) as [[target dst]|]; [apply nothing_take | idle]. }

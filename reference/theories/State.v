@@ -70,9 +70,10 @@ Definition s_facts (s : session) : list fact := n_facts (s_inside s).
 Record setting : Set := mk_setting {
   e_config : config; e_programs : list program; e_types : list ltype }.
 
-(** What a step comes to. [Began] opens a speculation; [Kept] closes the outermost, whose events are heard now. *)
+(** What a step comes to. [Began] opens a speculation; [Kept] closes the outermost, whose events are heard now; [Shut] ends the
+    session. *)
 Inductive outcome : Set :=
-| Ran | Yielded | Waits (g : gate) | Done | Faults (f : fault) | Began | Kept (told : list event).
+| Ran | Yielded | Waits (g : gate) | Done | Faults (f : fault) | Began | Kept (told : list event) | Shut.
 
 Record stepped : Set := mk_stepped {
   r_session : session; r_events : list event; r_exchanges : list exchange; r_outcome : outcome }.

@@ -84,6 +84,7 @@ Definition execute (env : setting) (h : host) (s : session) (i : nat) (k : corou
   | ICheck at_ target dst => check env s i k at_ target dst next
   | IAcquire dst layer => acquire env s i k dst layer next
   | IRelease from layer => release env h s i k from layer next
+  | IClose chan => at_endpoint chan (fun _ _ => close s i k next)
   end.
 
 (** One instruction of coroutine [i]. *)

@@ -126,6 +126,8 @@ const FAULTS: &[Fault] = &[
     fault("sites.blames_halted", "Sites", "if goes_on k && is_at", "if is_at"),
     fault("sites.ended_stay_queued", "Machine", "filter (fun i => negb (Nat.eqb i sid)) q", "q"),
     fault("sites.tells_early", "Machine", "stamped (S (rounds m)) sid es", "stamped (rounds m) sid es"),
+    fault("island.close_unsaid", "Island", "[EClosed] [] Shut", "[] [] Shut"),
+    fault("machine.epoch_untold", "Machine", "[ETerminal TClosed; EEpochAdvanced]", "[ETerminal TClosed]"),
     fault("late.answer_kept", "Late", "go a (used i a s)", "go a s"),
     fault(
         "late.asking_uncounted",

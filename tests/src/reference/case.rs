@@ -47,8 +47,8 @@ pub struct Case {
     /// How many instructions that change nothing are put into the code, drawn from the seed.
     pub padding: u32,
     /// How many things are put into the code that a role does besides its messages: facts, casts, started coroutines,
-    /// endpoints that change hands; how many speculations; and how many guards.
-    pub besides: [usize; 3],
+    /// endpoints that change hands; how many speculations; how many guards; and how many ends of the session before its time.
+    pub besides: [usize; 4],
     /// The seed of the host and of what is put in.
     pub seed: u64,
     /// What the host does besides answering.
@@ -174,7 +174,7 @@ impl Case {
             global,
             hooks: dice.one_in(4),
             padding: if dice.one_in(2) { 1 + dice.below(6) as u32 } else { 0 },
-            besides: [2, 3, 3].map(|often| if dice.one_in(often) { 1 + dice.below(3) } else { 0 }),
+            besides: [2, 3, 3, 6].map(|often| if dice.one_in(often) { 1 + dice.below(3) } else { 0 }),
             seed,
             mood,
             slow: dice.one_in(2),
@@ -224,7 +224,7 @@ impl Case {
                 }
             }
         };
-        let [besides, speculations, guards] = self.besides;
+        let [besides, speculations, guards, ends] = self.besides;
         put(besides, 0x6265_7369_6465_7331, &|parts, dice| {
             let count = 1 + dice.below(2);
             busy(parts, dice, count);
@@ -236,6 +236,12 @@ impl Case {
         put(guards, 0x6775_6172_6473_3131, &|parts, dice| {
             guard(dice, parts);
             release_wrongly(parts, dice);
+        });
+        put(ends.min(1), 0x656e_6473_6561_7231, &|parts, dice| {
+            let role = dice.below(parts.roles.len());
+            let (start, end) = (parts.roles[role].code_start, parts.roles[role].code_end);
+            let pc = start + dice.below((end - start) as usize) as u32;
+            insert(parts, role, pc, &[Instr::Close { session: 0 }], false);
         });
         parts
     }

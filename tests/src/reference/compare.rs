@@ -27,9 +27,9 @@ struct Seen {
 }
 
 /// The instructions that the reference executes; the lane must have seen each.
-const INSTRUCTIONS: [&str; 22] = [
+const INSTRUCTIONS: [&str; 23] = [
     "Send", "Receive", "Offer", "Choose", "Decide", "Invoke", "Set", "Move", "Jump", "Branch", "Yield", "Halt",
-    "Spawn", "Cast", "Fork", "Join", "Abort", "Transfer", "Tag", "Check", "Acquire", "Release",
+    "Spawn", "Cast", "Fork", "Join", "Abort", "Transfer", "Tag", "Check", "Acquire", "Release", "Close",
 ];
 
 /// Runs the lane. The first difference is shrunk and answered as a `.tell` file.
