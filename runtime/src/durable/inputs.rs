@@ -11,29 +11,29 @@ use motet_semantic::{AuthorityAuditRecord, DelegationReceipt};
 use motet_types::{SessionId, Tick};
 
 impl<E> Durable<E> {
-    /// Takes an operation on a session's ownership, as [`Runtime::own`]. It is acknowledged by the next
+    /// Takes an operation on a session's ownership, as [`Runtime::own`](crate::Runtime::own). It is acknowledged by the next
     /// [`Durable::sync`]: what was issued before is not to be shown outside.
     pub fn own(&mut self, session: SessionId, operation: OwnershipOperation) -> Result<OwnershipOutcome, DurableError> {
         Ok(self.runtime.own(session, operation)?)
     }
 
-    /// Takes what has happened to sites and links, as [`Runtime::perturb`]. It is acknowledged by the next
+    /// Takes what has happened to sites and links, as [`Runtime::perturb`](crate::Runtime::perturb). It is acknowledged by the next
     /// [`Durable::sync`].
     pub fn perturb(&mut self, perturbations: &[TopologyPerturbation]) -> Result<TopologyOutcome, DurableError> {
         Ok(self.runtime.perturb(perturbations)?)
     }
 
-    /// Lets time pass by the host's clock, as [`Runtime::advance`]. It is acknowledged by the next [`Durable::sync`].
+    /// Lets time pass by the host's clock, as [`Runtime::advance`](crate::Runtime::advance). It is acknowledged by the next [`Durable::sync`].
     pub fn advance(&mut self, ticks: u64) -> Result<Tick, DurableError> {
         Ok(self.runtime.advance(ticks)?)
     }
 
-    /// Lets time pass to the earliest deadline, as [`Runtime::advance_to_deadline`].
+    /// Lets time pass to the earliest deadline, as [`Runtime::advance_to_deadline`](crate::Runtime::advance_to_deadline).
     pub fn advance_to_deadline(&mut self) -> Result<bool, DurableError> {
         Ok(self.runtime.advance_to_deadline()?)
     }
 
-    /// What would become of every live session, as [`Runtime::stage_upgrade`].
+    /// What would become of every live session, as [`Runtime::stage_upgrade`](crate::Runtime::stage_upgrade).
     ///
     /// # Errors
     /// No such image.
@@ -41,7 +41,7 @@ impl<E> Durable<E> {
         Ok(self.runtime.stage_upgrade(to, options)?)
     }
 
-    /// Moves sessions to a loaded image, as [`Runtime::upgrade`]. It is one input of the log, so a crash leaves all of them
+    /// Moves sessions to a loaded image, as [`Runtime::upgrade`](crate::Runtime::upgrade). It is one input of the log, so a crash leaves all of them
     /// moved or none; it is acknowledged by the next [`Durable::sync`].
     ///
     /// # Errors
@@ -55,10 +55,10 @@ impl<E> Durable<E> {
         Ok(self.runtime.upgrade(to, options, sessions)?)
     }
 
-    /// Stages an upgrade, as [`Runtime::begin_upgrade`].
+    /// Stages an upgrade, as [`Runtime::begin_upgrade`](crate::Runtime::begin_upgrade).
     ///
     /// # Errors
-    /// As [`Runtime::begin_upgrade`].
+    /// As [`Runtime::begin_upgrade`](crate::Runtime::begin_upgrade).
     pub fn begin_upgrade(
         &self,
         request: RuntimeUpgradeRequest,
@@ -66,19 +66,19 @@ impl<E> Durable<E> {
         self.runtime.begin_upgrade(request)
     }
 
-    /// Admits what was staged, as [`Runtime::admit_staged`].
+    /// Admits what was staged, as [`Runtime::admit_staged`](crate::Runtime::admit_staged).
     ///
     /// # Errors
-    /// As [`Runtime::admit_staged`].
+    /// As [`Runtime::admit_staged`](crate::Runtime::admit_staged).
     pub fn admit_staged(&self, execution: &mut RuntimeUpgradeExecution) -> Result<(), RuntimeUpgradeError> {
         self.runtime.admit_staged(execution)
     }
 
-    /// Cuts the run over, as [`Runtime::cut_over`]. All of it is one entry of the log; it is acknowledged by the next
+    /// Cuts the run over, as [`Runtime::cut_over`](crate::Runtime::cut_over). All of it is one entry of the log; it is acknowledged by the next
     /// [`Durable::sync`]. An upgrade that a crash finds before that was never begun.
     ///
     /// # Errors
-    /// As [`Runtime::cut_over`].
+    /// As [`Runtime::cut_over`](crate::Runtime::cut_over).
     pub fn cut_over(&mut self, execution: &mut RuntimeUpgradeExecution) -> Result<u64, RuntimeUpgradeError> {
         self.runtime.cut_over(execution)
     }
