@@ -17,13 +17,14 @@ impl<E> Durable<E> {
         Ok(self.runtime.own(session, operation)?)
     }
 
-    /// Takes what has happened to sites and links, as [`Runtime::perturb`](crate::Runtime::perturb). It is acknowledged by the next
-    /// [`Durable::sync`].
+    /// Takes what has happened to sites and links, as [`Runtime::perturb`](crate::Runtime::perturb). It is acknowledged by
+    /// the next [`Durable::sync`].
     pub fn perturb(&mut self, perturbations: &[TopologyPerturbation]) -> Result<TopologyOutcome, DurableError> {
         Ok(self.runtime.perturb(perturbations)?)
     }
 
-    /// Lets time pass by the host's clock, as [`Runtime::advance`](crate::Runtime::advance). It is acknowledged by the next [`Durable::sync`].
+    /// Lets time pass by the host's clock, as [`Runtime::advance`](crate::Runtime::advance). It is acknowledged by the next
+    /// [`Durable::sync`].
     pub fn advance(&mut self, ticks: u64) -> Result<Tick, DurableError> {
         Ok(self.runtime.advance(ticks)?)
     }
@@ -41,8 +42,8 @@ impl<E> Durable<E> {
         Ok(self.runtime.stage_upgrade(to, options)?)
     }
 
-    /// Moves sessions to a loaded image, as [`Runtime::upgrade`](crate::Runtime::upgrade). It is one input of the log, so a crash leaves all of them
-    /// moved or none; it is acknowledged by the next [`Durable::sync`].
+    /// Moves sessions to a loaded image, as [`Runtime::upgrade`](crate::Runtime::upgrade). It is one input of the log, so a
+    /// crash leaves all of them moved or none; it is acknowledged by the next [`Durable::sync`].
     ///
     /// # Errors
     /// [`UpgradeRefusal`](motet_machine::UpgradeRefusal), with the first session that cannot move.
@@ -74,8 +75,8 @@ impl<E> Durable<E> {
         self.runtime.admit_staged(execution)
     }
 
-    /// Cuts the run over, as [`Runtime::cut_over`](crate::Runtime::cut_over). All of it is one entry of the log; it is acknowledged by the next
-    /// [`Durable::sync`]. An upgrade that a crash finds before that was never begun.
+    /// Cuts the run over, as [`Runtime::cut_over`](crate::Runtime::cut_over). All of it is one entry of the log; it is
+    /// acknowledged by the next [`Durable::sync`]. An upgrade that a crash finds before that was never begun.
     ///
     /// # Errors
     /// As [`Runtime::cut_over`](crate::Runtime::cut_over).
