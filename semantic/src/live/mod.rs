@@ -2,8 +2,9 @@
 //!
 //! Whoever runs sessions hands in what was committed, in the order in which it was ([`Occurrence`]). Every rule is a table of
 //! `rules`, executed here on the one object that the occurrence is about; nothing is ever computed again from what
-//! happened before. Of an effect that was asked and succeeded, to which nothing else has happened, only the ticks are kept: what
-//! the tables make of that is always the same, and is worked out when somebody looks. Ids are numbers until somebody exports ([`Live::export`]). Objects that have ended stay until more than
+//! happened before. Of an effect that was asked and succeeded, to which nothing else has happened, only the ticks are
+//! kept: what the tables make of that is always the same, and is worked out when somebody looks. Ids are numbers until
+//! somebody exports ([`Live::export`]). Objects that have ended stay until more than
 //! a given number of them have, and retire oldest first; what has not ended never retires.
 
 mod audit;
