@@ -6,7 +6,6 @@ use crate::outbox::{Ask, Wanted};
 use crate::outcome::EffectOutcome;
 use crate::reply::{Aside, Respondent};
 use crate::wave::{IslandId, Pick};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 use motet_types::{EffectFailureKind, Planted, planted};
@@ -136,8 +135,8 @@ impl ProtocolMachine {
         if self.semantics.is_some() && how != Settled::Invalidated {
             self.answer_happened(at, &outcome, how);
         }
-        let image = Arc::clone(&self.images[self.slots[slot_at].session.image as usize]);
         let slot_state = &mut self.slots[slot_at];
+        let image = &self.images[slot_state.session.image as usize];
         if !planted(Planted::RootForgetsAnswer) {
             self.digests.changed(slot_state, slot);
         }

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use motet_semantic::{
     AnsweredEffect, AskedEffect, CheckedOutput, Describe, EffectKey, Live, LiveBytesError, LiveViolation,
     MovedEndpoint, Noted, Occurrence, ProtocolMachineSemanticObjects, SemanticAuditRecord, ShortBytes, Shown,
-    UpgradeKey, Wanted as WantedEffect,
+    UpgradeKey, Wanted as WantedEffect, WriteBytes,
 };
 use motet_types::{
     CoroutineId, EffectRow, EventKind, Planted, Reader, RoleId, SessionId, Sort, SortId, SortTable, Terminal, Value,
@@ -37,8 +37,6 @@ pub(crate) struct Semantics {
     keep: u32,
     /// What broke a rule first. Nothing is applied after it, because the objects would not be what happened.
     broken: Option<Box<LiveViolation>>,
-    /// Where values are written before they are handed on.
-    scratch: ShortBytes,
 }
 
 /// Why a machine has no semantic objects to show.
@@ -54,7 +52,7 @@ pub enum SemanticsError {
 
 impl Semantics {
     pub(crate) fn new(keep: u32) -> Self {
-        Self { live: Live::new(keep), audit: Artifacts::default(), keep, broken: None, scratch: ShortBytes::new() }
+        Self { live: Live::new(keep), audit: Artifacts::default(), keep, broken: None }
     }
 
     /// All but the audit as bytes; see [`Live::to_bytes`]. Empty once a rule was broken.
@@ -69,24 +67,17 @@ impl Semantics {
     /// Bytes that it holds. Counting looks at every object.
     pub(crate) fn bytes(&self) -> usize {
         let audit = self.audit.bytes() + self.audit.iter().map(Noted::owned_bytes).sum::<usize>();
-        size_of::<Self>() + self.live.retained_bytes() + audit + self.scratch.owned_bytes()
+        size_of::<Self>() + self.live.retained_bytes() + audit
     }
 
     #[inline(always)]
     fn apply(&mut self, tick: u64, occurrence: Occurrence<'_>) {
-        self.apply_with(tick, |_| occurrence);
-    }
-
-    /// The same of an occurrence that has bytes, which are written where there is room for them.
-    #[inline(always)]
-    fn apply_with<'a>(&'a mut self, tick: u64, occurrence: impl FnOnce(&'a mut ShortBytes) -> Occurrence<'a>) {
         if self.broken.is_some() {
             return;
         }
-        self.scratch.clear();
         let (audit, keep) = (&mut self.audit, self.keep);
         let keep = |noted| audit.keep_all(noted, keep, Noted::records);
-        if let Err(violation) = self.live.apply(tick, occurrence(&mut self.scratch), keep) {
+        if let Err(violation) = self.live.apply(tick, occurrence, keep) {
             self.broken = Some(Box::new(violation));
         }
     }
@@ -106,6 +97,30 @@ fn failure(outcome: &EffectOutcome) -> Option<&'static str> {
     match outcome {
         EffectOutcome::Failure(failure) => Some(failure.kind.name()),
         _ => None,
+    }
+}
+
+/// What an effect asks for, as the machine writes it.
+#[derive(Debug)]
+struct Argument<'a>(&'a Wanted);
+
+/// How an effect was answered, as the machine writes it.
+#[derive(Debug)]
+struct Outcome<'a>(&'a EffectOutcome);
+
+impl WriteBytes for Argument<'_> {
+    #[inline]
+    fn write(&self, into: &mut ShortBytes) {
+        if let Wanted::Answer { argument, .. } = self.0 {
+            argument.digest(into);
+        }
+    }
+}
+
+impl WriteBytes for Outcome<'_> {
+    #[inline]
+    fn write(&self, into: &mut ShortBytes) {
+        encode_outcome(into, self.0);
     }
 }
 
@@ -172,17 +187,13 @@ impl ProtocolMachine {
         let (tick, budget_ticks) = (self.tick.0, self.config.effect_budget);
         let Some(semantics) = &mut self.semantics else { return };
         let role_name = self.images[image as usize].role_name(ask.role);
-        semantics.apply_with(tick, |inputs| {
-            let wanted = match &ask.wanted {
-                Wanted::Answer { effect, argument } => {
-                    argument.digest(inputs);
-                    WantedEffect::Operation(effect.0)
-                }
-                Wanted::Guard(layer) => WantedEffect::Guard(layer.0),
-            };
-            let (effect, role) = (key(ask.coordinate), ask.role.0);
-            Occurrence::Asked(AskedEffect { effect, image, wanted, role, role_name, inputs, budget_ticks })
-        });
+        let wanted = match &ask.wanted {
+            Wanted::Answer { effect, .. } => WantedEffect::Operation(effect.0),
+            Wanted::Guard(layer) => WantedEffect::Guard(layer.0),
+        };
+        let (effect, role, inputs) = (key(ask.coordinate), ask.role.0, &Argument(&ask.wanted));
+        let asked = AskedEffect { effect, image, wanted, role, role_name, inputs, budget_ticks };
+        semantics.apply(tick, Occurrence::Asked(asked));
     }
 
     /// An effect was answered.
@@ -191,11 +202,8 @@ impl ProtocolMachine {
         let Some(semantics) = self.semantics.as_mut().filter(|_| !planted(Planted::SemanticsForgetAnswers)) else {
             return;
         };
-        semantics.apply_with(tick, |outputs| {
-            encode_outcome(outputs, outcome);
-            let (failure, overdue) = (failure(outcome), how == Settled::Overdue);
-            Occurrence::Answered(AnsweredEffect { effect: key(at), failure, outputs, overdue })
-        });
+        let (failure, outputs, overdue) = (failure(outcome), &Outcome(outcome), how == Settled::Overdue);
+        semantics.apply(tick, Occurrence::Answered(AnsweredEffect { effect: key(at), failure, outputs, overdue }));
     }
 
     /// Effects that were invalidated and whose objects are still kept.

@@ -28,7 +28,7 @@ pub use durability::{
 pub use live::{
     AnsweredEffect, AskedEffect, CheckedOutput, Describe, EffectKey, HandoffKey, Live, LiveBytesError, LiveViolation,
     MovedEndpoint, Noted, Occurrence, OutputKey, ReadKey, SemanticAuditEntry, SemanticAuditKind, SemanticAuditRecord,
-    ShortBytes, Shown, UpgradeKey, Wanted,
+    ShortBytes, Shown, UpgradeKey, Wanted, WriteBytes,
 };
 pub use objects::{
     AgreementContract, AgreementEvidence, AgreementProfile, AgreementRule, AgreementState, AuthoritativeRead,

@@ -141,7 +141,7 @@ impl Live {
                 AuthorityAuditEvent::Expired => Some("expired".into()),
                 _ => after.reason,
             });
-            after.closed = Some(self.ended.push(Ended::Read(key)));
+            after.closed = Some(self.ended.push(Ended::Read(Box::new(key))));
         }
         self.reads.insert(key, after);
         Ok(())

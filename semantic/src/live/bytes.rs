@@ -42,7 +42,7 @@ impl Live {
     /// All of it as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let sorted = self.effects.sorted();
-        let places: BTreeMap<u32, u32> = sorted.iter().map(|(slot, _)| *slot).zip(0..).collect();
+        let places: BTreeMap<u64, u64> = sorted.iter().map(|(slot, _)| u64::from(*slot)).zip(0..).collect();
         let ended = self.ended.renumbered(|slot| places.get(&slot).copied());
         debug_assert!(ended.is_some(), "what has ended is there");
         let form = Form {
@@ -109,7 +109,7 @@ impl Live {
         let (key, waits, invalidated) = (effect.key, !effect.has_ended(), effect.is_invalidated());
         let first = self.sessions.first(key.session);
         effect.next = if waits { first } else { NONE };
-        let slot = self.effects.insert(effect);
+        let slot = self.effects.insert(|| effect);
         if invalidated {
             self.late.insert(key, slot);
         }
@@ -148,6 +148,6 @@ impl Live {
     }
 }
 
-fn ended_in(effects: &Effects, slot: u32) -> bool {
-    effects.get(slot).is_some_and(Effect::has_ended)
+fn ended_in(effects: &Effects, slot: u64) -> bool {
+    u32::try_from(slot).ok().and_then(|slot| effects.get(slot)).is_some_and(Effect::has_ended)
 }

@@ -4,9 +4,8 @@ use super::LiveViolation;
 use super::audit::Note;
 use super::course::{Course, Happens, Published, Step};
 use super::key::{EffectKey, TakenBy};
-use super::occurrence::{AskedEffect, Wanted};
+use super::occurrence::{AskedEffect, Wanted, WriteBytes};
 use super::short::ShortBytes;
-use super::store::NONE;
 use crate::objects::{OutstandingEffectStatus, PublicationObserverClass, PublicationStatus};
 use crate::rules::{Progress, ProgressEvent, ProgressState};
 use alloc::boxed::Box;
@@ -104,16 +103,16 @@ impl Other {
 }
 
 impl Effect {
-    /// An effect that was asked for at a tick.
+    /// An effect that was asked for at a tick; what was asked is written where it is kept.
     #[inline(always)]
-    pub(super) fn new(asked: &AskedEffect<'_>, order: u64, tick: u64) -> Self {
+    pub(super) fn new(asked: &AskedEffect<'_>, order: u64, tick: u64, next: u32) -> Self {
         Self {
             key: asked.effect,
             image: asked.image,
             wanted: asked.wanted,
             role: asked.role,
-            next: NONE,
-            inputs: asked.inputs.clone(),
+            next,
+            inputs: ShortBytes::new(),
             outputs: None,
             order,
             budget: asked.budget_ticks,
@@ -130,10 +129,10 @@ impl Effect {
     }
 
     /// The answer came.
-    #[inline]
-    pub(super) fn keep_outputs(&mut self, outputs: &ShortBytes) {
+    #[inline(always)]
+    pub(super) fn keep_outputs(&mut self, outputs: &dyn WriteBytes) {
         if self.outputs.is_none() {
-            self.outputs = Some(outputs.clone());
+            outputs.write(self.outputs.insert(ShortBytes::new()));
         }
     }
 

@@ -28,10 +28,12 @@ impl Live {
         if self.effects.waiting(entry.first, key).is_some() {
             return Err(LiveViolation::EffectTwice(key));
         }
-        let mut effect = Effect::new(asked, self.asked, tick);
-        let due = effect.due();
-        effect.next = entry.first;
-        let slot = self.effects.insert(effect);
+        let (order, next) = (self.asked, entry.first);
+        let slot = self.effects.insert(|| Effect::new(asked, order, tick, next));
+        if let Some(effect) = self.effects.get_mut(slot) {
+            asked.inputs.write(&mut effect.inputs);
+        }
+        let due = self.effects.get(slot).and_then(Effect::due);
         (entry.first, entry.touched) = (slot, true);
         self.asked += 1;
         self.waiting += 1;
@@ -182,7 +184,7 @@ impl Live {
         effect.keep_outputs(answered.outputs);
         let note = effect.succeed(self.tick, effect.wanted.is_observed() && !answered.overdue);
         self.waiting -= 1;
-        self.ended.push(Ended::Effect(slot));
+        self.ended.push(Ended::Effect(slot.into()));
         Some(note)
     }
 
@@ -318,7 +320,7 @@ impl Live {
         {
             effect.keep_owner(owner);
         }
-        self.ended.push(Ended::Effect(slot));
+        self.ended.push(Ended::Effect(slot.into()));
     }
 
     /// The effects of a session that wait for their answers, in the order of their keys.

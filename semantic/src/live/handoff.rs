@@ -180,7 +180,7 @@ impl Live {
     }
 
     fn close_handoff(&mut self, key: HandoffKey) {
-        let number = self.ended.push(Ended::Handoff(key));
+        let number = self.ended.push(Ended::Handoff(Box::new(key)));
         if let Some(handover) = self.handoffs.get_mut(&key) {
             handover.closed = Some(number);
         }

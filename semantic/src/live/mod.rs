@@ -30,7 +30,7 @@ pub use audit::{Noted, SemanticAuditEntry, SemanticAuditKind, SemanticAuditRecor
 pub use bytes::LiveBytesError;
 pub use export::{Describe, Shown};
 pub use key::{EffectKey, HandoffKey, OutputKey, ReadKey, UpgradeKey};
-pub use occurrence::{AnsweredEffect, AskedEffect, CheckedOutput, MovedEndpoint, Occurrence, Wanted};
+pub use occurrence::{AnsweredEffect, AskedEffect, CheckedOutput, MovedEndpoint, Occurrence, Wanted, WriteBytes};
 pub use refusal::LiveViolation;
 pub use short::ShortBytes;
 

@@ -3,7 +3,21 @@
 use super::key::{EffectKey, UpgradeKey};
 use super::short::ShortBytes;
 use crate::objects::AuthorityAuditRecord;
+use core::fmt::Debug;
+use motet_types::Digester;
 use serde::{Deserialize, Serialize};
+
+/// Bytes that are written where they are kept, once: a copy of what was written a moment before, byte by byte, waits for it.
+pub trait WriteBytes: Debug {
+    /// Writes them behind what is there.
+    fn write(&self, into: &mut ShortBytes);
+}
+
+impl WriteBytes for ShortBytes {
+    fn write(&self, into: &mut ShortBytes) {
+        into.bytes(self.as_slice());
+    }
+}
 
 /// What an effect asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +57,7 @@ pub struct AskedEffect<'a> {
     /// Its name, which the number always has.
     pub role_name: &'a str,
     /// What was asked, as the machine writes values; only who exports reads them.
-    pub inputs: &'a ShortBytes,
+    pub inputs: &'a dyn WriteBytes,
     /// How many ticks it may take without getting on; none, and it is never overdue.
     pub budget_ticks: Option<u64>,
 }
@@ -56,7 +70,7 @@ pub struct AnsweredEffect<'a> {
     /// Why it failed; none for success.
     pub failure: Option<&'a str>,
     /// What came of it, as the machine writes it; only who exports reads it.
-    pub outputs: &'a ShortBytes,
+    pub outputs: &'a dyn WriteBytes,
     /// Whether nobody answered within its budget, and the machine failed it in the host's place.
     pub overdue: bool,
 }

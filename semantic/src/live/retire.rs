@@ -8,14 +8,15 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// What retires as one.
+/// What retires as one. Nearly all are effects, so the others' keys stand elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Ended {
-    /// An effect, by its slot; in bytes by its place among all of them.
-    Effect(u32),
-    Handoff(HandoffKey),
+    /// An effect, by its slot; in bytes by its place among all of them. It is as wide as the others, so that all of this is handed
+    /// on in registers: what is written in narrow pieces and read as a wide one right after has to be waited for.
+    Effect(u64),
+    Handoff(Box<HandoffKey>),
     Output(Box<OutputKey>),
-    Read(ReadKey),
+    Read(Box<ReadKey>),
     Region(u64),
     /// Something that is gone already.
     Gone,
@@ -48,11 +49,13 @@ impl EndedList {
 
     /// Bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
-        let outputs = self.list.iter().filter_map(|one| match one {
-            Ended::Output(key) => Some(size_of::<OutputKey>() + key.predicate.len()),
-            _ => None,
+        let keys = self.list.iter().map(|one| match one {
+            Ended::Output(key) => size_of::<OutputKey>() + key.predicate.len(),
+            Ended::Handoff(_) => size_of::<HandoffKey>(),
+            Ended::Read(_) => size_of::<ReadKey>(),
+            Ended::Effect(_) | Ended::Region(_) | Ended::Gone => 0,
         });
-        self.list.capacity() * size_of::<Ended>() + outputs.sum::<usize>()
+        self.list.capacity() * size_of::<Ended>() + keys.sum::<usize>()
     }
 
     /// The oldest, or the newest.
@@ -81,7 +84,7 @@ impl EndedList {
     }
 
     /// All that are not gone, with effects by other numbers.
-    pub(super) fn renumbered(&self, effect: impl Fn(u32) -> Option<u32>) -> Option<Self> {
+    pub(super) fn renumbered(&self, effect: impl Fn(u64) -> Option<u64>) -> Option<Self> {
         let number = |one: &Ended| match one {
             Ended::Effect(slot) => effect(*slot).map(Ended::Effect),
             other => Some(other.clone()),
@@ -109,7 +112,7 @@ impl Live {
     fn let_go(&mut self) {
         while self.ended.len() > self.keep as usize {
             match self.ended.pop(!planted("live-retires-newest")) {
-                Some(Ended::Effect(slot)) if self.late.is_empty() => self.effects.remove(slot),
+                Some(Ended::Effect(slot)) if self.late.is_empty() => self.effects.remove(slot as u32),
                 Some(object) => self.remove(object),
                 None => return,
             }
@@ -120,10 +123,10 @@ impl Live {
     fn remove(&mut self, object: Ended) {
         match object {
             Ended::Effect(slot) => {
-                if let Some(effect) = self.effects.get(slot) {
+                if let Some(effect) = self.effects.get(slot as u32) {
                     self.late.remove(&effect.key);
                 }
-                self.effects.remove(slot);
+                self.effects.remove(slot as u32);
             }
             Ended::Handoff(key) => {
                 self.handoffs.remove(&key);

@@ -18,14 +18,15 @@ pub(super) struct Effects {
 impl Effects {
     /// Puts an effect into a free slot.
     #[inline(always)]
-    pub(super) fn insert(&mut self, effect: Effect) -> u32 {
+    pub(super) fn insert(&mut self, effect: impl FnOnce() -> Effect) -> u32 {
         match self.free.pop() {
             Some(slot) => {
-                self.slots[slot as usize] = Some(effect);
+                // The place is empty: written so, nothing has to be dropped, and the effect is made where it stays.
+                self.slots[slot as usize].get_or_insert_with(effect);
                 slot
             }
             None => {
-                self.slots.push(Some(effect));
+                self.slots.push(Some(effect()));
                 (self.slots.len() - 1) as u32
             }
         }
@@ -40,7 +41,8 @@ impl Effects {
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
-        if self.slots.get_mut(slot as usize).is_some_and(|place| place.take().is_some()) {
+        if let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.is_some()) {
+            *place = None;
             self.free.push(slot);
         }
     }
