@@ -75,9 +75,9 @@ pub use program_json::{
     ProgramError, carried_value_json, image_programs, image_roles, machine_input, sort_json, wants_input,
 };
 pub use run_document::{
-    BufferState, ChoreographyInput, CoroutineState, EffectExchange, FinalState, HostInput, MachineInput, ProgramInput,
-    ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus, ProtocolMachineStepState,
-    ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, ScriptedPerturbation,
+    BufferState, ChoreographyInput, CoroutineState, EffectExchange, FinalState, HostInput, MachineInput, PlanInput,
+    ProgramInput, ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus,
+    ProtocolMachineStepState, ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, ScriptedPerturbation,
 };
 pub use schema::{
     BridgeVersion, BundleVersion, HEAP_PARITY_SCHEMA_VERSION, HOST_SCHEMA_VERSION, HeapParityVersion,

@@ -12,14 +12,6 @@ use serde_json::{Value as Json, json};
 /// Code that a runner cannot be given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProgramError {
-    /// An instruction that runners do not execute.
-    #[error("{role}'s code has `{instruction}`, which runners do not execute")]
-    Instruction {
-        /// Whose code.
-        role: String,
-        /// The instruction.
-        instruction: String,
-    },
     /// A flow policy that the host decides.
     #[error("the flow policy asks the host's own predicate, which runners do not have")]
     HostPredicate,
@@ -43,6 +35,8 @@ pub fn carried_value_json(image: &CodeImage, value: ValueRef<'_>) -> Json {
         ValueRef::Prod(pair) => {
             json!([carried_value_json(image, (&pair.0).into()), carried_value_json(image, (&pair.1).into())])
         }
+        // Of a session that an instruction opened this image does not have the role's name.
+        ValueRef::Endpoint { session, role } if session.number() > 0 => json!({"endpoint": [session.0, role.0]}),
         ValueRef::Endpoint { session, role } => json!({"endpoint": [session.0, image.role_name(role)]}),
     }
 }
@@ -124,7 +118,7 @@ fn instr_json(image: &CodeImage, role: &str, start: u32, instr: Instr) -> Result
         Instr::Acquire { dst, layer } => json!(["Acquire", dst, layer]),
         Instr::Release { evidence, layer } => json!(["Release", evidence, layer]),
         Instr::Close { session } => json!(["Close", session]),
-        other => return Err(ProgramError::Instruction { role: role.into(), instruction: other.to_string() }),
+        Instr::Open { dst, plan } => json!(["Open", dst, plan]),
     })
 }
 
@@ -184,6 +178,7 @@ pub fn machine_input(config: &ProtocolMachineConfig) -> Result<MachineInput, Pro
         max_fact_bytes: Some(config.max_fact_bytes.into()),
         speculation_depth: Some(config.speculation_depth.into()),
         max_coroutines: Some(config.max_coroutines.into()),
+        max_guest_sessions: Some(config.max_guest_sessions.into()),
     })
 }
 

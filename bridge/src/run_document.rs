@@ -50,9 +50,20 @@ documents! {
         /// Each role's code, in the same order; without it the runner compiles the type itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub programs: Option<Vec<ProgramInput>>,
+        /// The protocols of which the code opens sessions, by the rows that it names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub plans: Option<Vec<PlanInput>>,
         /// How many sessions it has; 1 where nothing is said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub sessions: Option<u64>,
+    }
+
+    /// A protocol of which instructions may open sessions.
+    pub struct PlanInput {
+        /// Its global type, in the form of section 10.2.
+        pub global_type: Json,
+        /// Its roles, in order.
+        pub roles: Vec<String>,
     }
 
     /// A role's code.
@@ -101,6 +112,9 @@ documents! {
         /// How many coroutines a session may have that go on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub max_coroutines: Option<u64>,
+        /// How many sessions a session may have that were opened in it and have not ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_guest_sessions: Option<u64>,
     }
 
     /// A host that was written down.
@@ -425,6 +439,6 @@ impl ProtocolMachineStepState {
 impl ChoreographyInput {
     /// A protocol that the runner compiles itself, with one session.
     pub const fn new(global_type: Json, roles: Vec<String>) -> Self {
-        Self { schema_version: BridgeVersion, global_type, roles, programs: None, sessions: None }
+        Self { schema_version: BridgeVersion, global_type, roles, programs: None, plans: None, sessions: None }
     }
 }

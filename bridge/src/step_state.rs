@@ -5,9 +5,9 @@
 
 use crate::program_json::carried_value_json;
 use crate::run_document::{BufferState, ProtocolMachineStepState};
-use motet_machine::{CodeImage, EffectHandler, Gate, SessionState};
+use motet_machine::{CodeImage, EdgeState, EffectHandler, Gate, ProtocolMachine, RoleState, SessionState};
 use motet_runtime::{Executor, RunStatus, Runtime};
-use motet_types::{CoroutineId, EdgeId, SessionId};
+use motet_types::{CoroutineId, EdgeId, RoleId, SessionId};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,14 +27,16 @@ pub const fn gate_name(gate: Gate) -> &'static str {
 }
 
 /// Edges that hold something.
-fn buffers(image: &CodeImage, state: &SessionState) -> Vec<BufferState> {
-    let held = state.edges.iter().enumerate().filter(|(_, edge)| !edge.messages.is_empty());
-    held.map(|(at, edge)| {
+fn buffers(image: &CodeImage, edges: &[EdgeState]) -> Vec<BufferState> {
+    let held = edges.iter().enumerate().filter(|(_, edge)| !edge.messages.is_empty());
+    let held = held.map(|(at, edge)| {
         let (sender, receiver) = image.edge_names(EdgeId(at as u16));
         let messages = edge.messages.iter().map(|message| image.label_name(message.label).to_owned()).collect();
         BufferState { sender: sender.to_owned(), receiver: receiver.to_owned(), messages }
-    })
-    .collect()
+    });
+    let mut held: Vec<BufferState> = held.collect();
+    held.sort_by(|left, right| (&left.sender, &left.receiver).cmp(&(&right.sender, &right.receiver)));
+    held
 }
 
 /// A session as it stands: of each coroutine its instruction within its role's code, what it waits for, how often it has asked, and
@@ -63,17 +65,16 @@ pub fn session_state_json<E>(runtime: &mut Runtime<E>, session: SessionId) -> Re
             })
         })
         .collect();
-    let mut buffers = buffers(&image, &state);
-    buffers.sort_by(|left, right| (&left.sender, &left.receiver).cmp(&(&right.sender, &right.receiver)));
+    let buffers = buffers(&image, &state.edges);
     let mut json = json!({"sid": session.0, "coroutines": coroutines, "buffers": buffers});
-    let gate = |at| runtime.machine().gate(session, at).map_or("?", gate_name);
-    put_growth(&mut json, &image, &state, gate);
+    put_growth(&mut json, runtime.machine(), &image, &state);
     Ok(Some(json))
 }
 
 /// What a session has besides its roles' coroutines and its messages, only what there is: coroutines that were started,
-/// endpoints that changed hands, what is known, and the numbers of open speculations.
-fn put_growth(json: &mut Json, image: &CodeImage, state: &SessionState, gate: impl Fn(CoroutineId) -> &'static str) {
+/// endpoints that changed hands, what is known, sessions that were opened in it, and the numbers of open speculations.
+fn put_growth(json: &mut Json, machine: &ProtocolMachine, image: &CodeImage, state: &SessionState) {
+    let gate = |at| machine.gate(state.id, at).map_or("?", gate_name);
     let mut put = |key: &str, all: Vec<Json>| {
         if !all.is_empty() {
             json[key] = all.into();
@@ -95,12 +96,20 @@ fn put_growth(json: &mut Json, image: &CodeImage, state: &SessionState, gate: im
         });
         put("started", started.collect());
         put("moved", growth.moved.iter().map(|(role, owner)| json!([image.role_name(*role), owner.0])).collect());
-        // Of opened sessions nothing is said here.
-        let own = growth.knowledge.iter().filter(|known| known.guest == 0);
-        let known = own.flat_map(|known| {
-            known.facts.iter().map(|fact| json!([known.coroutine.0, image.role_name(known.role), fact]))
+        let known = growth.knowledge.iter().flat_map(|known| {
+            let image = machine.image_of(state.id.guest(known.guest));
+            let role = image.map_or("?", |image| image.role_name(known.role));
+            known.facts.iter().map(move |fact| json!([known.coroutine.0, known.guest, role, fact]))
         });
         put("known", known.collect());
+        let opened = growth.guests.iter().filter_map(|guest| {
+            let image = machine.image_of(state.id.guest(guest.number))?;
+            let owner = |(at, role): (u16, &RoleState)| json!([image.role_name(RoleId(at)), role.owner.0]);
+            let owners: Vec<Json> = (0..).zip(&guest.roles).map(owner).collect();
+            let buffers = buffers(image, &guest.edges);
+            Some(json!({"number": guest.number, "draining": guest.draining, "owners": owners, "buffers": buffers}))
+        });
+        put("opened", opened.collect());
     }
     let levels = state.speculation.iter().flat_map(|speculation| &speculation.levels);
     put("speculations", levels.map(|level| level.ghost.into()).collect());

@@ -128,6 +128,10 @@ impl Growth {
         self.guests.binary_search_by_key(&number, |guest| guest.number).ok()
     }
 
+    pub(crate) fn guest(&self, number: u32) -> Option<&Guest> {
+        self.place(number).map(|at| &self.guests[at])
+    }
+
     /// Bytes that it holds, itself included.
     pub(crate) fn bytes(&self) -> usize {
         let guest = |guest: &Guest| {

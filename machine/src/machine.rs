@@ -430,9 +430,13 @@ impl ProtocolMachine {
         session.gate(&image.layout, coroutine)
     }
 
-    /// The image that a live session runs.
+    /// The image that a live session runs, one that an instruction opened included.
     pub fn image_of(&self, session: SessionId) -> Option<&Arc<CodeImage>> {
-        self.live(session).map(|(_, image)| image)
+        let (host, image) = self.live(session.host())?;
+        match session.number() {
+            0 => Some(image),
+            number => self.images.get(host.growth()?.guest(number)?.image as usize),
+        }
     }
 
     /// Live sessions, in order of their ids, those that are parked included.

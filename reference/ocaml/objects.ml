@@ -68,10 +68,12 @@ let path p =
 
 (* Endpoints that changed hands. Each is an operation that was done at once, with a handle and a publication. *)
 
-let handoff_id h = Printf.sprintf "%d.endpoint.%010d" h.h_session h.h_number
+(* The session whose endpoint it was. *)
+let session_of h = if h.h_guest = 0 then h.h_session else Wire.opened_session h.h_session h.h_guest
+let handoff_id h = Printf.sprintf "%d.endpoint.%010d" (session_of h) h.h_number
 let handoff_operation_id h = "handoff:" ^ handoff_id h
 let handoff_publication_id h = handoff_operation_id h ^ ":handoff.committed"
-let of_handoff h = ("session", int h.h_session)
+let of_handoff h = ("session", int (session_of h))
 let coroutine number = String (Printf.sprintf "coro:%d" number)
 let fragment h = Object [ ("fragments", Array [ String h.h_role ]) ]
 
@@ -117,21 +119,25 @@ let obligation h =
       ("publication_activated_to", coroutine h.h_to); ("scope", fragment h); ("status", String "committed");
       ("tick", int h.h_round); ("reason", Null) ]
 
-(* A session to which something happened, or that has not ended. *)
-let region all moved s =
-  let own = List.filter (fun p -> p.p_output.o_session = s.s_id) all in
-  let given = List.filter (fun h -> h.h_session = s.s_id) moved in
-  if s.s_end <> None && own = [] && given = [] then None
-  else
-    Some
-      (Object
-         [ ("region_id", String (Printf.sprintf "session:%d" s.s_id)); ("session", int s.s_id); owner;
+let region sid own given =
+  Object
+         [ ("region_id", String (Printf.sprintf "session:%d" sid)); ("session", int sid); owner;
            ("scope", String "session"); ("operation_ids", strings (List.map proof_id own @ List.map handoff_operation_id given));
            ("effect_ids", Array []); ("authoritative_read_ids", strings (List.map read_id own));
            ( "handle_ids",
              strings
                (List.map proof_id (List.filter (fun p -> p.p_way.y_handle) own) @ List.map handoff_operation_id given) );
-           ("publication_ids", strings (List.map publication_id own @ List.map handoff_publication_id given)) ])
+           ("publication_ids", strings (List.map publication_id own @ List.map handoff_publication_id given)) ]
+
+(* Those of a session to which something happened, or that has not ended; and of those that were opened in it, where an endpoint of
+   theirs changed hands. *)
+let regions all moved s =
+  let own = List.filter (fun p -> p.p_output.o_session = s.s_id) all in
+  let moved = List.filter (fun h -> h.h_session = s.s_id) moved in
+  let given sid = List.filter (fun h -> session_of h = sid) moved in
+  let opened = List.sort_uniq compare (List.filter (fun sid -> sid <> s.s_id) (List.map session_of moved)) in
+  let main = if s.s_end <> None && own = [] && moved = [] then [] else [ region s.s_id own (given s.s_id) ] in
+  main @ List.map (fun sid -> region sid [] (given sid)) opened
 
 let document m =
   let trace = List.rev m.trace in
@@ -149,5 +155,5 @@ let document m =
         Array (List.map handle (List.filter (fun p -> p.p_way.y_handle) all) @ List.map handoff_handle moved) );
       ("publication_events", both published handoff_published); ("prestate_bindings", none);
       ("agreement_profiles", none); ("agreement_contracts", none); ("agreement_evidence", none);
-      ("agreement_states", none); ("regions", Array (List.filter_map (region all moved) m.sessions));
+      ("agreement_states", none); ("regions", Array (List.concat_map (regions all moved) m.sessions));
       ("progress_contracts", none); ("progress_transitions", none); ("finalization_paths", both path handoff_path) ]

@@ -36,7 +36,7 @@ let config json wants =
   let path = "config" in
   only path json
     [ "capacity"; "policy"; "latest"; "max_payload"; "fold_jumps"; "outputs"; "flow"; "max_facts"; "max_fact_bytes";
-      "speculation_depth"; "max_coroutines" ];
+      "speculation_depth"; "max_coroutines"; "max_guest_sessions" ];
   let or_ key default read = match optional json key with Some x -> read (path ^ "." ^ key) x | None -> default in
   { c_capacity = or_ "capacity" 64 as_int;
     c_policy = or_ "policy" PBlock policy;
@@ -49,6 +49,7 @@ let config json wants =
     c_max_fact_bytes = or_ "max_fact_bytes" 65535 as_int;
     c_depth = or_ "speculation_depth" 0 as_int;
     c_max_coroutines = or_ "max_coroutines" 65535 as_int;
+    c_max_guests = or_ "max_guest_sessions" 65535 as_int;
     c_fold_jumps = or_ "fold_jumps" false as_bool }
 
 let projected path global roles =
@@ -60,14 +61,31 @@ let projected path global roles =
       | None -> refused "projection" path (role ^ " cannot tell branches apart"))
     roles
 
-let roles_of path json = List.map (as_string (path ^ ".roles")) (list path json "roles")
+(* A role's name in a runner has no slash: names of roles of opened sessions have two. *)
+let roles_of path json =
+  let role json =
+    let name = as_string (path ^ ".roles") json in
+    if String.contains name '/' then refuse (path ^ ".roles") ("`" ^ name ^ "` has a slash in it");
+    name
+  in
+  List.map role (list path json "roles")
+
+let typed path json =
+  let global = Wire.global (path ^ ".global_type") (field path json "global_type") in
+  projected path global (roles_of path json)
+
+(* A protocol of which sessions may be opened. *)
+let plan path i json =
+  let path = Printf.sprintf "%s.plans[%d]" path i in
+  only path json [ "global_type"; "roles" ];
+  let types = typed path json in
+  { a_roles = List.map fst types; a_types = List.map snd types }
 
 let choreography config i json =
   let path = Printf.sprintf "choreographies[%d]" i in
-  only path json [ "schema_version"; "global_type"; "roles"; "programs"; "sessions" ];
+  only path json [ "schema_version"; "global_type"; "roles"; "programs"; "plans"; "sessions" ];
   checked_version path json;
-  let global = Wire.global (path ^ ".global_type") (field path json "global_type") in
-  let types = projected path global (roles_of path json) in
+  let types = typed path json in
   let programs =
     match optional json "programs" with
     | None -> List.map (fun (role, t) -> compile role t) types
@@ -79,7 +97,12 @@ let choreography config i json =
         programs
   in
   let sessions = match optional json "sessions" with Some n -> as_int (path ^ ".sessions") n | None -> 1 in
-  let setting = { e_config = config; e_programs = programs; e_types = List.map snd types } in
+  let plans = match optional json "plans" with Some all -> as_list (path ^ ".plans") all | None -> [] in
+  let unplanned = function IOpen (_, row) -> row >= List.length plans | _ -> false in
+  if List.exists (fun p -> List.exists unplanned p.p_code) programs then
+    refused "plans" path "an instruction opens a session of a protocol that is not among the plans";
+  let plans = List.mapi (plan path) plans in
+  let setting = { e_config = config; e_programs = programs; e_types = List.map snd types; e_plans = plans } in
   List.init sessions (fun _ -> setting)
 
 (* The host: what it was written to answer at each place, or the plain answers. *)
@@ -160,12 +183,12 @@ let gate_name = function
   | OnGuard _ -> "acquire_denied"
   | Halted -> "done"
 
-let edges_json s =
+let edges_json queues =
   let edge ((from, to_), ms) =
-    Object [ ("sender", String from); ("receiver", String to_);
+    Object [ ("sender", String (plain_name from)); ("receiver", String (plain_name to_));
              ("messages", Array (List.map (fun m -> String m.m_label.l_name) ms)) ]
   in
-  let held = List.sort compare (List.filter (fun (_, ms) -> ms <> []) (s_queues s)) in
+  let held = List.sort compare (List.filter (fun (_, ms) -> ms <> []) queues) in
   Array (List.map edge held)
 
 (* The coroutines of the roles, and those that were started and have not ended, with their numbers. *)
@@ -185,12 +208,15 @@ let session_state s =
   Object
     [ ("sid", int s.s_id);
       ("status", match s.s_end with None -> String "active" | Some t -> String (Wire.terminal_name t));
-      ("coroutines", Array (List.map coroutine (fst (crew s)))); ("buffers", edges_json s) ]
+      ("coroutines", Array (List.map coroutine (fst (crew s)))); ("buffers", edges_json (s_queues s)) ]
 
 (* What a session has besides its roles, messages and their coroutines: only what there is. *)
 let growth_json s =
-  let position role = match seat_of role s with Some (at, _) -> at | None -> -1 in
-  let fact f = (f.f_knower, position f.f_role, f.f_role, f.f_text) in
+  let fact f =
+    match Wire.opened_role f.f_role with
+    | Some (number, at, role) -> (f.f_knower, number, at, role, f.f_text)
+    | None -> (f.f_knower, 0, (match seat_of f.f_role s with Some (at, _) -> at | None -> -1), f.f_role, f.f_text)
+  in
   let known = List.sort compare (List.map fact (s_facts s)) in
   let moved = List.filter (fun (at, t) -> t.t_owner <> at) (List.mapi (fun at t -> (at, t)) (s_seats s)) in
   let list key all = if all = [] then [] else [ (key, Array all) ] in
@@ -199,9 +225,16 @@ let growth_json s =
       [ ("number", int number); ("role", String k.k_role); ("pc", int k.k_pc); ("status", String (gate_name k.k_gate));
         ("asked", int k.k_asked); ("registers", Array (List.map Wire.value_json k.k_registers)) ]
   in
+  let opened u =
+    let owner t = Array [ String (plain_name t.t_role); int t.t_owner ] in
+    Object
+      [ ("number", int u.u_number); ("draining", Bool u.u_draining); ("owners", Array (List.map owner u.u_seats));
+        ("buffers", edges_json u.u_queues) ]
+  in
   list "started" (List.map started (snd (crew s)))
   @ list "moved" (List.map (fun (_, t) -> Array [ String t.t_role; int t.t_owner ]) moved)
-  @ list "known" (List.map (fun (by, _, role, text) -> Array [ int by; String role; String text ]) known)
+  @ list "known" (List.map (fun (by, number, _, role, text) -> Array [ int by; int number; String role; String text ]) known)
+  @ list "opened" (List.map opened (s_guests s))
   @ list "speculations" (List.rev_map (fun v -> Number (Wire.text_of_n v.v_ghost)) s.s_levels)
 
 (* How a session stands behind a step: by its number, and nothing of one that has ended. *)
@@ -215,7 +248,7 @@ let step_state index before s =
     if s.s_end <> None then Null
     else
       Object
-        ([ ("sid", int s.s_id); ("coroutines", Array (List.map coroutine (fst (crew s)))); ("buffers", edges_json s) ]
+        ([ ("sid", int s.s_id); ("coroutines", Array (List.map coroutine (fst (crew s)))); ("buffers", edges_json (s_queues s)) ]
         @ growth_json s)
   in
   let next =

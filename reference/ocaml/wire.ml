@@ -19,6 +19,16 @@ let rec text_of_n n =
   let rest, digit = N.div_eucl n ten in
   (if rest = N0 then "" else text_of_n rest) ^ string_of_int (N.to_nat digit)
 
+(* Names of roles. Those of sessions that instructions open are qualified: "number/position/role". *)
+
+let opened_role name =
+  match String.split_on_char '/' name with
+  | [ number; at; role ] -> Some (int_of_string number, int_of_string at, role)
+  | _ -> None
+
+(* A session that was opened in another as the number-th, by one number. *)
+let opened_session sid number = sid lor (number lsl 44)
+
 (* Sorts and types. *)
 
 let rec sort path = function
@@ -83,7 +93,6 @@ let rec value path = function
   | Number n -> VNat (n_of_text path n)
   | String s -> VStr s
   | Array [ a; b ] -> VProd (value path a, value path b)
-  | Object [ ("endpoint", Array [ sid; String role ]) ] -> VEndpoint (as_int path sid, role)
   | _ -> refuse path "is no value"
 
 let rec value_json = function
@@ -92,7 +101,13 @@ let rec value_json = function
   | VNat n -> Number (text_of_n n)
   | VStr s -> String s
   | VProd (a, b) -> Array [ value_json a; value_json b ]
-  | VEndpoint (sid, role) -> Object [ ("endpoint", Array [ int sid; String role ]) ]
+  | VEndpoint (sid, role) ->
+      let endpoint =
+        match opened_role role with
+        | Some (number, at, _) -> [ int (opened_session sid number); int at ]
+        | None -> [ int sid; String role ]
+      in
+      Object [ ("endpoint", Array endpoint) ]
 
 (* Instructions: an array of the mnemonic and its operands, tables and constants in place. *)
 
@@ -130,6 +145,7 @@ let instr path json =
   | Array [ String "Acquire"; dst; layer ] -> IAcquire (int dst, int layer)
   | Array [ String "Release"; evidence; layer ] -> IRelease (int evidence, int layer)
   | Array [ String "Close"; chan ] -> IClose (int chan)
+  | Array [ String "Open"; dst; plan ] -> IOpen (int dst, int plan)
   | _ -> refuse path "is no instruction"
 
 let program path json =
@@ -163,13 +179,13 @@ let flow path json =
 
 let request_json = function
   | QSend (partner, l, v) ->
-      [ ("kind", String "send_decision"); ("partner", String partner); ("label", String l.l_name);
+      [ ("kind", String "send_decision"); ("partner", String (plain_name partner)); ("label", String l.l_name);
         ("sort", sort_json l.l_sort); ("payload", value_json v) ]
   | QReceive (partner, l, v) ->
-      [ ("kind", String "receive"); ("partner", String partner); ("label", String l.l_name);
+      [ ("kind", String "receive"); ("partner", String (plain_name partner)); ("label", String l.l_name);
         ("sort", sort_json l.l_sort); ("payload", value_json v) ]
   | QChoose (partner, ls) ->
-      [ ("kind", String "choose"); ("partner", String partner);
+      [ ("kind", String "choose"); ("partner", String (plain_name partner));
         ("labels", Array (List.map (fun l -> String l.l_name) ls)) ]
   | QInvoke (interface, operation, v) ->
       [ ("kind", String "invoke_step"); ("interface", String interface); ("operation", String operation);
@@ -262,12 +278,16 @@ let fault_code = function
 
 let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
 
-let event_json role_of ((round, sid), event) =
+(* Facts about an endpoint say by its name of which session it is. *)
+let session_of sid role = match opened_role role with Some (number, _, _) -> opened_session sid number | None -> sid
+
+let rec event_json role_of ((round, sid), event) =
   let put kind fields =
     Object (version :: ("kind", String kind) :: ("tick", int round) :: ("session", int sid) :: fields)
   in
+  let name role = String (plain_name role) in
   let message kind (from, to_) l =
-    put kind [ ("sender", String from); ("receiver", String to_); ("label", String l.l_name) ]
+    put kind [ ("sender", name from); ("receiver", name to_); ("label", String l.l_name) ]
   in
   let role i = ("role", String (role_of i)) in
   let fault kind i f = put kind [ role i; ("reason", String ("machine.fault." ^ fault_code f)) ] in
@@ -284,13 +304,18 @@ let event_json role_of ((round, sid), event) =
   | EForked (i, ghost) -> put "forked" [ role i; ("ghost", Number (text_of_n ghost)) ]
   | EJoined (i, ghost) -> put "joined" [ role i; ("ghost", Number (text_of_n ghost)) ]
   | EAborted (i, ghost) -> put "aborted" [ role i; ("ghost", Number (text_of_n ghost)) ]
-  | ETransferred (from, to_, role, _) -> put "transferred" [ ("role", String role); ("from", int from); ("to", int to_) ]
+  | ETransferred (from, to_, role, _) -> put "transferred" [ ("role", name role); ("from", int from); ("to", int to_) ]
+  | ETagged (role, fact) when opened_role role <> None ->
+      event_json role_of ((round, session_of sid role), ETagged (plain_name role, fact))
   | ETagged (role, fact) -> put "tagged" [ ("role", String role); ("label", String fact) ]
+  | EChecked (role, target, permitted) when opened_role role <> None ->
+      event_json role_of ((round, session_of sid role), EChecked (plain_name role, target, permitted))
   | EChecked (role, target, permitted) ->
       put "checked" [ ("role", String role); ("target", String target); ("permitted", Bool permitted) ]
   | EAcquired (i, layer) -> put "acquired" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
   | EClosed -> put "closed" []
   | EEpochAdvanced -> put "epoch_advanced" []
+  | EGuest (number, e) -> event_json role_of ((round, opened_session sid number), e)
   | EReleased (i, layer) -> put "released" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]
   | EOutputConditionChecked (i, under, passed, _, _) ->

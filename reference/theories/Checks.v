@@ -2,7 +2,7 @@
     "Closed under the global context" for each. *)
 
 From Motet Require Import Values Types TypesFacts Code State Session Step SessionFacts Outputs OutputsFacts Objects Machine RunFacts
-  LateFacts SitesFacts IslandFacts MachineFacts Heap HeapFacts Durability WalSync Authority.
+  LateFacts SitesFacts IslandFacts GuestsFacts MachineFacts Heap HeapFacts Durability WalSync Authority.
 
 (* Types and their monitor *)
 Print Assumptions monitor_is_type.
@@ -31,6 +31,14 @@ Print Assumptions cut_links_carry_nothing.
 Print Assumptions healed_links_are_waited_for_by_none.
 Print Assumptions crashes_end_sessions.
 Print Assumptions perturbations_preserve_typing.
+
+(* Sessions that instructions open *)
+Print Assumptions qualified_names_are_plain.
+Print Assumptions names_are_of_one_session.
+Print Assumptions opened_sessions_are_typed.
+Print Assumptions opened_sessions_stay_aside.
+Print Assumptions ended_sessions_are_gone.
+Print Assumptions openings_are_counted.
 
 (* Outputs *)
 Print Assumptions refused_output_leaves_nothing.

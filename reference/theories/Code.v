@@ -34,7 +34,9 @@ Inductive instr : Set :=
 | IAcquire (dst layer : nat)
 | IRelease (evidence layer : nat)
 (** Ends the session, whatever its coroutines are at. *)
-| IClose (chan : nat).
+| IClose (chan : nat)
+(** A session of the protocol in the plan's row; its endpoints go into registers from [dst] on. *)
+| IOpen (dst plan : nat).
 
 Record program : Set := mk_program { p_role : string; p_registers : nat; p_code : list instr }.
 
@@ -111,6 +113,8 @@ Inductive event : Set :=
 | EAcquired (coroutine layer : nat)
 | EReleased (coroutine layer : nat)
 | EClosed
+(** Of a session that an instruction opened as the number-th. *)
+| EGuest (number : nat) (e : event)
 | EEpochAdvanced
 | ETerminal (t : terminal)
 (** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
@@ -180,6 +184,8 @@ Record config : Set := mk_config {
   (** How deep speculations nest, and how many coroutines a session may have that go on. *)
   c_depth : nat;
   c_max_coroutines : nat;
+  (** How many sessions that were opened in it a session may have. *)
+  c_max_guests : nat;
   (** Registered deviation [jump-folding]: jumps belong to the instruction before them. *)
   c_fold_jumps : bool }.
 

@@ -2,7 +2,7 @@
     speculations. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code State Session.
+From Motet Require Import Values Types Names Code State Session.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -27,13 +27,6 @@ Definition spawn (env : setting) (s : session) (i : nat) (k : coroutine) (regist
     let parent := moved pc (replace dst (VNat (N.of_nat number)) (k_registers k)) k in
     mk_stepped (with_coroutines (replace i parent (s_coroutines s) ++ [child]) s) [] [] Ran.
 
-(** Who ends must own no endpoint that is not at its end. What it knew is forgotten. *)
-Definition halt (s : session) (i : nat) (k : coroutine) : stepped :=
-  if forallb (fun t => negb (Nat.eqb (t_owner t) i) || is_end (t_type t)) (s_seats s) then
-    let known := filter (fun f => negb (Nat.eqb (f_knower f) i)) (s_facts s) in
-    mk_stepped (with_facts known (put i (with_gate Halted (moved (k_pc k) (k_registers k) k)) s)) [EHalted i] [] Done
-  else fails s [] FType.
-
 (** Ends the session, in no speculation: that could not be taken back. *)
 Definition close (s : session) (i : nat) (k : coroutine) (pc : nat) : stepped :=
   match s_levels s with
@@ -56,7 +49,13 @@ Definition about (k : coroutine) (at_ : nat) : fault + (nat * string * string) :
   | _, _ => inl FRegister
   end.
 
-(** Adds a fact about an endpoint of the session, whosoever that is. *)
+Definition has_role (role : string) (ts : list seat) : bool := existsb (fun t => String.eqb (t_role t) role) ts.
+
+(** Whether there is such an endpoint, of the session or of one that was opened in it. *)
+Definition is_there (s : session) (role : string) : bool :=
+  has_role role (s_seats s) || existsb (fun u => has_role role (u_seats u)) (s_guests s).
+
+(** Adds a fact about an endpoint, whosoever that is. *)
 Definition tag (env : setting) (s : session) (i : nat) (k : coroutine) (at_ dst pc : nat) : stepped :=
   match about k at_ with
   | inl f => fails s [] f
@@ -65,7 +64,7 @@ Definition tag (env : setting) (s : session) (i : nat) (k : coroutine) (at_ dst 
       let room := Nat.ltb (length (s_facts s)) (c_max_facts (e_config env)) &&
                   Nat.leb (String.length text) (c_max_fact_bytes (e_config env)) in
       if negb (Nat.ltb dst (length (k_registers k))) then fails s [] FRegister
-      else if negb (Nat.eqb sid (s_id s)) then fails s [] FChannel
+      else if negb (Nat.eqb sid (s_id s) && is_there s role) then fails s [] FChannel
       else if knows f (s_facts s) || room then
         let known := if knows f (s_facts s) then s_facts s else s_facts s ++ [f] in
         let k := moved pc (replace dst (VBool true) (k_registers k)) k in
@@ -80,7 +79,7 @@ Definition check (env : setting) (s : session) (i : nat) (k : coroutine) (at_ ta
   | _, None => fails s [] FRegister
   | inr (sid, role, text), Some (VStr to_) =>
       let permitted := Nat.eqb sid (s_id s) && knows (mk_fact i role text) (s_facts s) &&
-                       may_flow (c_flow (e_config env)) role text to_ in
+                       may_flow (c_flow (e_config env)) (plain_name role) text to_ in
       if Nat.ltb dst (length (k_registers k)) then
         mk_stepped (put i (moved pc (replace dst (VBool permitted) (k_registers k)) k) s)
           [EChecked role to_ permitted] [] Ran
@@ -106,7 +105,7 @@ Definition transfer (env : setting) (s : session) (i : nat) (k : coroutine) (cha
       match nth_error (s_coroutines s) to_ with
       | None => fails s [] FTransfer
       | Some taker =>
-          let flows f := may_flow (c_flow (e_config env)) (t_role t) (f_text f) (k_role taker) in
+          let flows f := may_flow (c_flow (e_config env)) (plain_name (t_role t)) (f_text f) (k_role taker) in
           let known := filter (fun f => Nat.eqb (f_knower f) i && String.eqb (f_role f) (t_role t)) (s_facts s) in
           if Nat.eqb to_ i || negb (goes_on taker) then fails s [] FTransfer
           else if negb (forallb flows known) then fails s [] FFlow
@@ -115,7 +114,8 @@ Definition transfer (env : setting) (s : session) (i : nat) (k : coroutine) (cha
             let s := with_seats (replace j (mk_seat (t_role t) (t_type t) to_) (s_seats s)) s in
             let s := with_facts (handed i to_ (t_role t) (s_facts s)) (put i (moved pc (k_registers k) k) s) in
             mk_stepped
-              (with_beyond (mk_beyond number (s_answers s) (b_spent (s_beyond s)) (s_evidence s) (s_cut s)) s)
+              (with_beyond (mk_beyond number (s_answers s) (b_spent (s_beyond s)) (s_evidence s) (s_cut s)
+                (b_opened (s_beyond s)) (b_crashed (s_beyond s))) s)
               [ETransferred i to_ (t_role t) number] [] Ran
       end
   | _, Some _ => fails s [] FType
@@ -124,7 +124,7 @@ Definition transfer (env : setting) (s : session) (i : nat) (k : coroutine) (cha
 (** * Speculations *)
 
 Definition with_spent (spent : list (list (nat * answer))) (b : beyond) : beyond :=
-  mk_beyond (b_delegated b) (b_answers b) spent (b_evidence b) (b_cut b).
+  mk_beyond (b_delegated b) (b_answers b) spent (b_evidence b) (b_cut b) (b_opened b) (b_crashed b).
 
 (** What the innermost speculation used was used in the one around it. *)
 Definition merged (spent : list (list (nat * answer))) : list (list (nat * answer)) :=
@@ -136,7 +136,8 @@ Definition merged (spent : list (list (nat * answer))) : list (list (nat * answe
 (** Answers that the innermost speculation used are there again. *)
 Definition unspent (b : beyond) : beyond :=
   match b_spent b with
-  | x :: rest => mk_beyond (b_delegated b) (b_answers b ++ x) rest (b_evidence b) (b_cut b)
+  | x :: rest =>
+      mk_beyond (b_delegated b) (b_answers b ++ x) rest (b_evidence b) (b_cut b) (b_opened b) (b_crashed b)
   | [] => b
   end.
 
@@ -197,7 +198,8 @@ Fixpoint roused (answers : list (nat * answer)) (n : nat) (ks : list coroutine) 
   end.
 
 Definition taken_back (now before : inside) : inside :=
-  mk_inside (counted (n_coroutines now) (n_coroutines before)) (n_seats before) (n_queues before) (n_facts before).
+  mk_inside (counted (n_coroutines now) (n_coroutines before)) (n_seats before) (n_queues before) (n_facts before)
+    (n_guests before).
 
 (** What the innermost did is taken back, whoever did it; its coroutine goes on behind the [IAbort]. *)
 Definition abort (s : session) (i : nat) (k : coroutine) (pc : nat) : stepped :=

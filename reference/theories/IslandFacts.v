@@ -1,7 +1,7 @@
 (** What holds of speculations, of counts that are never taken back, of endpoints that change hands, and of facts. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types Code State Session Island Late Step SessionFacts Machine.
+From Motet Require Import Values Types Names Code State Session Island Late Guests Step SessionFacts Machine.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -27,12 +27,13 @@ Qed.
 Lemma rouse_asked : forall answers n k, k_asked (rouse answers n k) = k_asked k.
 Proof. intros. unfold rouse. now destruct (_ && _). Qed.
 
-(** What is taken back is as it was when the speculation began: types, owners, messages, facts, and every other coroutine
+(** What is taken back is as it was when the speculation began: types, owners, messages, facts, opened sessions, and every other coroutine
     but for how often it has asked, and that who has an answer does not wait for it. The speculations around it stay open. *)
 Theorem abort_takes_back : forall s i k pc v rest,
   s_speculator s = i -> s_levels s = v :: rest ->
   let t := r_session (abort s i k pc) in
   s_seats t = n_seats (v_before v) /\ s_queues t = n_queues (v_before v) /\ s_facts t = n_facts (v_before v) /\
+  s_guests t = n_guests (v_before v) /\
   s_levels t = rest /\
   forall j n b, j <> i -> nth_error (s_coroutines s) j = Some n -> nth_error (n_coroutines (v_before v)) j = Some b ->
     nth_error (s_coroutines t) j = Some (rouse (s_answers t) j (with_asked (k_asked n) b)).
@@ -142,20 +143,118 @@ Section counts.
       now rewrite nth_replace_other.
   Qed.
 
-  Lemma counts_execute : forall env h p op, counts_stay s (r_session (execute env h s i k p op)).
+  Lemma counts_roused : forall t u, counts_stay s t -> counts_stay s (rouse_in u t).
+  Proof.
+    intros t u C j n N. destruct (C j n N) as [m [M L]]. exists (roused_in u m). split.
+    - unfold rouse_in, with_coroutines, with_inside, s_coroutines at 1. simpl. now rewrite nth_error_map, M.
+    - unfold roused_in. now destruct (k_gate m); try destruct (has_role _ _).
+  Qed.
+
+  Lemma counts_settle : forall u t, counts_stay s t -> counts_stay s (fst (settle u t)).
+  Proof.
+    intros u t C. unfold settle. destruct (last_of u); [exact C|]. exact (counts_roused t u C).
+  Qed.
+
+  Lemma counts_discard : forall everything j u t, counts_stay s t -> counts_stay s (fst (discard everything j u t)).
+  Proof. intros. unfold discard. now apply counts_settle, counts_roused. Qed.
+
+  Lemma counts_left : forall j us t, counts_stay s t -> counts_stay s (fst (left_to j us t)).
+  Proof.
+    intros j us. induction us as [|u us IH]; intros t C; simpl; [exact C|].
+    destruct (u_draining u); [|now apply IH].
+    pose proof (counts_discard false j u t C) as D. destruct (discard false j u t) as [t' es]. simpl in D.
+    specialize (IH t' D). destruct (left_to j us t') as [t'' more]. exact IH.
+  Qed.
+
+  (** What is written over its own coroutine counts on. *)
+  Lemma counts_over : forall t k', counts_stay s t -> k_asked k <= k_asked k' -> counts_stay s (put i k' t).
+  Proof.
+    intros t k' C L j n N. destruct (C j n N) as [m [M A]]. destruct there as [k0 [K E]].
+    destruct (Nat.eq_dec i j) as [<- | D].
+    - exists k'. unfold put, with_coroutines, with_inside, s_coroutines at 1. simpl.
+      rewrite nth_replace_same with (y := m) by assumption. split; [reflexivity | congruence].
+    - exists m. unfold put, with_coroutines, with_inside, s_coroutines at 1. simpl. now rewrite nth_replace_other.
+  Qed.
+
+  Lemma counts_within : forall u role r, counts_stay s (r_session r) -> counts_stay s (r_session (within s u role r)).
+  Proof.
+    intros u role r C. unfold within.
+    destruct (r_outcome r); try exact C;
+      match goal with |- context [settle ?v ?t] =>
+        pose proof (counts_settle v t C) as D; destruct (settle v t) as [t' es]; exact D end.
+  Qed.
+
+  Lemma counts_close_guest : forall u role pc, counts_stay s (r_session (close_guest s i k u role pc)).
+  Proof.
+    intros. unfold close_guest, fails. destruct (existsb _ _); [|simpl r_session; count].
+    match goal with |- context [discard ?a ?b ?c ?d] =>
+      pose proof (counts_discard a b c d (counts_same s s eq_refl)) as D; destruct (discard a b c d) as [t es] end.
+    simpl in *. now apply counts_over.
+  Qed.
+
+  Lemma counts_halt : counts_stay s (r_session (halt s i k)).
+  Proof.
+    unfold halt, fails. destruct (_ || _); [simpl r_session; count|].
+    pose proof (counts_left i (s_guests s) s (counts_same s s eq_refl)) as D.
+    destruct (left_to i (s_guests s) s) as [t es]. simpl in *.
+    exact (counts_over t (with_gate Halted (moved (k_pc k) (k_registers k) k)) D (le_n _)).
+  Qed.
+
+  Lemma counts_communicate : forall env h p op, counts_stay s (r_session (communicate env h s i k p op)).
   Proof.
     intros env h p op.
     assert (E : forall chan go, (forall j t, counts_stay s (r_session (go j t))) ->
         counts_stay s (r_session (match endpoint s i k chan with inl f => fails s [] f | inr (j, t) => go j t end))).
     { intros chan go G. destruct (endpoint s i k chan) as [f|[j t]]; [simpl r_session; count | apply G]. }
-    destruct op; simpl execute; try apply counts_spawn; try apply counts_abort.
+    destruct op; simpl communicate; try (simpl r_session; count).
     4: { apply E. intros j t. destruct (head (t_type t)); try (simpl r_session; count). destruct (Nat.eqb _ _);
          [|simpl r_session; count]. apply counts_incoming. intros m rest.
          destruct (row_of _ _ _) as [[target dst]|]; [apply counts_take | simpl r_session; count]. }
-    all: unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, cast, halt, close, tag, check, transfer, fork, join, innermost, fails; cbv zeta;
+    all: apply E; intros j t; unfold decide, fails; cbv zeta;
       split_matches; first [apply counts_send | apply counts_incoming; intros; apply counts_take | simpl r_session; count].
   Qed.
 End counts.
+
+(** A view has the session's coroutines. *)
+Lemma counts_seen : forall env u s r, counts_stay (view env u s) r -> counts_stay s r.
+Proof. intros env u s r C. exact C. Qed.
+
+Section executed.
+  Variables (s : session) (i : nat) (k : coroutine).
+  Hypothesis there : exists k0, nth_error (s_coroutines s) i = Some k0 /\ k_asked k0 = k_asked k.
+
+  Ltac count := first [ apply counts_same; reflexivity | eapply counts_on; [exact there | reflexivity | simpl; lia] ].
+
+  Lemma counts_transfer : forall env chan target pc, counts_stay s (r_session (transfer env s i k chan target pc)).
+  Proof. intros. unfold transfer, fails. cbv zeta. split_matches; simpl r_session; count. Qed.
+End executed.
+
+Section steps.
+  Variables (s : session) (i : nat) (k : coroutine).
+  Hypothesis there : exists k0, nth_error (s_coroutines s) i = Some k0 /\ k_asked k0 = k_asked k.
+
+  Ltac count := first [ apply counts_same; reflexivity | eapply counts_on; [exact there | reflexivity | simpl; lia] ].
+
+  Lemma counts_execute : forall env h p op, counts_stay s (r_session (execute env h s i k p op)).
+  Proof.
+    intros env h p op.
+    assert (C : forall chan, counts_stay s (r_session (match guest_at s k chan with
+      | None => communicate env h s i k p op
+      | Some (u, role) =>
+          if is_shut u role then fails s [] FChannel
+          else within s u role (communicate (setting_in env u) h (view env u s) i k p op) end))).
+    { intros chan. destruct (guest_at s k chan) as [[u role]|]; [|now apply counts_communicate].
+      destruct (is_shut u role); [simpl r_session; count|]. apply counts_within.
+      apply (counts_seen env u). now apply counts_communicate. }
+    destruct op; try apply C; simpl execute; try (now apply counts_spawn); try (now apply counts_abort);
+      try (now apply counts_halt).
+    all: try (destruct (guest_at s k endpoint) as [[u role]|];
+      [apply counts_within; apply (counts_seen env u) | idtac]; now apply counts_transfer).
+    all: unfold invoke, invoke_late, acquire, release, awaited, given_back, write, silently, cast, close, tag, check, fork,
+      join, innermost, open_guest, fails; cbv zeta;
+      split_matches; first [now apply counts_close_guest | simpl r_session; count].
+  Qed.
+End steps.
 
 (** Whatever a step does, an undone speculation included: a coroutine keeps its number, and has asked as often as before or
     more often. *)
@@ -178,7 +277,7 @@ Theorem transfers_are_policed : forall env s i k chan target pc to_ role number,
     s_seats (r_session (transfer env s i k chan target pc)) = replace j (mk_seat role (t_type t) to_) (s_seats s) /\
     nth_error (s_coroutines s) to_ = Some taker /\ goes_on taker = true /\ to_ <> i /\
     forall f, In f (s_facts s) -> f_knower f = i -> f_role f = role ->
-      may_flow (c_flow (e_config env)) role (f_text f) (k_role taker) = true.
+      may_flow (c_flow (e_config env)) (plain_name role) (f_text f) (k_role taker) = true.
 Proof.
   intros env s i k chan target pc to_ role number. unfold transfer, fails. cbv zeta.
   destruct (endpoint s i k chan) as [f|[j t]] eqn:E; [contradiction|]. apply endpoint_is_owned in E as [T O].
@@ -196,7 +295,7 @@ Qed.
 (** Who is told that a fact may flow knows it, and the policy lets it flow. *)
 Theorem checks_are_policed : forall env s i k at_ target dst pc role to_,
   In (EChecked role to_ true) (r_events (check env s i k at_ target dst pc)) ->
-  exists text, knows (mk_fact i role text) (s_facts s) = true /\ may_flow (c_flow (e_config env)) role text to_ = true.
+  exists text, knows (mk_fact i role text) (s_facts s) = true /\ may_flow (c_flow (e_config env)) (plain_name role) text to_ = true.
 Proof.
   intros env s i k at_ target dst pc role to_. unfold check, fails. cbv zeta.
   destruct (about k at_) as [f|[[sid r] text]]; [contradiction|].

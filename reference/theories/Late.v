@@ -1,8 +1,8 @@
 (** What the host may take its time for: guards, and operations that may block. They are asked between steps; whoever asks
     waits, the others go on, and the answer is used by the step that asked, which is then taken again. *)
 
-From Coq Require Import NArith String List Bool Arith Decimal DecimalString.
-From Motet Require Import Values Types Code State Session Island.
+From Coq Require Import NArith String List Bool Arith.
+From Motet Require Import Values Types Names Code State Session Island.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -16,7 +16,7 @@ Definition used (i : nat) (a : answer) (s : session) : session :=
   let b := s_beyond s in
   let spent := match b_spent b with x :: rest => ((i, a) :: x) :: rest | [] => [] end in
   let left := filter (fun a => negb (Nat.eqb (fst a) i)) (b_answers b) in
-  with_beyond (mk_beyond (b_delegated b) left spent (b_evidence b) (b_cut b)) s.
+  with_beyond (mk_beyond (b_delegated b) left spent (b_evidence b) (b_cut b) (b_opened b) (b_crashed b)) s.
 
 Definition speculates (s : session) : bool := match s_levels s with [] => false | _ => true end.
 
@@ -45,14 +45,13 @@ Definition invoke_late (env : setting) (s : session) (i : nat) (k : coroutine) (
 
 (** * Guards *)
 
-Definition text_of (n : nat) : string := NilZero.string_of_uint (Nat.to_uint n).
-
 (** The text that stands for a guard: it names the place where the guard was asked for, so no other has it. *)
 Definition evidence_id (at_ : coordinate) : string :=
   ("guard " ++ text_of (at_session at_) ++ "/" ++ text_of (at_coroutine at_) ++ "/" ++ text_of (at_counter at_))%string.
 
 Definition with_evidence (es : list evidence) (s : session) : session :=
-  let b := s_beyond s in with_beyond (mk_beyond (b_delegated b) (b_answers b) (b_spent b) es (b_cut b)) s.
+  let b := s_beyond s in
+  with_beyond (mk_beyond (b_delegated b) (b_answers b) (b_spent b) es (b_cut b) (b_opened b) (b_crashed b)) s.
 
 (** Asks for a guard; where it is granted its evidence is kept. *)
 Definition acquire (env : setting) (s : session) (i : nat) (k : coroutine) (dst layer pc : nat) : stepped :=
@@ -137,7 +136,7 @@ Definition arrived (env : setting) (s : session) (at_ : coordinate) (a : answer)
             else
               let b := s_beyond s in
               let b := mk_beyond (b_delegated b) (b_answers b ++ [(at_coroutine at_, a)]) (b_spent b) (b_evidence b)
-                (b_cut b) in
+                (b_cut b) (b_opened b) (b_crashed b) in
               Some (with_beyond b (put (at_coroutine at_) (with_gate Open k) s), x)
           else None
       | None => None

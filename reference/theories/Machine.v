@@ -5,7 +5,7 @@
     ready one in cyclic order runs. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code State Session Island Late Sites Step Outputs.
+From Motet Require Import Values Types Code State Session Island Late Guests Sites Step Outputs.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -66,12 +66,13 @@ Definition advance_session (env : setting) (h : host) (s : session) : moved_on :
       let '(s', es) := told r in
       match r_outcome r with
       | Faults f =>
-          (at_ i (Some TFaulted) (withdrawn (r_session r)),
-           r_events r ++ [EFailureBranch i f; EFaulted i f; ETerminal TFaulted], r_exchanges r)
+          let last := withdrawn (r_session r) in
+          (at_ i (Some TFaulted) last, r_events r ++ EFailureBranch i f :: EFaulted i f :: ends_of last TFaulted,
+           r_exchanges r)
       | Done =>
-          if all_halted s' then (at_ i (Some TClosed) s', es ++ [ETerminal TClosed], r_exchanges r)
+          if all_halted s' then (at_ i (Some TClosed) s', es ++ ends_of s' TClosed, r_exchanges r)
           else (at_ (turn_to i s') None s', es, r_exchanges r)
-      | Shut => (at_ i (Some TClosed) s', es ++ [ETerminal TClosed; EEpochAdvanced], r_exchanges r)
+      | Shut => (at_ i (Some TClosed) s', es ++ ends_of s' TClosed ++ [EEpochAdvanced], r_exchanges r)
       | Yielded => (at_ (turn_to (Nat.modulo (S i) (length (s_coroutines s))) s') None s', es, r_exchanges r)
       | Ran | Waits _ | Began | Kept _ => (at_ (turn_to i s') None s', es, r_exchanges r)
       end
@@ -101,8 +102,9 @@ Fixpoint seated (ps : list program) (ts : list ltype) (n : nat) : list seat :=
   end.
 
 Definition open (env : setting) (sid : nat) : session :=
-  let inside := mk_inside (map (fun p => start p sid) (e_programs env)) (seated (e_programs env) (e_types env) 0) [] [] in
-  mk_session sid inside [] 0 (mk_beyond 0 [] [] [] []) 0 None.
+  let inside := mk_inside (map (fun p => start p sid) (e_programs env)) (seated (e_programs env) (e_types env) 0) [] []
+    [] in
+  mk_session sid inside [] 0 (mk_beyond 0 [] [] [] [] 0 []) 0 None.
 
 Definition boot (env : nat -> setting) (count : nat) : machine :=
   let ids := seq 0 count in

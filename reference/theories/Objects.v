@@ -4,7 +4,7 @@
     Made from the whole trace at its end, where the machine keeps them as they come. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types Code.
+From Motet Require Import Values Types Names Code.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -38,7 +38,7 @@ Fixpoint value_eqb (a b : value) : bool :=
   end.
 
 (** What one step can tell, compared; nothing else is part of an output. *)
-Definition told_eqb (a b : event) : bool :=
+Fixpoint told_eqb (a b : event) : bool :=
   match a, b with
   | ESent e l, ESent f m | EReceived e l, EReceived f m | EOffered e l, EOffered f m | EChose e l, EChose f m =>
       edge_eqb e f && label_eqb l m
@@ -48,7 +48,10 @@ Definition told_eqb (a b : event) : bool :=
   | ETransferred i j r _, ETransferred k l q _ => Nat.eqb i k && Nat.eqb j l && String.eqb r q
   | ETagged r f, ETagged q g => String.eqb r q && String.eqb f g
   | EAcquired i l, EAcquired j m | EReleased i l, EReleased j m => Nat.eqb i j && Nat.eqb l m
-  | EClosed, EClosed => true
+  | EClosed, EClosed | EOpened, EOpened | EEpochAdvanced, EEpochAdvanced => true
+  | ETerminal t, ETerminal u =>
+      match t, u with TClosed, TClosed | TFaulted, TFaulted => true | _, _ => false end
+  | EGuest n x, EGuest m y => Nat.eqb n m && told_eqb x y
   | EChecked r t p, EChecked q u o => String.eqb r q && String.eqb t u && Bool.eqb p o
   | _, _ => false
   end.
@@ -117,13 +120,15 @@ Definition operations (trace : list (nat * nat * event)) : list operation :=
   let outputs := once same_output checks in
   map (fun x => mk_operation x (first_at same_output x outputs 0) (way_of (o_passed x))) (once same_check checks).
 
-(** Endpoints that changed hands, in order: in which round and session, the how-manieth there, whose, from whom to whom. *)
+(** Endpoints that changed hands, in order: in which round and session, of which that was opened there or 0, the how-manieth, whose, from whom to whom. *)
 Record handoff : Set := mk_handoff {
-  h_round : nat; h_session : nat; h_number : nat; h_role : string; h_from : nat; h_to : nat }.
+  h_round : nat; h_session : nat; h_guest : nat; h_number : nat; h_role : string; h_from : nat; h_to : nat }.
 
 Definition handoffs (trace : list (nat * nat * event)) : list handoff :=
   flat_map (fun e => match e with
-    | (round, sid, ETransferred from to_ role number) => [mk_handoff round sid number role from to_]
+    | (round, sid, ETransferred from to_ role number) => [mk_handoff round sid 0 number role from to_]
+    | (round, sid, EGuest guest (ETransferred from to_ role number)) =>
+        [mk_handoff round sid guest number (plain_name role) from to_]
     | _ => []
     end) trace.
 

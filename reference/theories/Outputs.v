@@ -31,11 +31,18 @@ Definition passes (policy : outputs) (given : hint) : bool :=
   | OutputsUnder names => existsb (String.eqb (h_predicate given)) names
   end.
 
+Definition queues_of (s : session) (number : nat) : list (edge * list message) :=
+  match find (fun u => Nat.eqb (u_number u) number) (s_guests s) with Some u => u_queues u | None => [] end.
+
+Definition last_on (e : edge) (qs : list (edge * list message)) : option value :=
+  match rev (queue e qs) with m :: _ => Some (m_payload m) | [] => None end.
+
 (** The payload of the message that a step sent: the last on its edge. *)
 Fixpoint sent_by (es : list event) (s : session) : option value :=
   match es with
   | [] => None
-  | ESent e _ :: _ => match rev (queue e (s_queues s)) with m :: _ => Some (m_payload m) | [] => None end
+  | ESent e _ :: _ => last_on e (s_queues s)
+  | EGuest number (ESent e _) :: _ => last_on e (queues_of s number)
   | _ :: es => sent_by es s
   end.
 

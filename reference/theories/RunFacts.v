@@ -1,7 +1,7 @@
 (** What each role did over a whole run is a trace of its local type, speculations that are taken back included. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types TypesFacts Code State Session Island Step SessionFacts Outputs Machine.
+From Motet Require Import Values Types TypesFacts Code State Session Island Sites Step SessionFacts Outputs Machine.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -36,14 +36,8 @@ Proof.
   destruct (advance t a); [now apply IHxs | discriminate].
 Qed.
 
-Lemma acts_app : forall role xs ys, acts role (xs ++ ys) = acts role xs ++ acts role ys.
-Proof. intros. apply flat_map_app. Qed.
-
 Lemma acts_plain : forall role es, Forall (fun e => act role e = []) es -> acts role es = [].
 Proof. intros role es F. induction F; simpl; [reflexivity | now rewrite H]. Qed.
-
-Lemma quiet_app : forall xs ys, quiet xs -> quiet ys -> quiet (xs ++ ys).
-Proof. intros xs ys X Y role. now rewrite acts_app, X, Y. Qed.
 
 Lemma follows_quiet : forall a es, quiet es -> follows a es a.
 Proof. intros a es Q. split; [reflexivity|]. intros j role t u A B. rewrite Q. simpl. congruence. Qed.
@@ -218,7 +212,7 @@ Proof.
   set (r := step env h s i) in *. cbv zeta.
   assert (Same : r_outcome r = Faults f ->
       s_levels (r_session r) = s_levels s /\ typing (r_session r) = typing s /\ quiet (r_events r)).
-  { intros O. unfold nothing in N. rewrite O in N. destruct N as [E [_ [T [_ L]]]].
+  { intros O. unfold nothing in N. rewrite O in N. destruct N as [E [_ [T [_ [L _]]]]].
     unfold typing, typing_in. unfold s_seats in T. rewrite E, T, L. now repeat split. }
   unfold seen. destruct (c_outputs (e_config env)); try exact Same;
     (destruct (r_events r) as [|e rest] eqn:E; [rewrite ?E in *; exact Same |]);
@@ -237,6 +231,13 @@ Proof.
   - destruct F as [F R]. split; [assumption | now apply IH].
 Qed.
 
+(** That sessions end, those that were opened in it included, is of no role. *)
+Lemma ends_are_quiet : forall s t, quiet (ends_of s t).
+Proof.
+  intros s t. unfold ends_of. apply quiet_app; [|intros ?; reflexivity]. intros role. apply acts_plain.
+  apply Forall_forall. intros e E. apply in_map_iff in E as [u [<- _]]. reflexivity.
+Qed.
+
 Lemma typed_session : forall env h s es,
   typed env s es ->
   let '(s', more, _) := advance_session env h s in typed env s' (es ++ more).
@@ -250,13 +251,14 @@ Proof.
   destruct (told r) as [s' more] eqn:E. simpl in U.
   destruct (r_outcome r) eqn:O; try exact U.
   - destruct (all_halted s'); [|exact U]. rewrite app_assoc.
-    destruct U as [D F]. split; [exact D|]. now apply follow_quietly.
+    destruct U as [D F]. split; [exact D|]. apply follow_quietly; [apply ends_are_quiet | exact F].
   - destruct (N f eq_refl) as [L [Ty Q]].
     assert (W : typed env (withdrawn (r_session r)) es).
     { apply typed_withdrawn. destruct T as [D F]. split; [now rewrite Ty | now rewrite L, Ty]. }
     apply (typed_quietly env (withdrawn (r_session r)) es); [apply withdrawn_levels | | exact W].
-    apply quiet_app; [exact Q | intros ?; reflexivity].
-  - rewrite app_assoc. destruct U as [D F]. split; [exact D|]. now apply follow_quietly.
+    apply quiet_app; [exact Q | exact (ends_are_quiet (withdrawn (r_session r)) TFaulted)].
+  - rewrite app_assoc. destruct U as [D F]. split; [exact D|].
+    apply follow_quietly; [apply quiet_app; [apply ends_are_quiet | intros ?; reflexivity] | exact F].
 Qed.
 
 (** The machine's invariant: every session stands where it says it stands, and is typed. *)

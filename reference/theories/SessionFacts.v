@@ -4,7 +4,7 @@
     message. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types TypesFacts Code State Session Island Late Step.
+From Motet Require Import Values Types TypesFacts Code State Session Island Late Guests Step.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -205,37 +205,95 @@ Proof.
   exact (SBegan s i n (s_inside (put i (moved pc (k_registers k) k) s)) [EForked i n] eq_refl (fun _ => eq_refl)).
 Qed.
 
-Lemma sound_execute : forall env h s i k p op, sound s i (execute env h s i k p op).
+(** ** Sessions that are opened
+
+    What is done in them moves no type of the session itself. *)
+
+Lemma quiet_in : forall number es, quiet (map (EGuest number) es).
+Proof. intros number es role. induction es; simpl; [reflexivity | exact IHes]. Qed.
+
+Lemma acts_app : forall role xs ys, acts role (xs ++ ys) = acts role xs ++ acts role ys.
+Proof. intros. apply flat_map_app. Qed.
+
+Lemma quiet_app : forall xs ys, quiet xs -> quiet ys -> quiet (xs ++ ys).
+Proof. intros xs ys X Y role. now rewrite acts_app, X, Y. Qed.
+
+(** The session's own types and speculations are untouched, and nothing that is told is of its own roles. *)
+Definition aside (s : session) (r : session * list event) : Prop :=
+  s_levels (fst r) = s_levels s /\ typing (fst r) = typing s /\ quiet (snd r).
+
+Lemma aside_settle : forall u s, aside s (settle u s).
+Proof. intros u s. unfold settle. destruct (last_of u); repeat split; try (intros ?; reflexivity); apply quiet_in. Qed.
+
+Lemma aside_discard : forall everything i u s, aside s (discard everything i u s).
+Proof. intros. unfold discard. exact (aside_settle _ (rouse_in u s)). Qed.
+
+Lemma aside_left : forall i us s, aside s (left_to i us s).
+Proof.
+  intros i us. induction us as [|u us IH]; intros s; simpl; [repeat split; intros ?; reflexivity|].
+  destruct (u_draining u); [|apply IH].
+  destruct (aside_discard false i u s) as [L [T Q]]. destruct (discard false i u s) as [t es]. simpl in *.
+  destruct (IH t) as [L' [T' Q']]. destruct (left_to i us t) as [t' more]. simpl in *.
+  unfold aside. simpl. split; [congruence|]. split; [congruence|]. now apply quiet_app.
+Qed.
+
+Lemma sound_within : forall s i u role r, sound s i (within s u role r).
+Proof.
+  intros s i u role r. unfold within.
+  destruct (r_outcome r); try (apply sound_still; plainly);
+    match goal with |- context [settle ?v ?t] => destruct (aside_settle v t) as [L [T Q]]; destruct (settle v t) as [t' es] end;
+    simpl in *; apply sound_still; try exact I; try assumption; apply quiet_app; auto using quiet_in.
+Qed.
+
+Lemma sound_close_guest : forall s i k u role pc, sound s i (close_guest s i k u role pc).
+Proof.
+  intros. unfold close_guest, fails. destruct (existsb _ _); [|leaf].
+  match goal with |- context [discard ?a ?b ?c ?d] =>
+    destruct (aside_discard a b c d) as [L [T Q]]; destruct (discard a b c d) as [t es] end.
+  simpl in *. apply sound_still; try exact I; assumption.
+Qed.
+
+Lemma sound_halt : forall s i k, sound s i (halt s i k).
+Proof.
+  intros. unfold halt, fails. destruct (_ || _); [leaf|].
+  destruct (aside_left i (s_guests s) s) as [L [T Q]]. destruct (left_to i (s_guests s) s) as [t es]. simpl in *.
+  apply sound_still; try exact I; try assumption. apply quiet_app; [assumption | intros ?; reflexivity].
+Qed.
+
+Lemma sound_open_guest : forall env s i k dst row pc, sound s i (open_guest env s i k dst row pc).
+Proof. intros. unfold open_guest, fails. cbv zeta. split_matches; leaf. Qed.
+
+Lemma sound_communicate : forall env h s i k p op, sound s i (communicate env h s i k p op).
 Proof.
   intros env h s i k p op.
   assert (E : forall chan go, (forall j t, nth_error (s_seats s) j = Some t -> t_owner t = i -> sound s i (go j t)) ->
       sound s i (match endpoint s i k chan with inl f => fails s [] f | inr (j, t) => go j t end)).
   { intros chan go G. destruct (endpoint s i k chan) as [f|[j t]] eqn:F; [leaf|].
     apply endpoint_is_owned in F as [T O]. now apply G. }
-  destruct op; simpl;
-    try apply sound_transfer; try apply sound_join; try apply sound_abort; try apply sound_fork;
-    try (apply E; intros j t T O);
-    unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, halt, close, tag, check, fails; cbv zeta.
+  destruct op; simpl; try (apply E; intros j t T O); unfold decide, fails; cbv zeta; try leaf.
   - split_matches; first [leaf | now apply sound_send].
   - split_matches; first [leaf | apply sound_incoming; intros; now apply sound_take].
   - split_matches; first [leaf | now apply sound_send].
   - destruct (head (t_type t)); try leaf. destruct (Nat.eqb _ _); [|leaf]. apply sound_incoming. intros m rest.
     destruct (row_of _ _ _) as [[target dst]|]; [now apply sound_take | leaf].
   - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - leaf.
-  - split_matches; leaf.
-  - leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
-  - split_matches; leaf.
+Qed.
+
+Lemma sound_execute : forall env h s i k p op, sound s i (execute env h s i k p op).
+Proof.
+  intros env h s i k p op.
+  assert (C : forall chan, sound s i (match guest_at s k chan with
+    | None => communicate env h s i k p op
+    | Some (u, role) =>
+        if is_shut u role then fails s [] FChannel
+        else within s u role (communicate (setting_in env u) h (view env u s) i k p op) end)).
+  { intros chan. destruct (guest_at s k chan) as [[u role]|]; [|apply sound_communicate].
+    destruct (is_shut u role); [unfold fails; leaf | apply sound_within]. }
+  destruct op; try apply C; simpl;
+    try apply sound_halt; try apply sound_join; try apply sound_abort; try apply sound_fork; try apply sound_open_guest;
+    try (destruct (guest_at s k _) as [[u role]|]; [apply sound_within | apply sound_transfer]);
+    unfold invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, close, tag, check, fails;
+    cbv zeta; split_matches; first [apply sound_close_guest | leaf].
 Qed.
 
 (** A step preserves typing, speculations included. *)
@@ -246,13 +304,14 @@ Qed.
 
 (** ** Nothing by halves *)
 
-(** A step that waits or faults has no events, moves no message, and leaves every type, every fact and every speculation
-    where it was. *)
+(** A step that waits or faults has no events, moves no message, and leaves every type, every fact, every speculation and
+    every session that was opened where it was. *)
 Definition nothing (s : session) (r : stepped) : Prop :=
   match r_outcome r with
   | Waits _ | Faults _ =>
       r_events r = [] /\ s_queues (r_session r) = s_queues s /\ s_seats (r_session r) = s_seats s /\
-      s_facts (r_session r) = s_facts s /\ s_levels (r_session r) = s_levels s
+      s_facts (r_session r) = s_facts s /\ s_levels (r_session r) = s_levels s /\
+      s_guests (r_session r) = s_guests s
   | _ => True
   end.
 
@@ -282,18 +341,38 @@ Proof. intros. unfold incoming. destruct (queue _ _); [idle | auto]. Qed.
 Lemma nothing_transfer : forall env s i k chan target pc, nothing s (transfer env s i k chan target pc).
 Proof. intros. unfold transfer, fails; cbv zeta. split_matches; idle. Qed.
 
-Theorem nothing_by_halves : forall env h s i, nothing s (step env h s i).
+Lemma nothing_communicate : forall env h s i k p op, nothing s (communicate env h s i k p op).
 Proof.
-  intros. unfold step, fails. destruct (nth_error (s_coroutines s) i) as [k|]; [|idle].
-  destruct (program_of (k_role k) env) as [p|]; [|idle].
-  destruct (nth_error (p_code p) (k_pc k)) as [op|]; [|idle].
+  intros env h s i k p op.
   assert (E : forall chan go, (forall j t, nothing s (go j t)) ->
-      nothing s (match endpoint s i (with_gate Open k) chan with inl f => fails s [] f | inr (j, t) => go j t end)).
+      nothing s (match endpoint s i k chan with inl f => fails s [] f | inr (j, t) => go j t end)).
   { intros chan go G. destruct (endpoint _ _ _ chan) as [f|[j t]]; [idle | apply G]. }
-  destruct op; simpl; try apply nothing_transfer; try (apply E; intros j t);
-    unfold decide, invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, halt, close, tag, check,
-      join, abort, fork, fails; cbv zeta.
+  destruct op; simpl; try (apply E; intros j t); unfold decide, fails; cbv zeta; try idle.
   4: { destruct (head (t_type t)); try idle. destruct (Nat.eqb _ _); [|idle]. apply nothing_incoming. intros m rest.
        destruct (row_of _ _ _) as [[target dst]|]; [apply nothing_take | idle]. }
   all: split_matches; first [apply nothing_send | apply nothing_incoming; intros; apply nothing_take | idle].
+Qed.
+
+Lemma nothing_within : forall s u role r, nothing s (within s u role r).
+Proof.
+  intros s u role r. unfold within. destruct (r_outcome r); try idle; destruct (settle _ _); idle.
+Qed.
+
+Theorem nothing_by_halves : forall env h s i, nothing s (step env h s i).
+Proof.
+  intros. unfold step, fails. destruct (nth_error (s_coroutines s) i) as [k0|]; [|idle].
+  destruct (program_of (k_role k0) env) as [p|]; [|idle].
+  destruct (nth_error (p_code p) (k_pc k0)) as [op|]; [|idle].
+  generalize (with_gate Open k0). intros k.
+  assert (C : forall chan, nothing s (match guest_at s k chan with
+    | None => communicate env h s i k p op
+    | Some (u, role) =>
+        if is_shut u role then fails s [] FChannel
+        else within s u role (communicate (setting_in env u) h (view env u s) i k p op) end)).
+  { intros chan. destruct (guest_at s k chan) as [[u role]|]; [|apply nothing_communicate].
+    destruct (is_shut u role); [unfold fails; idle | apply nothing_within]. }
+  destruct op; try apply C; simpl;
+    try (destruct (guest_at s k _) as [[u role]|]; [apply nothing_within | apply nothing_transfer]);
+    unfold invoke, invoke_late, acquire, release, awaited, given_back, write, silently, spawn, cast, halt, close, tag, check,
+      join, abort, fork, open_guest, close_guest, fails; cbv zeta; split_matches; idle.
 Qed.

@@ -1,7 +1,7 @@
 (** What holds of sites and links that fail. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types Code State Session Island Sites Step SessionFacts Outputs Machine RunFacts.
+From Motet Require Import Values Types Names Code State Session Island Guests Sites Step SessionFacts Outputs Machine RunFacts.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -20,13 +20,11 @@ Proof.
   rewrite C. repeat split. now left.
 Qed.
 
-(** Where the link is whole again, nobody waits for it, in what may be brought back neither. *)
-Definition waits_for (e : edge) (k : coroutine) : bool := gate_eqb (k_gate k) (OnLink e).
-
-Lemma woken_waits_not : forall e ks, existsb (waits_for e) (map (woken (OnLink e)) ks) = false.
+(** Where the link is whole again, nobody waits for it, in what may be brought back neither, and in no session that was opened. *)
+Lemma linked_waits_not : forall e ks, existsb (waits_for e) (map (linked e) ks) = false.
 Proof.
-  intros e ks. induction ks as [|k ks IH]; simpl; [reflexivity|]. unfold woken at 1, waits_for at 1.
-  destruct (gate_eqb (k_gate k) (OnLink e)) eqn:G; simpl; [exact IH | now rewrite G].
+  intros e ks. induction ks as [|k ks IH]; simpl; [reflexivity|]. unfold linked at 1.
+  destruct (waits_for e k) eqn:G; simpl; [exact IH | now rewrite G].
 Qed.
 
 Theorem healed_links_are_waited_for_by_none : forall e s,
@@ -38,23 +36,23 @@ Proof.
   intros e s L. unfold perturbed. rewrite L. simpl. repeat split.
   - unfold s_cut. simpl. induction (b_cut (s_beyond s)) as [|f fs IH]; simpl; [reflexivity|].
     destruct (edge_eqb e f) eqn:E; simpl; [exact IH | now rewrite E].
-  - apply woken_waits_not.
-  - intros v V. apply in_map_iff in V as [w [<- _]]. simpl. apply woken_waits_not.
+  - apply linked_waits_not.
+  - intros v V. apply in_map_iff in V as [w [<- _]]. simpl. apply linked_waits_not.
 Qed.
 
 (** A crash of a site ends the sessions that have it, and no others. *)
 Theorem crashes_end_sessions : forall site s,
   live s = true ->
-  live (fst (perturbed (Crash site) s)) = match seat_of site s with Some _ => false | None => true end.
+  live (fst (perturbed (Crash site) s)) = match responsible site s with Some _ => false | None => true end.
 Proof.
-  intros site s L. unfold perturbed. rewrite L. simpl. destruct (seat_of site s) as [[j t]|]; [reflexivity | exact L].
+  intros site s L. unfold perturbed. rewrite L. simpl. destruct (responsible site s); [reflexivity | exact L].
 Qed.
 
 (** * Typing *)
 
-Lemma last_words_are_quiet : forall found, quiet (last_words found).
+Lemma last_words_are_quiet : forall found last, quiet (last_words found last).
 Proof.
-  intros found role. unfold last_words. rewrite acts_app. rewrite app_nil_r. apply acts_plain.
+  intros found last. unfold last_words. apply quiet_app; [|apply ends_are_quiet]. intros role. apply acts_plain.
   apply Forall_forall. intros e E. apply in_flat_map in E as [i [_ [<- | [<- | []]]]]; reflexivity.
 Qed.
 
@@ -62,8 +60,8 @@ Lemma relinked_levels : forall start es e levels now,
   follow_levels start es levels now ->
   follow_levels start es
     (map (fun v => mk_level (v_ghost v)
-      (mk_inside (map (woken (OnLink e)) (n_coroutines (v_before v))) (n_seats (v_before v)) (n_queues (v_before v))
-        (n_facts (v_before v))) (v_told v)) levels) now.
+      (mk_inside (map (linked e) (n_coroutines (v_before v))) (n_seats (v_before v)) (n_queues (v_before v))
+        (n_facts (v_before v)) (n_guests (v_before v))) (v_told v)) levels) now.
 Proof.
   intros start es e levels. induction levels as [|v rest IH]; intros now F; simpl in *; [exact F|].
   destruct F as [F R]. split; [exact F | now apply IH].
@@ -74,7 +72,7 @@ Lemma typed_perturbed : forall env p s es,
 Proof.
   intros env p s es T. unfold perturbed. destruct (negb (live s)); [now rewrite app_nil_r|].
   destruct p as [site | l | l]; simpl.
-  - destruct (seat_of site s) as [[j t]|]; simpl; [|now rewrite app_nil_r].
+  - destruct (responsible site s); simpl; [|now rewrite app_nil_r].
     apply typed_at. apply typed_quietly; [apply withdrawn_levels | apply last_words_are_quiet | now apply typed_withdrawn].
   - rewrite app_nil_r. exact T.
   - rewrite app_nil_r. destruct T as [D F]. split; [exact D|]. now apply relinked_levels.

@@ -23,12 +23,18 @@ Record seat : Set := mk_seat { t_role : string; t_type : ltype; t_owner : nat }.
 (** Who knows it, of which role's endpoint, and what. *)
 Record fact : Set := mk_fact { f_knower : nat; f_role : string; f_text : string }.
 
+(** A session that an instruction opened: the number of its opening in the session that opened it, the row of its protocol, and
+    whether it is closing. It has endpoints and messages, and no coroutines of its own. *)
+Record guest : Set := mk_guest {
+  u_number : nat; u_plan : nat; u_draining : bool; u_seats : list seat; u_queues : list (edge * list message) }.
+
 (** All that a speculation can take back. *)
 Record inside : Set := mk_inside {
   n_coroutines : list coroutine;
   n_seats : list seat;
   n_queues : list (edge * list message);
-  n_facts : list fact }.
+  n_facts : list fact;
+  n_guests : list guest }.
 
 (** An open speculation: its number, how everything was when it began, and what was told since, which nobody has heard. *)
 Record level : Set := mk_level { v_ghost : N; v_before : inside; v_told : list event }.
@@ -46,7 +52,11 @@ Record beyond : Set := mk_beyond {
   b_spent : list (list (nat * answer));
   b_evidence : list evidence;
   (** Links on which nothing can be sent. *)
-  b_cut : list edge }.
+  b_cut : list edge;
+  (** How many sessions were opened, what was taken back included. *)
+  b_opened : nat;
+  (** Sites that crashed and that the session had no role at. *)
+  b_crashed : list string }.
 
 Record session : Set := mk_session {
   s_id : nat;
@@ -65,10 +75,14 @@ Definition s_answers (s : session) : list (nat * answer) := b_answers (s_beyond 
 Definition s_evidence (s : session) : list evidence := b_evidence (s_beyond s).
 Definition s_cut (s : session) : list edge := b_cut (s_beyond s).
 Definition s_facts (s : session) : list fact := n_facts (s_inside s).
+Definition s_guests (s : session) : list guest := n_guests (s_inside s).
+
+(** A protocol of which sessions may be opened: its roles and their types. *)
+Record plan : Set := mk_plan { a_roles : list string; a_types : list ltype }.
 
 (** What does not change during a run. The session's roles are those of the programs, in order, and have these types. *)
 Record setting : Set := mk_setting {
-  e_config : config; e_programs : list program; e_types : list ltype }.
+  e_config : config; e_programs : list program; e_types : list ltype; e_plans : list plan }.
 
 (** What a step comes to. [Began] opens a speculation; [Kept] closes the outermost, whose events are heard now; [Shut] ends the
     session. *)
@@ -111,18 +125,21 @@ Definition with_beyond (b : beyond) (s : session) : session :=
   mk_session (s_id s) (s_inside s) (s_levels s) (s_speculator s) b (s_current s) (s_end s).
 
 Definition with_coroutines (ks : list coroutine) (s : session) : session :=
-  with_inside (mk_inside ks (s_seats s) (s_queues s) (s_facts s)) s.
+  with_inside (mk_inside ks (s_seats s) (s_queues s) (s_facts s) (s_guests s)) s.
 
 Definition with_seats (ts : list seat) (s : session) : session :=
-  with_inside (mk_inside (s_coroutines s) ts (s_queues s) (s_facts s)) s.
+  with_inside (mk_inside (s_coroutines s) ts (s_queues s) (s_facts s) (s_guests s)) s.
 
 Definition with_facts (fs : list fact) (s : session) : session :=
-  with_inside (mk_inside (s_coroutines s) (s_seats s) (s_queues s) fs) s.
+  with_inside (mk_inside (s_coroutines s) (s_seats s) (s_queues s) fs (s_guests s)) s.
+
+Definition with_guests (us : list guest) (s : session) : session :=
+  with_inside (mk_inside (s_coroutines s) (s_seats s) (s_queues s) (s_facts s) us) s.
 
 Definition put (i : nat) (k : coroutine) (s : session) : session := with_coroutines (replace i k (s_coroutines s)) s.
 
 Definition with_queue (e : edge) (ms : list message) (s : session) : session :=
-  with_inside (mk_inside (s_coroutines s) (s_seats s) (set_queue e ms (s_queues s)) (s_facts s)) s.
+  with_inside (mk_inside (s_coroutines s) (s_seats s) (set_queue e ms (s_queues s)) (s_facts s) (s_guests s)) s.
 
 (** The endpoint at [j], which was [t], goes on with a type. *)
 Definition retyped (j : nat) (t : seat) (next : ltype) (s : session) : session :=

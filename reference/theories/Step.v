@@ -1,11 +1,12 @@
 (** One instruction, and one step: what a coroutine does next. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code State Session Island Late.
+From Motet Require Import Values Types Code State Session Island Late Guests.
 Import ListNotations.
 Open Scope list_scope.
 
-Definition execute (env : setting) (h : host) (s : session) (i : nat) (k : coroutine) (p : program)
+(** What a coroutine does through the endpoint that a register holds: one of the session's own, or of the view's. *)
+Definition communicate (env : setting) (h : host) (s : session) (i : nat) (k : coroutine) (p : program)
     (op : instr) : stepped :=
   let code := p_code p in
   let on pc := go_on (e_config env) code pc in
@@ -51,6 +52,21 @@ Definition execute (env : setting) (h : host) (s : session) (i : nat) (k : corou
             if Nat.eqb (length rows) (length bs) then decide env h s i k to_ bs rows code else fails s [] FType
         | _ => fails s [] FType
         end)
+  | _ => fails s [] FType
+  end.
+
+Definition execute (env : setting) (h : host) (s : session) (i : nat) (k : coroutine) (p : program)
+    (op : instr) : stepped :=
+  let on pc := go_on (e_config env) (p_code p) pc in
+  let next := on (S (k_pc k)) in
+  match op with
+  | ISend chan _ | IOffer chan _ _ | IReceive chan _ | IChoose chan _ | IDecide chan _ =>
+      match guest_at s k chan with
+      | None => communicate env h s i k p op
+      | Some (u, role) =>
+          if is_shut u role then fails s [] FChannel
+          else within s u role (communicate (setting_in env u) h (view env u s) i k p op)
+      end
   | IInvoke arg dst interface operation sort may_block =>
       if may_block then invoke_late env s i k arg dst interface operation sort next
       else invoke env h s i k arg dst interface operation sort next
@@ -79,12 +95,22 @@ Definition execute (env : setting) (h : host) (s : session) (i : nat) (k : corou
   | IFork ghost => fork env s i k ghost next
   | IJoin => join s i k next
   | IAbort => abort s i k next
-  | ITransfer chan target => transfer env s i k chan target next
+  | ITransfer chan target =>
+      match guest_at s k chan with
+      | None => transfer env s i k chan target next
+      | Some (u, role) => within s u role (transfer env (view env u s) i k chan target next)
+      end
   | ITag at_ dst => tag env s i k at_ dst next
   | ICheck at_ target dst => check env s i k at_ target dst next
   | IAcquire dst layer => acquire env s i k dst layer next
   | IRelease from layer => release env h s i k from layer next
-  | IClose chan => at_endpoint chan (fun _ _ => close s i k next)
+  | IClose chan =>
+      match guest_at s k chan, endpoint s i k chan with
+      | Some (u, role), _ => close_guest s i k u role next
+      | None, inr _ => close s i k next
+      | None, inl f => fails s [] f
+      end
+  | IOpen dst row => open_guest env s i k dst row next
   end.
 
 (** One instruction of coroutine [i]. *)

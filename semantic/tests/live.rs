@@ -182,9 +182,9 @@ pub(crate) fn every_rule_refuses() {
     let effect = key(0, 1, 0);
     let ask = Occurrence::Asked(lives::asked(effect, None));
     let bounded = Occurrence::Asked(lives::asked(effect, Some(3)));
-    let answer = Occurrence::Answered(AnsweredEffect { effect, failure: None, outputs: &lives::ONE, overdue: false });
+    let answer = Occurrence::Answered(AnsweredEffect { effect, failure: None, outputs: &*lives::ONE, overdue: false });
     let cancel = Occurrence::Cancelled { effect };
-    let overdue = AnsweredEffect { effect, failure: Some("timeout"), outputs: &lives::ONE, overdue: true };
+    let overdue = AnsweredEffect { effect, failure: Some("timeout"), outputs: &*lives::ONE, overdue: true };
     let overdue = Occurrence::Answered(overdue);
     let begun = Occurrence::Begun { effect };
     let name = |violation: LiveViolation| violation.to_string();
@@ -358,7 +358,7 @@ fn peopled(sessions: u64) -> Live {
         }
         for counter in 0..3 {
             let effect = key(session, 1, counter);
-            let answered = AnsweredEffect { effect, failure: None, outputs: &lives::ONE, overdue: false };
+            let answered = AnsweredEffect { effect, failure: None, outputs: &*lives::ONE, overdue: false };
             live.apply(session, Occurrence::Answered(answered), |_| {}).unwrap();
         }
         let given_up = Occurrence::GivenUp { effect: key(session, 1, 3), upgrade: UpgradeKey([7; 32]) };

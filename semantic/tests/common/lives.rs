@@ -56,7 +56,7 @@ pub(crate) fn asked(effect: EffectKey, budget_ticks: Option<u64>) -> AskedEffect
     let wanted = if effect.counter % 3 == 1 { Wanted::Guard(4) } else { Wanted::Operation(2) };
     let role = effect.coroutine % 3;
     let role_name = ROLES[usize::from(role)];
-    AskedEffect { effect, image: 1, wanted, role, role_name, inputs: &ASKED, budget_ticks }
+    AskedEffect { effect, image: 1, wanted, role, role_name, inputs: &*ASKED, budget_ticks }
 }
 
 /// A session's ownership as this generator knows it.
@@ -256,7 +256,7 @@ impl Lives {
             0 | 1 => self.tell(Occurrence::Begun { effect }, Happened::Begun(name(effect))),
             2..=5 => self.tell(Occurrence::Elapsed, Happened::Elapsed),
             6 | 7 => {
-                let answered = AnsweredEffect { effect, failure: Some("timeout"), outputs: &SEVEN, overdue: true };
+                let answered = AnsweredEffect { effect, failure: Some("timeout"), outputs: &*SEVEN, overdue: true };
                 self.tell(Occurrence::Answered(answered), Happened::Overdue(name(effect), Json::from(7)))
             }
             8 if self.below(3) == 0 => {
@@ -266,7 +266,7 @@ impl Lives {
             8 => self.tell(Occurrence::Cancelled { effect }, Happened::Cancelled(name(effect))),
             _ => {
                 let failure = [None, None, Some("timeout")][self.below(3)];
-                let answered = AnsweredEffect { effect, failure, outputs: &SEVEN, overdue: false };
+                let answered = AnsweredEffect { effect, failure, outputs: &*SEVEN, overdue: false };
                 let happened = Happened::Answered(name(effect), failure.map(String::from), Json::from(7));
                 self.tell(Occurrence::Answered(answered), happened)
             }

@@ -10,14 +10,14 @@ use super::traces::{Judged, judged};
 use crate::checks::model::flow_policy;
 use crate::dice::Dice;
 use crate::generate::{Size, protocol, wild};
-use crate::grow::busy;
+use crate::grow::{busy, converse};
 use crate::mutant::{guard, harmless};
 use crate::speculate::{insert, speculate};
 use crate::walk::Setup;
 use crate::witness::{Mood, Moody};
 use motet_bridge::runner::{ProtocolMachineRunner, RunnerError, RunnerErrorKind};
 use motet_bridge::{
-    ChoreographyInput, FinalState, HostInput, LeanStructuredError, ProjectPayload, ProtocolMachineRunInput,
+    ChoreographyInput, FinalState, HostInput, LeanStructuredError, PlanInput, ProjectPayload, ProtocolMachineRunInput,
     ProtocolMachineStepState, ProtocolMachineTraceEvent, RunStatus, ScriptedAnswer, audit_of, gate_name,
     image_programs, image_roles, machine_input, wants_input,
 };
@@ -47,8 +47,9 @@ pub struct Case {
     /// How many instructions that change nothing are put into the code, drawn from the seed.
     pub padding: u32,
     /// How many things are put into the code that a role does besides its messages: facts, casts, started coroutines,
-    /// endpoints that change hands; how many speculations; how many guards; and how many ends of the session before its time.
-    pub besides: [usize; 4],
+    /// endpoints that change hands; how many speculations; how many guards; how many ends of the session before its time; and how
+    /// many conversations in sessions that the code opens.
+    pub besides: [usize; 5],
     /// The seed of the host and of what is put in.
     pub seed: u64,
     /// What the host does besides answering.
@@ -174,7 +175,7 @@ impl Case {
             global,
             hooks: dice.one_in(4),
             padding: if dice.one_in(2) { 1 + dice.below(6) as u32 } else { 0 },
-            besides: [2, 3, 3, 6].map(|often| if dice.one_in(often) { 1 + dice.below(3) } else { 0 }),
+            besides: [2, 3, 3, 6, 3].map(|often| if dice.one_in(often) { 1 + dice.below(3) } else { 0 }),
             seed,
             mood,
             slow: dice.one_in(2),
@@ -212,8 +213,18 @@ impl Case {
         parts
     }
 
-    /// Puts in what roles do besides their messages, as long as the image still verifies.
-    fn grown(&self, mut parts: ImageParts) -> ImageParts {
+    /// Puts in what roles do besides their messages, as long as the image still verifies; and the images of which sessions are
+    /// opened.
+    fn grown(&self, mut parts: ImageParts) -> Result<(ImageParts, Vec<Arc<CodeImage>>), String> {
+        let mut plans = Vec::new();
+        let mut dice = Dice::new(self.seed ^ 0x636f_6e76_6572_7365);
+        for _ in 0..self.besides[4] {
+            let (mut next, count) = (parts.clone(), 1 + dice.below(2));
+            let named = converse(&mut next, &mut dice, count, true)?;
+            if CodeImage::verify(next.clone()).is_ok() {
+                (parts, plans) = (next, named);
+            }
+        }
         let mut put = |count: usize, salt: u64, one: &dyn Fn(&mut ImageParts, &mut Dice)| {
             let mut dice = Dice::new(self.seed ^ salt);
             for _ in 0..count {
@@ -224,7 +235,7 @@ impl Case {
                 }
             }
         };
-        let [besides, speculations, guards, ends] = self.besides;
+        let [besides, speculations, guards, ends, _] = self.besides;
         put(besides, 0x6265_7369_6465_7331, &|parts, dice| {
             let count = 1 + dice.below(2);
             busy(parts, dice, count);
@@ -243,7 +254,7 @@ impl Case {
             let pc = start + dice.below((end - start) as usize) as u32;
             insert(parts, role, pc, &[Instr::Close { session: 0 }], false);
         });
-        parts
+        Ok((parts, plans))
     }
 
     /// The machine's configuration.
@@ -261,6 +272,7 @@ impl Case {
         if self.tight {
             (config.max_facts, config.max_fact_bytes) = (2, 4);
             (config.speculation_depth, config.max_coroutines) = (1, roles as u16 + 1);
+            config.max_guest_sessions = 1;
         }
         config
     }
@@ -286,16 +298,17 @@ impl Case {
         };
         let options = EmitOptions { step_hooks: self.hooks };
         let parts = compile_with(&global, options).map_err(|error| format!("compile: {error}"))?;
-        let image = CodeImage::verify(self.grown(self.padded(parts))).map_err(|error| format!("verify: {error}"))?;
-        let image = Arc::new(image);
+        let (parts, plans) = self.grown(self.padded(parts))?;
+        let image = Arc::new(CodeImage::verify(parts).map_err(|error| format!("verify: {error}"))?);
         let local = projection_json(&projection).map_err(|error| error.to_string())?;
         let local: Json = serde_json::from_str(&local).map_err(|error| error.to_string())?;
-        self.compare(&image, &local, runner)
+        self.compare(&image, &plans, &local, runner)
     }
 
     fn compare(
         &self,
         image: &Arc<CodeImage>,
+        plans: &[Arc<CodeImage>],
         local: &Json,
         runner: &mut ProtocolMachineRunner,
     ) -> Result<Result<Outcome, Difference>, String> {
@@ -309,14 +322,14 @@ impl Case {
         }
         let host = Hinting { inner: SeededHost::new(self.seed), seed: self.seed };
         let host = Later::new(Moody { inner: host, mood: self.mood }, self.seed, self.slow);
-        let host = Recorder::new(host, self.wants);
-        let mut setup = Setup::default().sessions(self.sessions).limit(self.limit);
+        let host = Recorder::new(host, self.wants, image);
+        let mut setup = Setup::default().sessions(self.sessions).limit(self.limit).plans(plans);
         setup.schedule = Schedule { wave: self.wave, ..Schedule::canonical() };
         setup.config = self.config(image.role_count());
         let mut runtime = setup.guest(image)?;
         let by_steps = self.wave == 1;
         let mut dice = Dice::new(self.seed ^ 0x6c61_7465_7231_3131);
-        let happens = Happens::new(image, self.fails, self.seed);
+        let happens = Happens::new(image, plans, self.fails, self.seed);
         let (status, mut steps, topology) = run(&mut runtime, &host, image, self.limit, by_steps, happens, &mut dice)?;
         let Seen { mut exchanges, ticks, evidence, .. } = host.into_seen();
         exchanges.iter_mut().for_each(|exchange| renamed(exchange, &evidence));
@@ -330,6 +343,7 @@ impl Case {
         let choreography = ChoreographyInput {
             programs: Some(image_programs(image).map_err(|error| error.to_string())?),
             sessions: Some(self.sessions as u64),
+            plans: (!plans.is_empty()).then(|| vec![conversation()]),
             ..ChoreographyInput::new(self.global.clone(), image_roles(image))
         };
         let input = ProtocolMachineRunInput {
@@ -348,6 +362,8 @@ impl Case {
         let (mut reader, mut events) = (TraceReader::new(&bytes), Vec::new());
         while let Some(event) = reader.next() {
             let event = event.map_err(|error| error.to_string())?;
+            // One protocol is opened, or none.
+            let image = plans.first().filter(|_| event.session.number() > 0).unwrap_or(image);
             events.push(from_one(ProtocolMachineTraceEvent::of(image, &event, reader.text())?));
         }
         let mut events = audit_of(&events);
@@ -413,7 +429,9 @@ impl Case {
 
 /// Rounds are counted from 0 here and from 1 in the specification (deviation `tick-origin` of docs/parity.md).
 fn from_one(mut event: ProtocolMachineTraceEvent) -> ProtocolMachineTraceEvent {
-    event.tick += u64::from(event.kind != EventKind::Opened);
+    // What is opened before the run is opened at 0 in both.
+    let before = event.kind == EventKind::Opened && event.session.is_none_or(|one| SessionId(one).number() == 0);
+    event.tick += u64::from(!before);
     event
 }
 
@@ -473,6 +491,17 @@ fn executed(input: &ProtocolMachineRunInput, steps: &[ProtocolMachineStepState])
         }
     }
     counts
+}
+
+/// The protocol of the sessions that are opened (`checks::opening::talk`), as it is written for runners.
+fn conversation() -> PlanInput {
+    let label = |name: &str, sort: &str| json!({"name": name, "sort": sort});
+    let branch = |label: Json, continuation: Json| json!({"label": label, "continuation": continuation});
+    let comm = |sender: &str, receiver: &str, branches: Vec<Json>| json!({"kind": "comm", "sender": sender, "receiver": receiver, "branches": branches});
+    let end = json!({"kind": "end"});
+    let answers = vec![branch(label("Say", "nat"), end.clone()), branch(label("No", "unit"), end)];
+    let global_type = comm("P", "Q", vec![branch(label("Ask", "string"), comm("Q", "P", answers))]);
+    PlanInput { global_type, roles: vec!["P".into(), "Q".into()] }
 }
 
 /// Whether anybody does anything: JSON names only the roles that do.

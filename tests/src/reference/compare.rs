@@ -27,9 +27,9 @@ struct Seen {
 }
 
 /// The instructions that the reference executes; the lane must have seen each.
-const INSTRUCTIONS: [&str; 23] = [
+const INSTRUCTIONS: [&str; 24] = [
     "Send", "Receive", "Offer", "Choose", "Decide", "Invoke", "Set", "Move", "Jump", "Branch", "Yield", "Halt",
-    "Spawn", "Cast", "Fork", "Join", "Abort", "Transfer", "Tag", "Check", "Acquire", "Release", "Close",
+    "Spawn", "Cast", "Fork", "Join", "Abort", "Transfer", "Tag", "Check", "Acquire", "Release", "Close", "Open",
 ];
 
 /// Runs the lane. The first difference is shrunk and answered as a `.tell` file.

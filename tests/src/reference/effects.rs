@@ -30,7 +30,7 @@ fn case(outputs: OutputConditionPolicy, wants: EffectKinds, limit: u64, seed: u6
         global: message("First", message("Second", json!({"kind": "end"}))),
         hooks: false,
         padding: 0,
-        besides: [0, 0, 0, 0],
+        besides: [0; 5],
         slow: false,
         fails: false,
         seed,

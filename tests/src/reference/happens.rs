@@ -5,6 +5,7 @@ use motet_bridge::ScriptedPerturbation;
 use motet_machine::{CodeImage, TopologyPerturbation};
 use motet_runtime::GuestRuntime;
 use motet_types::RoleId;
+use std::sync::Arc;
 
 /// What happens, drawn from a seed, and what has happened so far.
 #[derive(Debug)]
@@ -19,8 +20,12 @@ pub(super) struct Happens {
 
 impl Happens {
     /// Something, where it `fails`, or nothing.
-    pub(super) fn new(image: &CodeImage, fails: bool, seed: u64) -> Self {
-        let sites = (0..image.role_count()).map(|at| image.role_name(RoleId(at as u16)).to_owned()).collect();
+    pub(super) fn new(image: &CodeImage, plans: &[Arc<CodeImage>], fails: bool, seed: u64) -> Self {
+        let images = std::iter::once(image).chain(plans.iter().map(Arc::as_ref));
+        let names = |image: &CodeImage| -> Vec<String> {
+            (0..image.role_count()).map(|at| image.role_name(RoleId(at as u16)).to_owned()).collect()
+        };
+        let sites = images.flat_map(names).collect();
         Self { sites, fails, dice: Dice::new(seed ^ 0x7369_7465_7331_3131), cut: Vec::new(), script: Vec::new() }
     }
 

@@ -9,13 +9,15 @@ use motet_machine::{
 use motet_types::{EffectKinds, LayerId, Reg, RoleId};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A host that keeps its exchanges, in the order in which they were made.
 #[derive(Debug)]
 pub struct Recorder<H> {
     inner: H,
     wants: EffectKinds,
+    /// The image that the sessions run, whose names the asking coroutines' registers have.
+    image: Arc<CodeImage>,
     seen: Mutex<Seen>,
 }
 
@@ -60,8 +62,8 @@ impl Seen {
 
 impl<H> Recorder<H> {
     /// A recorder that wants to be asked about `wants`, whatever `inner` wants.
-    pub fn new(inner: H, wants: EffectKinds) -> Self {
-        Self { inner, wants, seen: Mutex::default() }
+    pub fn new(inner: H, wants: EffectKinds, image: &Arc<CodeImage>) -> Self {
+        Self { inner, wants, image: Arc::clone(image), seen: Mutex::default() }
     }
 
     /// The host that it asks.
@@ -96,10 +98,11 @@ impl<H> Recorder<H> {
     }
 }
 
-fn body_json(request: &EffectRequest<'_>) -> Json {
+/// What is asked, with the names of the session that it is about; the registers have those of the coroutine's own.
+fn body_json(request: &EffectRequest<'_>, own: &CodeImage) -> Json {
     let image = request.image;
     let state = (0..request.state.len()).filter_map(|at| request.state.get(Reg(at as u16)));
-    let state: Vec<Json> = state.map(|value| value_json(image, value)).collect();
+    let state: Vec<Json> = state.map(|value| value_json(own, value)).collect();
     let mut body = json!({"role": request.role_name(), "state": state});
     let mut put = |key: &str, value: Json| body[key] = value;
     match request.body {
@@ -150,7 +153,7 @@ impl<H: EffectHandler> EffectHandler for Recorder<H> {
     }
 
     fn handle_effect(&self, request: EffectRequest<'_>) -> EffectOutcome {
-        let (body, at) = (body_json(&request), request.coordinate);
+        let (body, at) = (body_json(&request, &self.image), request.coordinate);
         let asked = self.inner.wants().contains(request.kind());
         let outcome = if asked { self.inner.handle_effect(request) } else { EffectOutcome::accept(request.kind()) };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -67,8 +67,8 @@ fn simpler(case: &Case) -> Vec<Case> {
     with(&|case| case.sessions = 1);
     with(&|case| case.padding = 0);
     with(&|case| case.padding = case.padding.saturating_sub(1));
-    with(&|case| case.besides = [0, 0, 0, 0]);
-    for at in 0..4 {
+    with(&|case| case.besides = [0; 5]);
+    for at in 0..5 {
         with(&|case| case.besides[at] = case.besides[at].saturating_sub(1));
     }
     with(&|case| case.flow = FlowPolicy::AllowAll);

@@ -16,7 +16,7 @@ mod bridge {
         BufferState, CanonicalReplayFragment, CapabilityModel, ChoreographyInput, CoherenceBundle, ComparisonResult,
         CoroutineState, EffectExchange, EffectTraceEntry, FinalState, FinalizationPaths, GoldenBundle, HeapAccount,
         HeapParityOutput, HeapQuestion, HeapReplay, HostInput, LeanLog, LeanStatus, LeanStructuredError, MachineInput,
-        Operation, OperationEnvelope, ProgramInput, ProjectPayload, ProjectReply, ProtocolMachineReplayBundle,
+        Operation, OperationEnvelope, PlanInput, ProgramInput, ProjectPayload, ProjectReply, ProtocolMachineReplayBundle,
         ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus, ProtocolMachineStepState,
         ProtocolMachineTraceEvent, ReconfigurationPolicy, ReconfigurationTransition, RunStatus, SimRunInput,
         SimRunOutput, SimTracePayload, UpgradeArtifacts, ValidateTracePayload, ValidationReply,
@@ -25,7 +25,7 @@ mod bridge {
 
 pub(super) fn put(present: &mut Present) {
     strict! { present:
-        bridge::ProtocolMachineRunInput, bridge::ChoreographyInput, bridge::ProgramInput, bridge::MachineInput,
+        bridge::ProtocolMachineRunInput, bridge::ChoreographyInput, bridge::ProgramInput, bridge::PlanInput, bridge::MachineInput,
         bridge::HostInput, bridge::ProtocolMachineRunOutput, bridge::ProtocolMachineSessionStatus,
         bridge::ProtocolMachineTraceEvent, bridge::EffectExchange, bridge::ProtocolMachineStepState, bridge::FinalState,
         bridge::CoroutineState, bridge::BufferState, bridge::ValidateTracePayload, bridge::ValidationReply,
