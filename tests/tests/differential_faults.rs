@@ -53,6 +53,13 @@ const FOUND: &[Planted] = &[
     Planted::GuardCounterStays,
     Planted::TopologyCutsBothWays,
     Planted::TopologyHealWakesNobody,
+    Planted::OpenWithoutLimit,
+    Planted::GuestAnyOwner,
+    Planted::CloseNeverDrains,
+    Planted::CloseWakesNobody,
+    Planted::TopologyOpensCrashed,
+    Planted::GuestEventsOfMain,
+    Planted::CloseTheMain,
 ];
 
 /// The child's half; without a fault it is nothing.

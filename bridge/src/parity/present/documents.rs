@@ -16,10 +16,10 @@ mod bridge {
         BufferState, CanonicalReplayFragment, CapabilityModel, ChoreographyInput, CoherenceBundle, ComparisonResult,
         CoroutineState, EffectExchange, EffectTraceEntry, FinalState, FinalizationPaths, GoldenBundle, HeapAccount,
         HeapParityOutput, HeapQuestion, HeapReplay, HostInput, LeanLog, LeanStatus, LeanStructuredError, MachineInput,
-        Operation, OperationEnvelope, PlanInput, ProgramInput, ProjectPayload, ProjectReply, ProtocolMachineReplayBundle,
-        ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus, ProtocolMachineStepState,
-        ProtocolMachineTraceEvent, ReconfigurationPolicy, ReconfigurationTransition, RunStatus, SimRunInput,
-        SimRunOutput, SimTracePayload, UpgradeArtifacts, ValidateTracePayload, ValidationReply,
+        Operation, OperationEnvelope, PlanInput, ProgramInput, ProjectPayload, ProjectReply,
+        ProtocolMachineReplayBundle, ProtocolMachineRunInput, ProtocolMachineRunOutput, ProtocolMachineSessionStatus,
+        ProtocolMachineStepState, ProtocolMachineTraceEvent, ReconfigurationPolicy, ReconfigurationTransition,
+        RunStatus, SimRunInput, SimRunOutput, SimTracePayload, UpgradeArtifacts, ValidateTracePayload, ValidationReply,
     };
 }
 
