@@ -120,6 +120,9 @@ documents! {
     /// A host that was written down.
     #[derive(Default)]
     pub struct HostInput {
+        /// Who answers, as semantic objects name it; `plain` where nothing is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub identity: Option<String>,
         /// The kinds of effects that it is asked about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub wants: Option<Vec<String>>,

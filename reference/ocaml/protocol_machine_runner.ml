@@ -144,7 +144,7 @@ let host_of json =
   match json with
   | None -> ({ w_send = false; w_receive = false; w_choose = true; w_invoke = false; w_hint = false; w_release = false }, [], fun at q _ -> plain at q)
   | Some json -> (
-      only "host" json [ "wants"; "script" ];
+      only "host" json [ "wants"; "script"; "identity" ];
       let wants = wants_of (optional json "wants") in
       match optional json "script" with
       | None -> (wants, [], fun at q _ -> plain at q)
@@ -331,6 +331,11 @@ let run_protocol payload =
     [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "topology"; "detail"; "steps" ];
   checked_version "payload" payload;
   let wants, late, host = host_of (optional payload "host") in
+  let identity =
+    match Option.bind (optional payload "host") (fun host -> optional host "identity") with
+    | Some name -> as_string "host.identity" name
+    | None -> "plain"
+  in
   let late = inputs late (optional payload "topology") in
   let config = config (Option.value (optional payload "config") ~default:(Object [])) wants in
   let settings = Array.of_list (List.concat (List.mapi (choreography config) (list "payload" payload "choreographies"))) in
@@ -358,14 +363,16 @@ let run_protocol payload =
   in
   Object
     ([ Wire.version;
-       ("trace", Array (List.rev_map (fun (((_, sid), _) as e) -> Wire.event_json (role_of sid) e) m.trace));
+       ( "trace",
+         let told (((_, sid), _) as e) = Wire.event_json (role_of sid) e in
+         Array (List.filter (fun e -> e <> Null) (List.rev_map told m.trace)) );
        ("sessions", Array (List.map session m.sessions));
        ("steps_executed", int m.steps);
        ("concurrency", int concurrency);
        ("status", String (status_name (status_of m)));
        ( "effect_exchanges",
          Array (List.rev_map Wire.exchange_json m.exchanges) );
-       ("semantic_objects", Objects.document m);
+       ("semantic_objects", Objects.document identity m);
        ("step_states", Array states) ]
     @ if detail then [ ("final_states", Array (List.map session_state m.sessions)) ] else [])
 

@@ -315,6 +315,8 @@ let rec event_json role_of ((round, sid), event) =
   | EAcquired (i, layer) -> put "acquired" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
   | EClosed -> put "closed" []
   | EEpochAdvanced -> put "epoch_advanced" []
+  (* Of these no trace tells. *)
+  | EAsked _ | EAnswered _ -> Null
   | EGuest (number, e) -> event_json role_of ((round, opened_session sid number), e)
   | EReleased (i, layer) -> put "released" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]

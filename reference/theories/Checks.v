@@ -45,6 +45,8 @@ Print Assumptions refused_output_leaves_nothing.
 Print Assumptions standing_outputs_pass.
 Print Assumptions published_is_proved.
 Print Assumptions outputs_end_as_they_must.
+Print Assumptions ended_effects_stay.
+Print Assumptions sessions_end_with_their_effects.
 
 (* Runs *)
 Print Assumptions step_deterministic.

@@ -117,6 +117,10 @@ Inductive event : Set :=
 | EGuest (number : nat) (e : event)
 | EEpochAdvanced
 | ETerminal (t : terminal)
+(** What no trace tells, and semantic objects are made of: that a coroutine asked for an effect and waits, the how-manieth of its
+    effects and what it asked; and that the host answered. *)
+| EAsked (coroutine counter : nat) (asked : request)
+| EAnswered (coroutine counter : nat) (given : answer)
 (** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
     the condition is about. *)
 | EOutputConditionChecked (coroutine : nat) (under : hint) (passed : bool) (told : list event) (sent : option value).

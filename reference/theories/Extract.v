@@ -10,7 +10,7 @@ Extraction Language OCaml.
 
 Extraction "reference.ml"
   has_sort default_of project wellformed advance head heads
-  compile boot round run wave certified deliver perturb status_of operations handoffs missing
+  compile boot round run wave certified deliver perturb status_of operations handoffs effects missing
   next_ready s_coroutines s_seats s_queues s_facts s_guests seat_of plain_name
   replay empty active prove leaf verify resource_root nullifier_root commitment
   N.of_nat N.to_nat N.add N.mul N.div_eucl N.eqb N.ltb.

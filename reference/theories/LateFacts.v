@@ -38,13 +38,18 @@ Proof.
   intros env at_ a m m' T D. unfold deliver in D.
   destruct (nth_error (sessions m) (at_session at_)) as [s|] eqn:S; [|discriminate].
   destruct (live s); [|discriminate].
-  destruct (arrived (env (at_session at_)) s at_ a) as [[s' x]|] eqn:A; [|discriminate]. injection D as <-.
+  destruct (arrived (env (at_session at_)) s at_ a) as [[s' x]|] eqn:A; [|discriminate].
   apply answers_come_to_who_waits in A as [_ [Seats [_ [_ [L _]]]]].
-  intros sid t N. simpl in N. specialize (T sid). unfold events_of in *. simpl.
-  destruct (Nat.eq_dec (at_session at_) sid) as [<- | O].
+  set (came := if puts_off a then [] else [EAnswered (at_coroutine at_) (at_counter at_) a]) in *.
+  assert (Q : quiet came) by (unfold came; destruct (puts_off a); intros ?; reflexivity).
+  injection D as <-. intros sid t N. simpl in N.
+  pose proof (events_committed (at_session at_) s' came [] (tick m) sid) as E. unfold events_of in *. simpl in *.
+  rewrite E. clear E. specialize (T sid).
+  destruct (Nat.eqb_spec (at_session at_) sid) as [<- | O].
   - rewrite nth_replace_same with (y := s) in N by assumption. injection N as <-.
-    destruct (T s S) as [D F]. unfold typed, typing, typing_in. unfold s_seats in Seats. rewrite Seats, L. now split.
-  - rewrite nth_replace_other in N by assumption. now apply T.
+    destruct (T s S) as [D F]. unfold typed, typing, typing_in. unfold s_seats in Seats. rewrite Seats, L.
+    split; [exact D | now apply follow_quietly].
+  - rewrite nth_replace_other in N by assumption. rewrite app_nil_r. now apply T.
 Qed.
 
 (** * Guards *)

@@ -53,6 +53,14 @@ Definition told (r : stepped) : session * list event :=
   | _ => heard (r_events r) s
   end.
 
+(** That a coroutine waits for the host from now on. *)
+Definition asked_now (env : setting) (s : session) (i : nat) (g : gate) : list event :=
+  match g, nth_error (s_coroutines s) i with
+  | OnAnswer, Some k | OnGuard _, Some k =>
+      match question env k with Some q => [EAsked i (pred (k_asked k)) q] | None => [] end
+  | _, _ => []
+  end.
+
 (** What a session's step leaves behind: the session, its events, its exchanges. *)
 Definition moved_on : Set := (session * list event * list exchange)%type.
 
@@ -74,7 +82,8 @@ Definition advance_session (env : setting) (h : host) (s : session) : moved_on :
           else (at_ (turn_to i s') None s', es, r_exchanges r)
       | Shut => (at_ i (Some TClosed) s', es ++ ends_of s' TClosed ++ [EEpochAdvanced], r_exchanges r)
       | Yielded => (at_ (turn_to (Nat.modulo (S i) (length (s_coroutines s))) s') None s', es, r_exchanges r)
-      | Ran | Waits _ | Began | Kept _ => (at_ (turn_to i s') None s', es, r_exchanges r)
+      | Waits g => (at_ (turn_to i s') None s', es ++ asked_now env s' i g, r_exchanges r)
+      | Ran | Began | Kept _ => (at_ (turn_to i s') None s', es, r_exchanges r)
       end
   end.
 
@@ -159,8 +168,9 @@ Definition deliver (env : nat -> setting) (at_ : coordinate) (a : answer) (m : m
       | None => None
       | Some (s', x) =>
           let woken := if negb (runnable s) && runnable s' then [at_session at_] else [] in
+          let came := if puts_off a then [] else [EAnswered (at_coroutine at_) (at_counter at_) a] in
           Some (mk_machine (replace (at_session at_) s' (sessions m)) (ready_queue m ++ woken) (rounds m) (steps m)
-            (trace m) (x :: exchanges m))
+            (rev (stamped (S (rounds m)) (at_session at_) came) ++ trace m) (x :: exchanges m))
       end
   end.
 

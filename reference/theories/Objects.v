@@ -1,5 +1,6 @@
-(** Semantic objects of a run (specification, section 8), as far as steps answered at once make any: every output that is
-    checked is an operation with a read, a proof, and, where it passed, a handle and a canonical publication.
+(** Semantic objects of a run (specification, section 8): every output that is checked is an operation with a read, a
+    proof, and, where it passed, a handle and a canonical publication; every endpoint that changes hands is one; and so is every effect
+    that the host takes its time for.
 
     Made from the whole trace at its end, where the machine keeps them as they come. *)
 
@@ -131,6 +132,65 @@ Definition handoffs (trace : list (nat * nat * event)) : list handoff :=
         [mk_handoff round sid guest number (plain_name role) from to_]
     | _ => []
     end) trace.
+
+(** * Effects that the host takes its time for *)
+
+Inductive ending : Set := Answered (a : answer) | Cancelled.
+
+(** Where it was asked for, what, and in which round; and how and in which round it ended. *)
+Record effect : Set := mk_effect {
+  f_session : nat; f_by : nat; f_counter : nat; f_request : request; f_asked : nat; f_end : option (nat * ending) }.
+
+(** What has ended stays as it is. *)
+Definition ended_by (x : nat * ending) (f : effect) : effect :=
+  match f_end f with
+  | Some _ => f
+  | None => mk_effect (f_session f) (f_by f) (f_counter f) (f_request f) (f_asked f) (Some x)
+  end.
+
+Definition ended_where (p : effect -> bool) (x : nat * ending) (f : effect) : effect := if p f then ended_by x f else f.
+
+Definition effect_on (fs : list effect) (e : nat * nat * event) : list effect :=
+  match e with
+  | (round, sid, EAsked i n q) => fs ++ [mk_effect sid i n q round None]
+  | (round, sid, EAnswered i n a) =>
+      map (ended_where (fun f => Nat.eqb (f_session f) sid && Nat.eqb (f_by f) i && Nat.eqb (f_counter f) n)
+        (round, Answered a)) fs
+  | (round, sid, ETerminal _) => map (ended_where (fun f => Nat.eqb (f_session f) sid) (round, Cancelled)) fs
+  | _ => fs
+  end.
+
+(** Those of a trace, in the order in which they were asked for. *)
+Definition effects (trace : list (nat * nat * event)) : list effect := fold_left effect_on trace [].
+
+Lemma ended_stays_on : forall fs e k f,
+  nth_error fs k = Some f -> f_end f <> None -> nth_error (effect_on fs e) k = Some f.
+Proof.
+  intros fs [[round sid] e] k f K E.
+  assert (M : forall p x, nth_error (map (ended_where p x) fs) k = Some f).
+  { intros p x. rewrite nth_error_map, K. simpl. unfold ended_where, ended_by.
+    destruct (p f); [|reflexivity]. now destruct (f_end f). }
+  destruct e; simpl; try exact K; try apply M.
+  rewrite nth_error_app1; [exact K | apply nth_error_Some; congruence].
+Qed.
+
+(** Whatever comes for an effect that has ended changes nothing of it. *)
+Theorem ended_effects_stay : forall trace more k f,
+  nth_error (effects trace) k = Some f -> f_end f <> None -> nth_error (effects (trace ++ more)) k = Some f.
+Proof.
+  intros trace more. unfold effects. rewrite fold_left_app. generalize (fold_left effect_on trace []).
+  induction more as [|e more IH]; intros fs k f K E; simpl; [exact K|]. apply IH; [now apply ended_stays_on | exact E].
+Qed.
+
+(** With its session every effect ends. *)
+Theorem sessions_end_with_their_effects : forall trace round sid t f,
+  In f (effects (trace ++ [(round, sid, ETerminal t)])) -> f_session f = sid -> f_end f <> None.
+Proof.
+  intros trace round sid t f I S. unfold effects in I. rewrite fold_left_app in I. simpl in I.
+  apply in_map_iff in I as [g [E I]]. unfold ended_where, ended_by in E.
+  destruct (Nat.eqb (f_session g) sid) eqn:Q; destruct (f_end g) eqn:F; subst f; simpl in *; try congruence.
+  apply Nat.eqb_neq in Q. contradiction.
+Qed.
 
 (** Whatever acts are tried, what is published has a read with authority, a passed proof and its handle, and is published
     once. *)

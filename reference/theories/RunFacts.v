@@ -238,6 +238,9 @@ Proof.
   apply Forall_forall. intros e E. apply in_map_iff in E as [u [<- _]]. reflexivity.
 Qed.
 
+Lemma asking_is_quiet : forall env s i g, quiet (asked_now env s i g).
+Proof. intros env s i g role. unfold asked_now. split_matches; reflexivity. Qed.
+
 Lemma typed_session : forall env h s es,
   typed env s es ->
   let '(s', more, _) := advance_session env h s in typed env s' (es ++ more).
@@ -250,6 +253,7 @@ Proof.
   set (r := seen env h s i (step env h s i)) in *. pose proof (typed_told env s es i r T S) as U.
   destruct (told r) as [s' more] eqn:E. simpl in U.
   destruct (r_outcome r) eqn:O; try exact U.
+  - rewrite app_assoc. destruct U as [D F]. split; [exact D|]. apply follow_quietly; [apply asking_is_quiet | exact F].
   - destruct (all_halted s'); [|exact U]. rewrite app_assoc.
     destruct U as [D F]. split; [exact D|]. apply follow_quietly; [apply ends_are_quiet | exact F].
   - destruct (N f eq_refl) as [L [Ty Q]].

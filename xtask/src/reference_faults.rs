@@ -149,10 +149,23 @@ const FAULTS: &[Fault] = &[
     fault("guests.close_discards_all", "Guests", "discard (u_draining u) i closing s", "discard true i closing s"),
     fault("guests.close_keeps_all", "Guests", "everything || is_owned (snd (fst q))", "everything"),
     fault(
-        "guests.close_wakes_nobody",
-        "Guests",
-        "(map emptied (u_queues u))) (rouse_in u s).",
-        "(map emptied (u_queues u))) s.",
+        "objects.end_again",
+        "Objects",
+        "  match f_end f with\n  | Some _ => f\n  | None => mk_effect",
+        "  match f_end f with\n  | Some _ | None => mk_effect",
+    ),
+    fault(
+        "objects.left_open",
+        "Objects",
+        "map (ended_where (fun f => Nat.eqb (f_session f) sid) (round, Cancelled)) fs",
+        "fs",
+    ),
+    fault("machine.asking_unsaid", "Machine", "Some q => [EAsked i (pred (k_asked k)) q]", "Some q => []"),
+    fault(
+        "machine.answered_before",
+        "Machine",
+        "stamped (S (rounds m)) (at_session at_) came",
+        "stamped (rounds m) (at_session at_) came",
     ),
     fault(
         "guests.facts_stay",

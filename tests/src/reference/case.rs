@@ -4,7 +4,7 @@ use super::happens::{Happens, happened};
 use super::hints::Hinting;
 use super::late::{renamed, run, waited, waits_for_host};
 use super::later::Later;
-use super::objects::{comparable, without_digests};
+use super::objects::{comparable, places, without_digests};
 use super::recorder::{Recorder, Seen};
 use super::traces::{Judged, judged};
 use crate::checks::model::flow_policy;
@@ -348,7 +348,11 @@ impl Case {
         };
         let input = ProtocolMachineRunInput {
             config: Some(machine_input(&setup.config).map_err(|error| error.to_string())?),
-            host: Some(HostInput { wants: Some(wants_input(self.wants)), script: Some(script) }),
+            host: Some(HostInput {
+                identity: Some("recorder".into()),
+                wants: Some(wants_input(self.wants)),
+                script: Some(script),
+            }),
             topology: (!topology.is_empty()).then(|| topology.clone()),
             detail: Some(true),
             steps: by_steps.then_some(true),
@@ -378,10 +382,11 @@ impl Case {
             return Ok(Err(difference));
         }
         let objects = runtime.semantic_objects().map_err(|error| error.to_string())?;
-        let late = waits_for_host(image);
-        let objects = comparable(&objects, &digests, 1, late)?;
+        let places =
+            if waits_for_host(image) { places(runtime.machine(), &exchanges, self.sessions) } else { Vec::new() };
+        let objects = comparable(&objects, &digests, &places, &evidence, 1)?;
         let theirs = reply.semantic_objects.as_ref().ok_or("the reference has no semantic objects")?;
-        if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[], 0, late)?) {
+        if let Some(difference) = differs("semantic objects", &objects, &comparable(theirs, &[], &[], &evidence, 0)?) {
             return Ok(Err(difference));
         }
         if let Some(difference) = step_difference(&steps, &reply.step_states) {
