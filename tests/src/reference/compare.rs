@@ -1,6 +1,7 @@
 //! The lane itself.
 
-use super::case::{Case, Outcome};
+use super::both::Outcome;
+use super::case::Case;
 use super::shrink::shrink;
 use super::tell::tell;
 use super::traces::WAYS;

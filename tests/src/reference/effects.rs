@@ -1,7 +1,8 @@
 //! The reduced lane of semantic effects: a send that waits, a send whose output is published, the hint of an output condition,
 //! and the gate in the log, each made by real runs of both sides and held against each other.
 
-use super::case::{Case, Outcome};
+use super::both::Outcome;
+use super::case::Case;
 use super::tell::tell;
 use crate::checks::durable::{begin, options};
 use crate::dice::Dice;

@@ -1,11 +1,13 @@
 //! The differential lane: random protocols run here and in the reference semantics (`reference/`), and everything that
 //! both can say about a run compared.
 
+mod both;
 mod case;
 mod compare;
 mod effects;
 mod encode;
 mod golden;
+mod grown;
 mod happens;
 mod heap;
 mod hints;
@@ -17,7 +19,8 @@ mod shrink;
 mod tell;
 mod traces;
 
-pub use case::{Case, Difference};
+pub use both::Difference;
+pub use case::Case;
 pub use compare::differential;
 pub use effects::effects;
 pub use encode::global_json;

@@ -1,6 +1,7 @@
 //! Shrinking: the smallest case that still differs, as far as simple cuts lead.
 
-use super::case::{Case, Difference, acts};
+use super::both::Difference;
+use super::case::{Case, acts};
 use crate::witness::Mood;
 use motet_bridge::runner::ProtocolMachineRunner;
 use motet_choreo::check;

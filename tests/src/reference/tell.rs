@@ -1,6 +1,7 @@
 //! A difference as a `.tell` file: the protocol, what decided the run, and both traces, as comments.
 
-use super::case::{Case, Difference};
+use super::both::Difference;
+use super::case::Case;
 use motet_choreo::{Source, global_to_json, load};
 use serde_json::Value as Json;
 
