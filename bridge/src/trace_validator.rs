@@ -4,6 +4,9 @@
 //! that its sender's type allows, and goes to the end of its edge's queue; one that is received must be one that its receiver's
 //! type allows, and stand first in the queue. What stands before it was lost, which is counted: a link may drop messages, and a
 //! trace does not say so. What a speculation did and undid is in no trace.
+//!
+//! A session that an instruction opens is judged by the choreography's plans: it must be a session of at least one of them all along.
+//! Where the choreography has none, its events are counted and not judged.
 
 use crate::here::{HereError, global_from_json};
 use crate::lean_error::LeanStructuredError;
@@ -11,9 +14,9 @@ use crate::operation::{ValidateTracePayload, ValidationReply};
 use crate::run_document::ProtocolMachineTraceEvent;
 use crate::schema::BridgeVersion;
 use motet_choreo::{Projection, project};
-use motet_types::{EventKind, LocalId, LocalNode, RoleId, VarId};
-use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use motet_types::{EventKind, LocalId, LocalNode, RoleId, SessionId, VarId};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, VecDeque};
 
 /// So many mistakes are told, one for each session at most.
 const TOLD: usize = 64;
@@ -73,7 +76,7 @@ struct Followed<'a> {
 }
 
 /// What was counted on the way.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     sent: u64,
     received: u64,
@@ -208,6 +211,43 @@ impl<'a> Followed<'a> {
     }
 }
 
+/// One session that an instruction opened: as a session of each protocol that it may be one of.
+#[derive(Debug)]
+struct Opened<'a> {
+    followed: Vec<Followed<'a>>,
+    /// Whether it was none any more, which has been said.
+    lost_track: bool,
+}
+
+impl<'a> Opened<'a> {
+    fn new(plans: &'a [Projection]) -> Self {
+        Self { followed: plans.iter().map(Followed::new).collect(), lost_track: plans.is_empty() }
+    }
+
+    /// `ends` says whether an instruction has closed the session that it was opened in, with which it ends.
+    fn judge(&mut self, event: &ProtocolMachineTraceEvent, ends: bool, counted: &mut Counted) -> Judged {
+        if self.lost_track {
+            counted.not_judged += 1;
+            return Ok(());
+        }
+        let (before, mut after, mut refused) = (*counted, None, Ok(()));
+        self.followed.retain_mut(|one| {
+            let mut counts = before;
+            one.closed |= ends;
+            let judged = one.judge(event, &mut counts);
+            let fits = judged.is_ok();
+            match judged {
+                Ok(()) => after = after.or(Some(counts)),
+                Err(why) => refused = Err(why),
+            }
+            fits
+        });
+        *counted = after.unwrap_or(before);
+        self.lost_track = self.followed.is_empty();
+        if self.lost_track { refused } else { Ok(()) }
+    }
+}
+
 /// What a role could do instead.
 fn described(node: &LocalNode, projection: &Projection) -> String {
     let names = projection.names();
@@ -226,34 +266,44 @@ fn described(node: &LocalNode, projection: &Projection) -> String {
 /// # Errors
 /// [`HereError`] where a choreography is none; what is wrong with the trace stands in the reply.
 pub fn validate_trace(payload: &ValidateTracePayload) -> Result<ValidationReply, HereError> {
-    let mut projections = Vec::new();
+    let projected = |at: usize, json: &Json| {
+        project(&global_from_json(at, json)?).map_err(|errors| HereError::Projection { at, errors })
+    };
+    let (mut projections, mut plans) = (Vec::new(), Vec::new());
     for (at, choreography) in payload.choreographies.iter().enumerate() {
-        let global = global_from_json(at, &choreography.global_type)?;
-        projections.push(project(&global).map_err(|errors| HereError::Projection { at, errors })?);
+        projections.push(projected(at, &choreography.global_type)?);
+        let named = choreography.plans.iter().flatten().map(|plan| projected(at, &plan.global_type));
+        plans.push(named.collect::<Result<Vec<_>, _>>()?);
     }
-    let of = payload.choreographies.iter().zip(&projections);
-    let sessions = of.flat_map(|(one, projection)| (0..one.sessions.unwrap_or(1)).map(move |_| projection));
-    let mut followed: Vec<Followed<'_>> = sessions.map(Followed::new).collect();
+    let of = payload.choreographies.iter().zip(&projections).zip(&plans);
+    let sessions = of.flat_map(|((one, projection), plans)| {
+        (0..one.sessions.unwrap_or(1)).map(move |_| (Followed::new(projection), plans.as_slice()))
+    });
+    let (mut followed, plans): (Vec<Followed<'_>>, Vec<&[Projection]>) = sessions.unzip();
     let (mut counted, mut errors, mut tick) = (Counted::default(), Vec::new(), 0);
-    let mut guests = BTreeSet::new();
+    let mut opened: BTreeMap<u64, Opened<'_>> = BTreeMap::new();
     for (at, event) in payload.trace.iter().enumerate() {
         let judged = match event.session {
             _ if event.tick < tick => Err(("order", format!("tick {} comes after tick {tick}", event.tick))),
             None => Err(("session", String::from("the event has no session"))),
-            Some(session) => match usize::try_from(session).ok().and_then(|session| followed.get_mut(session)) {
-                Some(one) if one.lost_track => Ok(()),
-                Some(one) => {
-                    let judged = one.judge(event, &mut counted);
-                    one.lost_track = judged.is_err();
-                    judged
+            Some(session) => {
+                let (of, number) = (SessionId(session).host().0, SessionId(session).number());
+                let at = usize::try_from(of).ok().filter(|at| *at < followed.len());
+                let there = event.kind == EventKind::Opened || opened.contains_key(&session);
+                match at.map(|at| (&mut followed[at], plans[at])) {
+                    Some((one, _)) if number == 0 && one.lost_track => Ok(()),
+                    Some((one, _)) if number == 0 => {
+                        let judged = one.judge(event, &mut counted);
+                        one.lost_track = judged.is_err();
+                        judged
+                    }
+                    Some((host, plans)) if there => {
+                        let guest = opened.entry(session).or_insert_with(|| Opened::new(plans));
+                        guest.judge(event, host.closed, &mut counted)
+                    }
+                    _ => Err(("session", format!("there is no session {session}, and nobody has opened one"))),
                 }
-                None if event.kind == EventKind::Opened || guests.contains(&session) => {
-                    guests.insert(session);
-                    counted.not_judged += 1;
-                    Ok(())
-                }
-                None => Err(("session", format!("there is no session {session}, and nobody has opened one"))),
-            },
+            }
         };
         tick = tick.max(event.tick);
         if let Err((code, message)) = judged

@@ -99,11 +99,31 @@ pub(super) fn comparable(
                     one[key] = (tick + later).into();
                 }
             }
+            for key in ["inputs", "outputs"] {
+                if let Some(value) = one.get_mut(key) {
+                    read(value);
+                }
+            }
             all.push(json!({ list.as_str(): one }));
         }
     }
     all.sort_by_cached_key(Json::to_string);
     Ok(all)
+}
+
+/// A real or a vector is text in the reference, which does not know of what sort a value is that is asked or answered: text that is
+/// that of a number or of an array stands for it.
+fn read(json: &mut Json) {
+    match json {
+        Json::String(text) => {
+            let found = serde_json::from_str(text).ok().filter(|one: &Json| one.is_number() || one.is_array());
+            if let Some(found) = found.filter(|one| one.to_string() == *text) {
+                *json = found;
+            }
+        }
+        Json::Array(all) => all.iter_mut().for_each(read),
+        _ => {}
+    }
 }
 
 /// Every effect by its place, wherever its id stands between colons.

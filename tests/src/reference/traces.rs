@@ -2,7 +2,7 @@
 
 use crate::dice::Dice;
 use motet_bridge::{ChoreographyInput, ProtocolMachineTraceEvent, ValidateTracePayload, validate_trace};
-use motet_types::{EventKind, SessionId};
+use motet_types::EventKind;
 use std::collections::BTreeMap;
 
 type Trace = Vec<ProtocolMachineTraceEvent>;
@@ -32,9 +32,6 @@ pub(super) fn judged(
     lossless: bool,
     seed: u64,
 ) -> Result<Judged, String> {
-    // Of sessions that were opened in others there is no more to judge by than the reference has.
-    let own = |one: &&ProtocolMachineTraceEvent| one.session.is_none_or(|session| SessionId(session).number() == 0);
-    let trace: &[ProtocolMachineTraceEvent] = &trace.iter().filter(own).cloned().collect::<Vec<_>>();
     let mut payload = ValidateTracePayload { choreographies: vec![choreography.clone()], trace: trace.to_vec() };
     let judge = |payload: &ValidateTracePayload| validate_trace(payload).map_err(|error| error.to_string());
     let reply = judge(&payload)?;
