@@ -230,6 +230,11 @@ impl<'a> Opened<'a> {
             counted.not_judged += 1;
             return Ok(());
         }
+        // Who asks about an endpoint of a session that has ended is told no.
+        let over = self.followed.iter().any(|one| one.ended);
+        if over && event.kind == EventKind::Checked && event.permitted == Some(false) {
+            return Ok(());
+        }
         let (before, mut after, mut refused) = (*counted, None, Ok(()));
         self.followed.retain_mut(|one| {
             let mut counts = before;

@@ -1,10 +1,10 @@
 //! Traces are judged by local types: runs of this machine pass, and each way of spoiling one is told with its place.
 
 use motet_bridge::{
-    ChoreographyInput, ProtocolMachineRunInput, ProtocolMachineTraceEvent, ValidateTracePayload, ValidationReply,
-    run_here, validate_trace,
+    ChoreographyInput, PlanInput, ProtocolMachineRunInput, ProtocolMachineTraceEvent, ValidateTracePayload,
+    ValidationReply, run_here, validate_trace,
 };
-use motet_types::EventKind;
+use motet_types::{EventKind, SessionId};
 use serde_json::{Value as Json, json};
 
 /// `Client` asks `Server` until it has had enough, and `Server` tells `Log` each time.
@@ -79,6 +79,43 @@ fn closed_sessions_begin_an_epoch() {
     assert!(reply.valid, "{:?}", reply.errors);
     assert!(!judged(|trace| cut(trace, &[closed, ended, epoch, epoch])).valid, "twice");
     assert!(!judged(|trace| cut(trace, &[ended, epoch])).valid, "nothing closed it");
+}
+
+/// What an instruction has opened is judged by the plans: it must be a session of one of them, all along.
+#[test]
+fn opened_sessions_are_judged_by_plans() {
+    let opened = SessionId(0).guest(1).0;
+    let plan = |label: &str| {
+        let branch = json!({"label": {"name": label, "sort": "unit"}, "continuation": {"kind": "end"}});
+        let global_type = json!({"kind": "comm", "sender": "P", "receiver": "Q", "branches": [branch]});
+        PlanInput { global_type, roles: vec!["P".into(), "Q".into()] }
+    };
+    let judged = |plans: &[&str], said: &[(EventKind, &str)]| {
+        let mut payload = run();
+        let first = payload.trace.iter().find(|event| event.kind == EventKind::Opened).cloned().expect("it was opened");
+        payload.trace.truncate(payload.trace.iter().take_while(|event| event.kind == EventKind::Opened).count());
+        payload.choreographies[0].plans = Some(plans.iter().map(|label| plan(label)).collect());
+        payload.trace.extend(said.iter().map(|(kind, label)| {
+            let (session, label) = (Some(opened), Some(String::from(*label)));
+            let (sender, receiver) = (Some("P".into()), Some("Q".into()));
+            let reason = (*kind == EventKind::SessionTerminal).then(|| String::from("closed"));
+            ProtocolMachineTraceEvent { kind: *kind, session, sender, receiver, label, reason, ..first.clone() }
+        }));
+        validate_trace(&payload).expect("the protocols are some")
+    };
+    let (begins, ends) = ((EventKind::Opened, ""), (EventKind::SessionTerminal, ""));
+    let whole = |label| [begins, (EventKind::Sent, label), (EventKind::Received, label), ends];
+    let reply = judged(&["Ask", "Tell"], &whole("Tell"));
+    assert!(reply.valid && reply.artifacts["received"] == 1, "{reply:?}");
+    assert!(!judged(&["Ask"], &whole("Tell")).valid, "of no plan");
+    assert!(
+        !judged(&["Ask", "Tell"], &[begins, (EventKind::Sent, "Ask"), (EventKind::Received, "Tell")]).valid,
+        "of two"
+    );
+    assert!(!judged(&["Ask"], &[begins, (EventKind::Sent, "Ask"), ends]).valid, "not at its end");
+    assert!(!judged(&["Ask"], &whole("Ask")[1..]).valid, "not opened");
+    let unplanned = judged(&[], &whole("Any"));
+    assert!(unplanned.valid && unplanned.artifacts["not_judged"] == 4, "{unplanned:?}");
 }
 
 #[test]
