@@ -117,7 +117,7 @@ fn read(json: &mut Json) {
     match json {
         Json::String(text) => {
             let found = serde_json::from_str(text).ok().filter(|one: &Json| one.is_number() || one.is_array());
-            if let Some(found) = found.filter(|one| one.to_string() == *text) {
+            if let Some(found) = found.filter(|one| format!("{one}") == *text) {
                 *json = found;
             }
         }
