@@ -288,6 +288,7 @@ catches! {
     TopologyCrashCloses => topology::crashes_end_who_was_there,
     TopologyCancelsBackwards => topology::crashes_end_who_was_there,
     TopologyCrashSparesOwners => topology::owners_are_at_their_endpoints_sites,
+    TopologyCrashSparesUndone => topology::crashes_reach_what_may_be_taken_back,
     TopologyNoCascade => topology::crashes_end_who_was_there,
     TopologyHealKeepsCorrupt => topology::corruption_is_met,
     TopologyKeepsAsks => topology::answers_for_the_gone_are_refused,

@@ -286,6 +286,7 @@ faults! {
     TopologyCrashCloses = "topology.crash_closes", "A session whose last coroutine crashed ends well.";
     TopologyCancelsBackwards = "topology.cancels_backwards", "A cancellation is told before it was asked for.";
     TopologyCrashSparesOwners = "topology.crash_spares_owners", "A crash spares those who own the site's endpoint and run another role's code.";
+    TopologyCrashSparesUndone = "topology.crash_spares_undone", "A crash spares an island that has the site only in what a speculation may bring back.";
     TopologyNoCascade = "topology.no_cascade", "Whoever waits on a coroutine that was cancelled goes on waiting.";
     TopologyHealKeepsCorrupt = "topology.heal_keeps_corrupt", "Healing a link leaves it corrupted.";
     TopologyKeepsAsks = "topology.keeps_asks", "What a coroutine that has failed had asked may still be answered.";

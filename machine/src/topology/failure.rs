@@ -152,7 +152,8 @@ impl Island<'_> {
         }
     }
 
-    /// All sessions of the island, the main one first; also those that a speculation would bring back.
+    /// The first of the island's sessions with a role whose site has crashed, the main one first, and that role; also of those that
+    /// a speculation would bring back.
     fn crashed_site(&self) -> Option<(u32, RoleId)> {
         let network = &self.images.network;
         let crashed = |place: u32| {
@@ -161,11 +162,7 @@ impl Island<'_> {
         };
         let main = crashed(self.session.image).map(|role| (0, role));
         let guest = |guest: &Guest| crashed(guest.image).map(|role| (guest.number, role));
-        main.or_else(|| self.guests().iter().find_map(guest)).or_else(|| {
-            let speculation = self.session.ext.as_deref()?.speculation.as_deref()?;
-            let kept = speculation.levels.iter().filter_map(|level| level.growth.as_deref());
-            kept.flat_map(|growth| &growth.guests).find_map(guest)
-        })
+        main.or_else(|| self.guests().iter().find_map(guest)).or_else(|| undone(self.session).find_map(guest))
     }
 
     /// Coroutines that have not ended.
@@ -227,7 +224,10 @@ impl Island<'_> {
         } else {
             self.owns_crashed(one.number).or(self.crashed_site()).unwrap_or((0, one.role))
         };
-        self.image_of(number).map_or_else(String::new, |(_, image)| image.role_name(role).into())
+        let kept = || undone(self.session).find(|guest| guest.number == number);
+        let image = self.image_of(number).map(|(_, image)| image);
+        let image = image.or_else(|| self.images.get(kept()?.image as usize).map(|image| &**image));
+        image.map_or_else(String::new, |image| image.role_name(role).into())
     }
 
     /// Cancels who waits on what has failed, until nobody does. In order of their numbers, round after round.
@@ -337,6 +337,18 @@ pub(super) fn roles_named<'a>(
     let guests = session.growth().into_iter().flat_map(|growth| &growth.guests);
     let all = core::iter::once((0, session.image)).chain(guests.map(|guest| (guest.number, guest.image)));
     all.filter_map(move |(number, image)| Some((number, images.get(image as usize)?.role(name)?)))
+}
+
+/// Sessions that instructions of the island opened, as an open speculation would bring them back.
+fn undone(session: &Session) -> impl Iterator<Item = &Guest> {
+    session.levels().filter_map(|level| level.growth.as_deref()).flat_map(|growth| &growth.guests)
+}
+
+/// Whether some session of the island has a role of that name, or would have it if a speculation were taken back.
+pub(super) fn has_site(session: &Session, images: &Images, name: &str) -> bool {
+    let named = |guest: &Guest| images.get(guest.image as usize).is_some_and(|image| image.role(name).is_some());
+    let back = !planted(Planted::TopologyCrashSparesUndone);
+    roles_named(session, images, name).next().is_some() || back && undone(session).any(named)
 }
 
 /// The event that a role's site has timed out, behind the word that says whose it is.

@@ -1,6 +1,6 @@
 //! The one door: what happens to sites and links, taken by the machine between turns; and timeouts that expire.
 
-use super::failure::{Failure, island_has_link, roles_named, timed_out};
+use super::failure::{Failure, has_site, island_has_link, roles_named, timed_out};
 use super::links::Network;
 use super::perturbation::{TopologyPerturbation, ordered};
 use super::state::{Topology, link};
@@ -152,6 +152,7 @@ impl ProtocolMachine {
         let images = Arc::clone(&self.images);
         let session = &self.slots[at as usize].session;
         let named = |one: &TopologyPerturbation| match (one.fails(), one.link()) {
+            (Some(site), _) if matches!(one, TopologyPerturbation::Crash { .. }) => has_site(session, &images, site),
             (Some(site), _) => roles_named(session, &images, site).next().is_some(),
             (_, Some((from, to))) => island_has_link(session, &images, from, to),
             _ => false,

@@ -514,6 +514,31 @@ pub fn owners_are_at_their_endpoints_sites() -> Result<(), String> {
     Ok(())
 }
 
+/// A site that an island has only in what an open speculation may bring back is one of its sites: what has been done could not be
+/// taken back behind the crash.
+pub fn crashes_reach_what_may_be_taken_back() -> Result<(), String> {
+    let close = Instr::Close { session: opening::P };
+    let seven = [opening::SEVEN, opening::TELL, HALT];
+    let code = [&[OPEN, opening::FORK, close, YIELD, Instr::Abort {}, YIELD][..], &seven].concat();
+    let image = opening::opener(&code)?.image()?;
+    for cancellation in [Cancellation::Fine, Cancellation::Coarse] {
+        let mut setup = opening::setup()?.sessions(1).schedule(1, 1);
+        setup.config.cancellation = cancellation;
+        let mut runtime = setup.guest(&image)?;
+        while runtime.machine().image_of(SessionId(0).guest(1)).is_none() {
+            let _ = runtime.turn(&NoHost).map_err(text)?;
+        }
+        while runtime.machine().image_of(SessionId(0).guest(1)).is_some() {
+            let _ = runtime.turn(&NoHost).map_err(text)?;
+        }
+        let outcome = runtime.perturb(&[perturbation("crash Q")?]).map_err(text)?;
+        let faults: Vec<_> = outcome.faults.iter().map(|one| (one.coroutine.0, one.fault.to_string())).collect();
+        ensure!(faults == [(1, String::from("the site Q crashed"))], "{faults:?}");
+        ensure!(outcome.ended == [(SessionId(0), motet_types::Terminal::Faulted)], "{outcome:?}");
+    }
+    Ok(())
+}
+
 /// What a coroutine that is gone had asked is not waited for, and an answer to it is refused.
 pub fn answers_for_the_gone_are_refused() -> Result<(), String> {
     let mut draft = Draft::new();

@@ -127,9 +127,12 @@ impl Island {
     /// Whether a perturbation names a site or link of the island.
     pub(super) fn is_named(&self, world: &World, one: &TopologyPerturbation) -> bool {
         match one {
-            TopologyPerturbation::Crash { site } | TopologyPerturbation::Timeout { site, .. } => {
-                !self.roles_named(world, site).is_empty()
+            // What a speculation may bring back has its sites as well.
+            TopologyPerturbation::Crash { site } => {
+                let named = |island: &Self| !island.roles_named(world, site).is_empty();
+                named(self) || self.levels.iter().any(|level| named(&level.before))
             }
+            TopologyPerturbation::Timeout { site, .. } => !self.roles_named(world, site).is_empty(),
             TopologyPerturbation::Partition { from, to }
             | TopologyPerturbation::Heal { from, to }
             | TopologyPerturbation::Corrupt { from, to, .. } => self.talks.values().any(|talk| {
