@@ -17,6 +17,7 @@ pub mod checks;
 pub mod conduct;
 pub mod dice;
 pub mod draft;
+pub mod drawn;
 pub mod duet;
 pub mod explore;
 pub mod generate;

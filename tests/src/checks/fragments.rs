@@ -1,19 +1,16 @@
 //! Replay fragments: a run has one, and whatever did the same has the same one to the byte.
 
-use super::protocols::{global, patient};
-use super::scheduling::policies;
 use crate::dice::Dice;
+use crate::drawn::Drawn;
 use crate::lane::Lane;
-use crate::walk::{Run, Setup, image_of};
+use crate::walk::{Run, Setup};
 use motet_bridge::{CanonicalReplayFragment, FragmentError, SERIALIZATION_SCHEMA_VERSION, read_document};
-use motet_log::sim::SimDisk;
 use motet_machine::{
-    BufferMode, CodeImage, CommunicationReplayMode, CorruptionType, EffectHandler, EffectOutcome, EffectResponse,
-    OwnershipOperation, SendDecision, TopologyPerturbation,
+    CommunicationReplayMode, CorruptionType, EffectHandler, EffectOutcome, EffectResponse, OwnershipOperation,
+    SendDecision, TopologyPerturbation,
 };
 use motet_runtime::{
-    Durable, DurableOptions, Executor, GuestRuntime, Inline, Input, RunRecord, Runtime, Seeded, SeededHost, Threads,
-    log_record,
+    Executor, GuestRuntime, Inline, Input, RunRecord, Runtime, Seeded, SeededHost, Threads, log_record,
 };
 use motet_semantic::OwnershipScope;
 use motet_types::{RoleId, SessionId};
@@ -29,9 +26,7 @@ fn text(error: impl std::fmt::Display) -> String {
 
 /// A run of a random protocol, with everything on of which a fragment has something.
 struct Case {
-    image: Arc<CodeImage>,
-    setup: Setup,
-    seed: u64,
+    drawn: Drawn,
     /// What happens to its sites and links before it begins.
     perturbations: Vec<TopologyPerturbation>,
 }
@@ -39,18 +34,12 @@ struct Case {
 impl Case {
     fn of(seed: u64) -> Result<Self, String> {
         let mut dice = Dice::new(seed);
-        let global = global(&mut dice);
-        let image = image_of(&global, dice.one_in(3))?;
-        let (capacity, policy) = patient(&mut dice);
-        let sessions = 2 + dice.below(4);
-        let mut setup = Setup::default().sessions(sessions).limit(STEPS * sessions as u64);
-        setup = setup
-            .buffer(BufferMode::Fifo, capacity, policy)
-            .schedule(1 + dice.below(4) as u32, 1 + dice.below(9) as u32);
-        setup.schedule.policy = dice.pick(&policies()).clone();
+        let mut drawn = Drawn::of(seed, &mut dice, STEPS)?;
+        let setup = &mut drawn.setup;
         setup.config.semantic_objects = Some(1 + dice.below(200) as u32);
         setup.config.communication_replay_mode = *dice.pick(&CommunicationReplayMode::ALL);
         setup.config.max_consumptions = u32::MAX;
+        let image = &drawn.image;
         let name = |at: usize| image.role_name(RoleId((at % image.role_count()) as u16)).to_owned();
         let (first, second, third) = (dice.below(8), dice.below(8), dice.below(8));
         let mut perturbations = Vec::new();
@@ -67,11 +56,7 @@ impl Case {
         if dice.one_in(3) {
             perturbations.push(TopologyPerturbation::Timeout { site: name(third), duration: 1 + seed % 2000 });
         }
-        Ok(Self { image, setup, seed, perturbations })
-    }
-
-    fn host(&self) -> SeededHost {
-        SeededHost::new(self.seed)
+        Ok(Self { drawn, perturbations })
     }
 
     /// What comes in from outside before the first turn.
@@ -80,36 +65,22 @@ impl Case {
     }
 
     fn run<E: Executor<Arc<SeededHost>>>(&self, executor: E) -> Result<Runtime<E>, String> {
-        let mut runtime = self.setup.start(&self.image, executor)?;
+        let mut runtime = self.drawn.setup.start(&self.drawn.image, executor)?;
         let _claimed = runtime.own(SessionId(0), Self::claim()).map_err(text)?;
         let _happened = runtime.perturb(&self.perturbations).map_err(text)?;
-        runtime.run(&Arc::new(self.host())).map_err(text)?;
+        runtime.run(&Arc::new(self.drawn.host())).map_err(text)?;
         Ok(runtime)
     }
 
     /// The run in a log, broken off after some turns, and gone on with: its record, out of the log.
     fn logged(&self, dice: &mut Dice) -> Result<RunRecord, String> {
-        let (disk, options) = (SimDisk::new(), DurableOptions { beside: false, ..DurableOptions::default() });
-        let (config, schedule) = (self.setup.config.clone(), self.setup.schedule.clone());
-        let begun = Durable::create(Arc::new(disk.clone()), options.clone(), config, schedule, Inline::default());
-        let mut run = begun.map_err(text)?;
-        let image = run.load(Arc::clone(&self.image)).map_err(text)?;
-        for _ in 0..self.setup.sessions {
-            run.open(image).map_err(text)?;
-        }
-        run.limit_steps(self.setup.limit);
-        let _claimed = run.own(SessionId(0), Self::claim()).map_err(text)?;
-        let _happened = run.perturb(&self.perturbations).map_err(text)?;
-        let host = self.host();
-        for _ in 0..dice.below(20) {
-            run.turn(&host).map_err(text)?;
-        }
-        run.sync().map_err(text)?;
-        drop(run);
-        let (mut run, _) = Durable::recover(Arc::new(disk.clone()), options.clone()).map_err(text)?;
-        run.run(&host).map_err(text)?;
-        drop(run);
-        log_record(Arc::new(disk), &options).map_err(text)
+        let logged = self.drawn.logged(dice, |run| {
+            let _claimed = run.own(SessionId(0), Self::claim()).map_err(text)?;
+            let _happened = run.perturb(&self.perturbations).map_err(text)?;
+            Ok(())
+        })?;
+        drop(logged.run);
+        log_record(Arc::new(logged.disk), &logged.options).map_err(text)
     }
 }
 
@@ -155,7 +126,7 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     same("in another order", &of(&case.run(Seeded::new(dice.word()))?)?)?;
     // As a file, read and run again: what the configuration keeps of received messages is not in it.
     let again = case.run(Inline::default())?;
-    let written = Run::of(runtime, &case.host())?;
+    let written = Run::of(runtime, &case.drawn.host())?;
     let record = RunRecord::from_bytes(&written.record).map_err(text)?;
     ensure!(record.config.max_consumptions == 0, "the file says what is kept");
     same("replayed", &CanonicalReplayFragment::replayed(&record).map_err(text)?)?;
@@ -213,11 +184,11 @@ pub fn fragments_are_equal_in_small() -> Result<(), String> {
 /// What has no fragment says why.
 pub fn fragments_are_whole_or_refused() -> Result<(), String> {
     let case = Case::of(5)?;
-    let mut setup = case.setup.clone();
+    let mut setup = case.drawn.setup.clone();
     (setup.config.communication_replay_mode, setup.config.max_consumptions) = (CommunicationReplayMode::Sequence, 0);
     let run = |setup: &Setup| -> Result<GuestRuntime, String> {
-        let mut runtime = setup.guest(&case.image)?;
-        let host: &dyn EffectHandler = &case.host();
+        let mut runtime = setup.guest(&case.drawn.image)?;
+        let host: &dyn EffectHandler = &case.drawn.host();
         runtime.run(host).map_err(text)?;
         Ok(runtime)
     };

@@ -1,17 +1,15 @@
 //! Determinism profiles: runs that must be equal under a profile are, runs that must not be are not, and the difference is
 //! named.
 
-use super::protocols::{global, patient};
-use super::scheduling::policies;
 use crate::dice::Dice;
+use crate::drawn::Drawn;
 use crate::lane::Lane;
-use crate::walk::{Run, Setup, image_of};
+use crate::walk::{Run, Setup};
 use motet_choreo::{EmitOptions, Source, compile_with, load};
-use motet_log::sim::SimDisk;
-use motet_machine::{BufferMode, CodeImage, EffectOutcome, EffectResponse, SendDecision, TraceReader};
+use motet_machine::{CodeImage, EffectOutcome, EffectResponse, SendDecision, TraceReader};
 use motet_runtime::{
-    Aspect, DeterminismMode, Durable, DurableOptions, Inline, Input, Observation, RunRecord, RunStatus, RunView,
-    Runtime, Schedule, Seeded, SeededHost, Threads, TraceEntry, compare_runs, normal_form, replay,
+    Aspect, DeterminismMode, Input, Observation, RunRecord, RunStatus, RunView, Runtime, Schedule, Seeded, SeededHost,
+    Threads, TraceEntry, compare_runs, normal_form, replay,
 };
 use motet_types::{Event, EventKind, LabelId, SessionId, Tick};
 use std::collections::BTreeMap;
@@ -59,77 +57,34 @@ fn equal_from(mode: DeterminismMode, left: &RunView, right: &RunView, what: &str
     Ok(())
 }
 
-/// A run of random protocols, as records of the same inputs and of others.
-struct Case {
-    image: Arc<CodeImage>,
-    setup: Setup,
-    seed: u64,
+/// The same run again: on threads, in another order of completion, and replayed.
+fn again(drawn: &Drawn, plain: &RunRecord, dice: &mut Dice) -> Result<Vec<(&'static str, RunView)>, String> {
+    let host = Arc::new(drawn.host());
+    let mut runtime = drawn.setup.start(&drawn.image, Threads::eager(3).map_err(text)?)?;
+    runtime.run(&host).map_err(text)?;
+    let threads = RunRecord::of(&runtime).ok_or("nothing was recorded")?;
+    let seeded = drawn.setup.run_seeded(&drawn.image, &*host, dice.word())?.read_record()?;
+    let mut replayed = plain.clone();
+    let again = replay(plain, None, |_| {}).map_err(text)?.runtime;
+    // What a replay does not write down it has taken from the record: the inputs.
+    let tail = again.machine().trace_bytes();
+    replayed.events.truncate(replayed.events.len() - tail.len());
+    replayed.events.extend_from_slice(&tail);
+    Ok(vec![("threads", view(&threads)?), ("another order", view(&seeded)?), ("replayed", view(&replayed)?)])
 }
 
-impl Case {
-    fn of(seed: u64) -> Result<Self, String> {
-        let mut dice = Dice::new(seed);
-        let global = global(&mut dice);
-        let image = image_of(&global, dice.one_in(3))?;
-        let (capacity, policy) = patient(&mut dice);
-        let sessions = 2 + dice.below(4);
-        let mut setup = Setup::default().sessions(sessions).limit(STEPS * sessions as u64);
-        setup = setup
-            .buffer(BufferMode::Fifo, capacity, policy)
-            .schedule(1 + dice.below(4) as u32, 1 + dice.below(9) as u32);
-        setup.schedule.policy = dice.pick(&policies()).clone();
-        Ok(Self { image, setup, seed })
-    }
-
-    fn host(&self) -> SeededHost {
-        SeededHost::new(self.seed)
-    }
-
-    /// The same run again: on threads, in another order of completion, replayed, and out of a log.
-    fn again(&self, plain: &RunRecord, dice: &mut Dice) -> Result<Vec<(&'static str, RunView)>, String> {
-        let host = Arc::new(self.host());
-        let mut runtime = self.setup.start(&self.image, Threads::eager(3).map_err(text)?)?;
-        runtime.run(&host).map_err(text)?;
-        let threads = RunRecord::of(&runtime).ok_or("nothing was recorded")?;
-        let seeded = self.setup.run_seeded(&self.image, &*host, dice.word())?.read_record()?;
-        let mut replayed = plain.clone();
-        let again = replay(plain, None, |_| {}).map_err(text)?.runtime;
-        // What a replay does not write down it has taken from the record: the inputs.
-        let tail = again.machine().trace_bytes();
-        replayed.events.truncate(replayed.events.len() - tail.len());
-        replayed.events.extend_from_slice(&tail);
-        Ok(vec![("threads", view(&threads)?), ("another order", view(&seeded)?), ("replayed", view(&replayed)?)])
-    }
-
-    /// The run written into a log, stopped after some turns, and gone on with out of the log: the events from there on.
-    fn recovered(&self, whole: &RunRecord, dice: &mut Dice) -> Result<u64, String> {
-        let (disk, options) = (SimDisk::new(), DurableOptions { beside: false, ..DurableOptions::default() });
-        let (config, schedule) = (self.setup.config.clone(), self.setup.schedule.clone());
-        let begun = Durable::create(Arc::new(disk.clone()), options.clone(), config, schedule, Inline::default());
-        let mut run = begun.map_err(text)?;
-        let image = run.load(Arc::clone(&self.image)).map_err(text)?;
-        for _ in 0..self.setup.sessions {
-            run.open(image).map_err(text)?;
-        }
-        run.limit_steps(self.setup.limit);
-        let host = self.host();
-        for _ in 0..dice.below(20) {
-            run.turn(&host).map_err(text)?;
-        }
-        run.sync().map_err(text)?;
-        drop(run);
-        let (mut run, _) = Durable::recover(Arc::new(disk), options).map_err(text)?;
-        run.run(&host).map_err(text)?;
-        let runtime = run.runtime();
-        let end = whole.end.ok_or("the record has no end")?;
-        ensure!(runtime.trace_digest() == Some(end.trace_digest), "the recovered run has another trace");
-        // A log without a checkpoint is taken again from the start, so all events are there.
-        let events = runtime.machine().trace_bytes();
-        let recovered = RunView::of_events(&events).map_err(text)?;
-        let plain = RunView::of_events(&whole.events).map_err(text)?;
-        equal_from(Replay, &plain, &recovered, "recovered")?;
-        Ok(events.len() as u64)
-    }
+/// The run out of a log: the events.
+fn recovered(drawn: &Drawn, whole: &RunRecord, dice: &mut Dice) -> Result<u64, String> {
+    let logged = drawn.logged(dice, |_| Ok(()))?;
+    let runtime = logged.run.runtime();
+    let end = whole.end.ok_or("the record has no end")?;
+    ensure!(runtime.trace_digest() == Some(end.trace_digest), "the recovered run has another trace");
+    // A log without a checkpoint is taken again from the start, so all events are there.
+    let events = runtime.machine().trace_bytes();
+    let recovered = RunView::of_events(&events).map_err(text)?;
+    let plain = RunView::of_events(&whole.events).map_err(text)?;
+    equal_from(Replay, &plain, &recovered, "recovered")?;
+    Ok(events.len() as u64)
 }
 
 /// The words of a trace by their places: which are events that stand by themselves.
@@ -257,16 +212,16 @@ fn held(plain: &RunView, changed: &RunRecord, expected: Option<DeterminismMode>,
 
 fn case(seed: u64, seen: &Seen) -> Result<(), String> {
     let mut dice = Dice::new(seed ^ 0x9e37);
-    let case = Case::of(seed)?;
-    let run: Run = case.setup.run(&case.image, &case.host())?;
+    let drawn = Drawn::of(seed, &mut Dice::new(seed), STEPS)?;
+    let run: Run = drawn.setup.run(&drawn.image, &drawn.host())?;
     let record = run.read_record()?;
     let plain = view(&record)?;
     idempotent(&plain)?;
-    for (what, other) in case.again(&record, &mut dice)? {
+    for (what, other) in again(&drawn, &record, &mut dice)? {
         equal_from(Full, &plain, &other, what)?;
         add(&seen.equal, 1);
     }
-    add(&seen.recovered, u64::from(case.recovered(&record, &mut dice)? > 0));
+    add(&seen.recovered, u64::from(recovered(&drawn, &record, &mut dice)? > 0));
     // Ticks are a matter of the two strict profiles.
     held(&plain, &later(&record), Some(ModuloEffects), "everything later")?;
     add(&seen.later, 1);
@@ -287,9 +242,9 @@ fn case(seed: u64, seen: &Seen) -> Result<(), String> {
         add(&seen.lines, u64::from(found.line.is_some()));
     }
     // Another schedule: each session does the same, in another order of sessions.
-    let mut other = case.setup.clone();
+    let mut other = drawn.setup.clone();
     (other.schedule.wave, other.schedule.fuel) = (other.schedule.wave % 4 + 1, other.schedule.fuel % 9 + 1);
-    let other = other.run(&case.image, &case.host())?;
+    let other = other.run(&drawn.image, &drawn.host())?;
     let whole = |run: &Run| run.status != RunStatus::MaxSteps;
     if whole(&run) && whole(&other) {
         let other = other.read_record()?;
@@ -438,14 +393,14 @@ pub fn differences_are_named() -> Result<(), String> {
 /// A run that goes on has the record that it would have when written.
 pub fn a_live_run_has_a_record() -> Result<(), String> {
     for seed in 1..6 {
-        let case = Case::of(seed)?;
-        let mut runtime = Runtime::with_executor(case.setup.config.clone(), Schedule::default(), Seeded::new(seed));
+        let drawn = Drawn::of(seed, &mut Dice::new(seed), STEPS)?;
+        let mut runtime = Runtime::with_executor(drawn.setup.config.clone(), Schedule::default(), Seeded::new(seed));
         let runtime = runtime.as_mut().map_err(|error| error.to_string())?;
-        let image = runtime.load(Arc::clone(&case.image)).map_err(text)?;
+        let image = runtime.load(Arc::clone(&drawn.image)).map_err(text)?;
         (0..3).try_for_each(|_| runtime.open(image).map(drop)).map_err(text)?;
         runtime.limit_steps(300);
         for _ in 0..3 {
-            runtime.turn(&case.host()).map_err(text)?;
+            runtime.turn(&drawn.host()).map_err(text)?;
             let record = RunRecord::of(runtime).ok_or("nothing is recorded")?;
             let replayed = replay(&record, None, |_| {}).map_err(|error| format!("seed {seed}: {error}"))?;
             ensure!(replayed.runtime.state_root() == runtime.state_root(), "seed {seed}: another state");

@@ -56,7 +56,7 @@ pub fn global(dice: &mut Dice) -> GlobalType {
 }
 
 /// Buffers in which no message can be refused: the sender waits, or the edge grows.
-pub(super) fn patient(dice: &mut Dice) -> (u16, BackpressurePolicy) {
+pub(crate) fn patient(dice: &mut Dice) -> (u16, BackpressurePolicy) {
     let capacity = *dice.pick(&[1, 2, 64]);
     let grows = BackpressurePolicy::Resize { max: 4096 };
     (capacity, if dice.one_in(3) { grows } else { BackpressurePolicy::Block })
