@@ -160,8 +160,8 @@ pub fn with_programs(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineR
 /// Runs the input on this machine, with [`PlainHost`] and steps of one instruction in waves of `concurrency`.
 ///
 /// # Errors
-/// [`HereError`]: a choreography that has no image, or a field that is not obeyed here (`config`, `host`, `detail`, other
-/// programs or roles than this machine's).
+/// [`HereError`]: a choreography that has no image, or a field that is not obeyed here (`config`, `host`, `topology`, `authority`,
+/// `detail`, other programs or roles than this machine's).
 pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOutput, HereError> {
     let field = |field, found: Json, instead| Err(HereError::Field { field, found: found.to_string(), instead });
     let none = "leave it out";
@@ -173,6 +173,12 @@ pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOut
     }
     if let Some(host) = &input.host {
         return field("host", serde_json::to_value(host).unwrap_or_default(), none);
+    }
+    if let Some(topology) = &input.topology {
+        return field("topology", serde_json::to_value(topology).unwrap_or_default(), none);
+    }
+    if let Some(authority) = &input.authority {
+        return field("authority", serde_json::to_value(authority).unwrap_or_default(), none);
     }
     if let Some(true) = input.detail {
         return field("detail", true.into(), none);
@@ -242,6 +248,7 @@ pub fn run_here(input: &ProtocolMachineRunInput) -> Result<ProtocolMachineRunOut
         output_condition_trace: Vec::new(),
         step_states,
         semantic_objects: Some(runtime.semantic_objects()?),
+        authority: None,
         final_states: None,
     })
 }

@@ -3,6 +3,7 @@
 //!
 //! Nothing below imports this crate. Names stand where the machine has numbers: a reader of this JSON needs no image.
 
+mod authority_document;
 mod coherence;
 mod comparison;
 mod document;
@@ -38,6 +39,7 @@ mod turns_json;
 mod validator;
 mod value_json;
 
+pub use authority_document::{AuthorityEntry, AuthorityResult, ScriptedAuthority, ownership_json};
 pub use coherence::CoherenceBundle;
 pub use comparison::{ComparisonResult, FirstDifference, ProtocolMachineReplayBundle, compare_execution};
 pub use document::{DocumentError, MAX_DOCUMENT_DEPTH, read_document};

@@ -3,6 +3,7 @@
 //! Fields that the specification does not have are Motet's own and optional: `reference/README.md` says what they mean.
 //! Where it names a field and gives no shape, the field is any JSON.
 
+use crate::authority_document::{AuthorityResult, ScriptedAuthority};
 use crate::event_json::event_json;
 use crate::schema::{BridgeVersion, documents};
 use motet_machine::{CodeImage, TraceEvent};
@@ -31,6 +32,9 @@ documents! {
         /// What happens to sites and links between rounds, in order; the coarser rule holds where a site crashes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub topology: Option<Vec<ScriptedPerturbation>>,
+        /// What comes to the authority of sessions between rounds, in order.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub authority: Option<Vec<ScriptedAuthority>>,
         /// Whether the answer says how every session stands at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub detail: Option<bool>,
@@ -182,6 +186,9 @@ documents! {
         /// The semantic objects at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub semantic_objects: Option<ProtocolMachineSemanticObjects>,
+        /// What came of each operation of an owner, in order.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub authority: Option<Vec<AuthorityResult>>,
         /// How every session stands at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub final_states: Option<Vec<FinalState>>,
@@ -413,9 +420,20 @@ impl From<motet_runtime::RunStatus> for RunStatus {
 impl ProtocolMachineRunInput {
     /// An input with nothing but what the specification has.
     pub const fn new(choreographies: Vec<ChoreographyInput>, concurrency: u64, max_steps: u64) -> Self {
-        let (config, host, topology, detail, steps) = (None, None, None, None, None);
+        let (config, host, topology, authority, detail, steps) = (None, None, None, None, None, None);
         let schema_version = BridgeVersion;
-        Self { schema_version, choreographies, concurrency, max_steps, config, host, topology, detail, steps }
+        Self {
+            schema_version,
+            choreographies,
+            concurrency,
+            max_steps,
+            config,
+            host,
+            topology,
+            authority,
+            detail,
+            steps,
+        }
     }
 }
 

@@ -259,16 +259,26 @@ let step_state index before s =
   Object ([ ("step_index", int index) ] @ next @ [ ("post_state", Object [ (string_of_int s.s_id, state) ]) ])
 
 (* What comes in between rounds. *)
-type input = Answer of coordinate * answer | Happens of perturbation
+type input = Answer of coordinate * answer | Happens of perturbation | Late of coordinate * answer | Does of int * deed
 
-(* Takes in what has come so far: inputs stand in the order in which they came, each with how many rounds were over. *)
+(* What is still to come in, each with how many rounds are over by then, in order; and what has come of what owners did, newest
+   first. *)
+type coming = { left : (int * input) list; results : came list }
+
+(* Takes in what has come so far. *)
 let rec taken_in env late m =
-  match late with
-  | (tick, Answer (at, answer)) :: rest when tick <= m.rounds -> (
-      match deliver env at answer m with
-      | Some m -> taken_in env rest m
-      | None -> raise (Unawaited (place at)))
-  | (tick, Happens it) :: rest when tick <= m.rounds -> taken_in env rest (perturb it m)
+  match late.left with
+  | (tick, input) :: left when tick <= m.rounds -> (
+      let late = { late with left } in
+      let awaited at = function Some m -> taken_in env late m | None -> raise (Unawaited (place at)) in
+      match input with
+      | Answer (at, answer) -> awaited at (deliver env at answer m)
+      | Late (at, answer) -> awaited at (reject_late at answer m)
+      | Happens it -> taken_in env late (perturb it m)
+      | Does (sid, deed) -> (
+          match own env sid deed m with
+          | Some (m, came) -> taken_in env { late with results = came :: late.results } m
+          | None -> refused "session" "authority" (Printf.sprintf "there is no session %d" sid)))
   | _ -> (late, m)
 
 let perturbation path json =
@@ -284,9 +294,9 @@ let perturbation path json =
   | "heal" -> Heal (link ())
   | kind -> refused "perturbation" (path ^ ".kind") ("`" ^ kind ^ "` is not one that this runner has")
 
-(* Answers and what happens to sites and links, in the order in which they came: each of the latter says how many of the
-   answers had come before it. *)
-let inputs answers topology =
+(* Answers, what happens to sites and links, and what owners do, in the order in which they came: what happens says how many of
+   the answers had come before it, and what owners do how many of both. *)
+let inputs answers topology authority =
   let entry i json =
     let path = Printf.sprintf "topology[%d]" i in
     only path json [ "tick"; "answers"; "perturbation" ];
@@ -294,14 +304,30 @@ let inputs answers topology =
     (num path json "answers", (num path json "tick", happens))
   in
   let happened = match topology with None -> [] | Some list -> List.mapi entry (as_list "topology" list) in
-  let rec merge count answers happened =
-    match (answers, happened) with
-    | _, (before, it) :: rest when before <= count -> it :: merge count answers rest
-    | (tick, at, answer) :: rest, _ -> (tick, Answer (at, answer)) :: merge (count + 1) rest happened
-    | [], (_, it) :: rest -> it :: merge count [] rest
-    | [], [] -> []
+  let deed i json =
+    let path = Printf.sprintf "authority[%d]" i in
+    only path json [ "tick"; "answers"; "perturbations"; "session"; "operation" ];
+    let operation = field path json "operation" and path = path ^ ".operation" in
+    let what =
+      match optional operation "kind" with
+      | Some (String "late_result") ->
+          only path operation [ "kind"; "operation_id"; "outcome" ];
+          Late (coordinate path (str path operation "operation_id"), Wire.answer path (field path operation "outcome"))
+      | _ -> Does (num path json "session", Authority.deed path operation)
+    in
+    ((num path json "answers", num path json "perturbations"), (num path json "tick", what))
   in
-  merge 0 answers happened
+  let deeds = match authority with None -> [] | Some list -> List.mapi deed (as_list "authority" list) in
+  let rec merge answered happened answers happens deeds =
+    match (answers, happens, deeds) with
+    | _, _, ((a, h), it) :: rest when a <= answered && h <= happened -> it :: merge answered happened answers happens rest
+    | _, (a, it) :: rest, _ when a <= answered -> it :: merge answered (happened + 1) answers rest deeds
+    | (tick, at, answer) :: rest, _, _ -> (tick, Answer (at, answer)) :: merge (answered + 1) happened rest happens deeds
+    | [], (_, it) :: rest, _ -> it :: merge answered (happened + 1) [] rest deeds
+    | [], [], (_, it) :: rest -> it :: merge answered happened [] [] rest
+    | [], [], [] -> []
+  in
+  merge 0 0 answers happened deeds
 
 (* Canonical rounds one by one, with the session that made each. *)
 let run_by_steps env host late limit started =
@@ -328,7 +354,7 @@ let rec run_wide env host late width left m =
 
 let run_protocol payload =
   only "payload" payload
-    [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "topology"; "detail"; "steps" ];
+    [ "schema_version"; "choreographies"; "concurrency"; "max_steps"; "config"; "host"; "topology"; "authority"; "detail"; "steps" ];
   checked_version "payload" payload;
   let wants, late, host = host_of (optional payload "host") in
   let identity =
@@ -336,7 +362,7 @@ let run_protocol payload =
     | Some name -> as_string "host.identity" name
     | None -> "plain"
   in
-  let late = inputs late (optional payload "topology") in
+  let late = { left = inputs late (optional payload "topology") (optional payload "authority"); results = [] } in
   let config = config (Option.value (optional payload "config") ~default:(Object [])) wants in
   let settings = Array.of_list (List.concat (List.mapi (choreography config) (list "payload" payload "choreographies"))) in
   if settings = [||] then refused "choreographies" "choreographies" "there is nothing to run";
@@ -352,8 +378,8 @@ let run_protocol payload =
       let late, m = run_wide env host late (max 1 concurrency) limit started in
       (late, m, [])
   in
-  let late_answer = function (_, Answer (at, _)) -> Some at | (_, Happens _) -> None in
-  (match List.find_map late_answer late with Some at -> raise (Unawaited (place at)) | None -> ());
+  let late_answer = function (_, (Answer (at, _) | Late (at, _))) -> Some at | (_, (Happens _ | Does _)) -> None in
+  (match List.find_map late_answer late.left with Some at -> raise (Unawaited (place at)) | None -> ());
   let role_of sid i =
     match List.nth_opt (env sid).e_programs i with Some p -> p.p_role | None -> "?"
   in
@@ -374,6 +400,7 @@ let run_protocol payload =
          Array (List.rev_map Wire.exchange_json m.exchanges) );
        ("semantic_objects", Objects.document identity m);
        ("step_states", Array states) ]
+    @ (if late.results = [] then [] else [ ("authority", Array (List.rev_map Authority.came_json late.results)) ])
     @ if detail then [ ("final_states", Array (List.map session_state m.sessions)) ] else [])
 
 let project_all payload =

@@ -29,6 +29,9 @@ let opened_role name =
 (* A session that was opened in another as the number-th, by one number. *)
 let opened_session sid number = sid lor (number lsl 44)
 
+(* The session in which this one was opened, where an instruction opened it. *)
+let opened_in sid = if sid lsr 44 = 0 then None else Some (sid land ((1 lsl 44) - 1))
+
 (* Sorts and types. *)
 
 let rec sort path = function
@@ -276,7 +279,7 @@ let fault_code = function
   | FTopology -> "topology"
   | FClose -> "close"
 
-let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted"
+let terminal_name = function TClosed -> "closed" | TFaulted -> "faulted" | TCancelled -> "cancelled"
 
 (* Facts about an endpoint say by its name of which session it is. *)
 let session_of sid role = match opened_role role with Some (number, _, _) -> opened_session sid number | None -> sid
@@ -316,7 +319,9 @@ let rec event_json role_of ((round, sid), event) =
   | EClosed -> put "closed" []
   | EEpochAdvanced -> put "epoch_advanced" []
   (* Of these no trace tells. *)
-  | EAsked _ | EAnswered _ -> Null
+  | EAsked _ | EAnswered _ | ELate _ | EAuthority _ | ESettled _ -> Null
+  | ECancellationRequested -> put "cancellation_requested" [ role 0 ]
+  | ECancelled -> put "cancelled" [ role 0 ]
   | EGuest (number, e) -> event_json role_of ((round, opened_session sid number), e)
   | EReleased (i, layer) -> put "released" [ role i; ("label", String ("layer" ^ string_of_int layer)) ]
   | ETerminal t -> put "session_terminal" [ ("reason", String (terminal_name t)) ]

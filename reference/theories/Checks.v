@@ -2,7 +2,7 @@
     "Closed under the global context" for each. *)
 
 From Motet Require Import Values Types TypesFacts Code State Session Step SessionFacts Outputs OutputsFacts Objects Machine RunFacts
-  LateFacts SitesFacts IslandFacts GuestsFacts MachineFacts Heap HeapFacts Durability WalSync Authority.
+  LateFacts SitesFacts OwnersFacts OwnedFacts IslandFacts GuestsFacts MachineFacts Heap HeapFacts Durability WalSync.
 
 (* Types and their monitor *)
 Print Assumptions monitor_is_type.
@@ -97,8 +97,11 @@ Print Assumptions crossing_is_covered.
 (* Results and ownership *)
 Print Assumptions late_result_rejected.
 Print Assumptions accepted_once.
+Print Assumptions invalidated_by_handoff_is_late.
 Print Assumptions handoff_revokes_first.
 Print Assumptions handoff_well_held.
 Print Assumptions handoff_generation.
 Print Assumptions handoff_settles_each.
-Print Assumptions invalidated_by_handoff_is_late.
+Print Assumptions stale_capabilities_show_nothing.
+Print Assumptions witnesses_are_used_once.
+Print Assumptions owners_preserve_typing.

@@ -1,7 +1,7 @@
 (** Instructions, requests to the host and its answers, events, and the configuration of a run. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types.
+From Motet Require Import Values Types Owners.
 Import ListNotations.
 
 (** Positions are within the role's own code. Rows of tables stand in the instruction, in the order of the type's
@@ -91,7 +91,7 @@ Inductive fault : Set :=
 | FType | FLabel | FChannel | FInvoke | FRegister | FPc | FBuffer | FOutputCondition
 | FSpeculation | FTransfer | FFlow | FAcquire | FTopology | FClose.
 
-Inductive terminal : Set := TClosed | TFaulted.
+Inductive terminal : Set := TClosed | TFaulted | TCancelled.
 
 Inductive event : Set :=
 | EOpened
@@ -118,9 +118,15 @@ Inductive event : Set :=
 | EEpochAdvanced
 | ETerminal (t : terminal)
 (** What no trace tells, and semantic objects are made of: that a coroutine asked for an effect and waits, the how-manieth of its
-    effects and what it asked; and that the host answered. *)
-| EAsked (coroutine counter : nat) (asked : request)
+    effects, of which role's code and what it asked; and that the host answered, or did so when nobody waited any more. *)
+| EAsked (coroutine counter : nat) (role : string) (asked : request)
 | EAnswered (coroutine counter : nat) (given : answer)
+| ELate (coroutine counter : nat) (given : answer)
+(** As little: what has become of an artifact; and of whoever waited for the host when the session was handed over by a claim. *)
+| EAuthority (said : entry)
+| ESettled (claim : nat) (affected : list (nat * nat)) (invalidated : bool)
+| ECancellationRequested
+| ECancelled
 (** An output was held against its condition: what the step told, and the payload of the message that it sent, are what
     the condition is about. *)
 | EOutputConditionChecked (coroutine : nat) (under : hint) (passed : bool) (told : list event) (sent : option value).

@@ -53,7 +53,7 @@ Definition cut_in (env : setting) (u : guest) (links : list edge) : list edge :=
 Definition with_cut (es : list edge) (s : session) : session :=
   let b := s_beyond s in
   with_beyond
-    (mk_beyond (b_delegated b) (b_answers b) (b_spent b) (b_evidence b) es (b_opened b) (b_crashed b)) s.
+    (mk_beyond (b_delegated b) (b_answers b) (b_spent b) (b_evidence b) es (b_opened b) (b_crashed b) (b_owning b)) s.
 
 Definition view (env : setting) (u : guest) (s : session) : session :=
   with_cut (cut_in env u (s_cut s))
@@ -153,7 +153,7 @@ Definition open_guest (env : setting) (s : session) (i : nat) (k : coroutine) (d
     let u := mk_guest number row false (map (fun c => mk_seat (fst c) (head (snd c)) i) cast) [] in
     let registers := replaced dst (map (fun c => VEndpoint (s_id s) (fst c)) cast) (k_registers k) in
     let s := with_guests (s_guests s ++ [u]) (put i (moved pc registers k) s) in
-    let b := mk_beyond (b_delegated b) (b_answers b) (b_spent b) (b_evidence b) (b_cut b) number (b_crashed b) in
+    let b := mk_beyond (b_delegated b) (b_answers b) (b_spent b) (b_evidence b) (b_cut b) number (b_crashed b) (b_owning b) in
     mk_stepped (with_beyond b s) [EGuest number EOpened] [] Ran.
 
 (** Nothing can be sent any more. What is in flight for others can still be received, unless it was closing already. *)

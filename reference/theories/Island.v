@@ -115,7 +115,7 @@ Definition transfer (env : setting) (s : session) (i : nat) (k : coroutine) (cha
             let s := with_facts (handed i to_ (t_role t) (s_facts s)) (put i (moved pc (k_registers k) k) s) in
             mk_stepped
               (with_beyond (mk_beyond number (s_answers s) (b_spent (s_beyond s)) (s_evidence s) (s_cut s)
-                (b_opened (s_beyond s)) (b_crashed (s_beyond s))) s)
+                (b_opened (s_beyond s)) (b_crashed (s_beyond s)) (b_owning (s_beyond s))) s)
               [ETransferred i to_ (t_role t) number] [] Ran
       end
   | _, Some _ => fails s [] FType
@@ -124,7 +124,7 @@ Definition transfer (env : setting) (s : session) (i : nat) (k : coroutine) (cha
 (** * Speculations *)
 
 Definition with_spent (spent : list (list (nat * answer))) (b : beyond) : beyond :=
-  mk_beyond (b_delegated b) (b_answers b) spent (b_evidence b) (b_cut b) (b_opened b) (b_crashed b).
+  mk_beyond (b_delegated b) (b_answers b) spent (b_evidence b) (b_cut b) (b_opened b) (b_crashed b) (b_owning b).
 
 (** What the innermost speculation used was used in the one around it. *)
 Definition merged (spent : list (list (nat * answer))) : list (list (nat * answer)) :=
@@ -138,6 +138,7 @@ Definition unspent (b : beyond) : beyond :=
   match b_spent b with
   | x :: rest =>
       mk_beyond (b_delegated b) (b_answers b ++ x) rest (b_evidence b) (b_cut b) (b_opened b) (b_crashed b)
+        (b_owning b)
   | [] => b
   end.
 

@@ -16,7 +16,7 @@ Definition used (i : nat) (a : answer) (s : session) : session :=
   let b := s_beyond s in
   let spent := match b_spent b with x :: rest => ((i, a) :: x) :: rest | [] => [] end in
   let left := filter (fun a => negb (Nat.eqb (fst a) i)) (b_answers b) in
-  with_beyond (mk_beyond (b_delegated b) left spent (b_evidence b) (b_cut b) (b_opened b) (b_crashed b)) s.
+  with_beyond (mk_beyond (b_delegated b) left spent (b_evidence b) (b_cut b) (b_opened b) (b_crashed b) (b_owning b)) s.
 
 Definition speculates (s : session) : bool := match s_levels s with [] => false | _ => true end.
 
@@ -51,7 +51,7 @@ Definition evidence_id (at_ : coordinate) : string :=
 
 Definition with_evidence (es : list evidence) (s : session) : session :=
   let b := s_beyond s in
-  with_beyond (mk_beyond (b_delegated b) (b_answers b) (b_spent b) es (b_cut b) (b_opened b) (b_crashed b)) s.
+  with_beyond (mk_beyond (b_delegated b) (b_answers b) (b_spent b) es (b_cut b) (b_opened b) (b_crashed b) (b_owning b)) s.
 
 (** Asks for a guard; where it is granted its evidence is kept. *)
 Definition acquire (env : setting) (s : session) (i : nat) (k : coroutine) (dst layer pc : nat) : stepped :=
@@ -136,7 +136,7 @@ Definition arrived (env : setting) (s : session) (at_ : coordinate) (a : answer)
             else
               let b := s_beyond s in
               let b := mk_beyond (b_delegated b) (b_answers b ++ [(at_coroutine at_, a)]) (b_spent b) (b_evidence b)
-                (b_cut b) (b_opened b) (b_crashed b) in
+                (b_cut b) (b_opened b) (b_crashed b) (b_owning b) in
               Some (with_beyond b (put (at_coroutine at_) (with_gate Open k) s), x)
           else None
       | None => None

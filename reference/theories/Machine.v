@@ -5,7 +5,7 @@
     ready one in cyclic order runs. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code State Session Island Late Guests Sites Step Outputs.
+From Motet Require Import Values Types Owners Code State Session Island Late Guests Sites Owned Step Outputs.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -57,7 +57,7 @@ Definition told (r : stepped) : session * list event :=
 Definition asked_now (env : setting) (s : session) (i : nat) (g : gate) : list event :=
   match g, nth_error (s_coroutines s) i with
   | OnAnswer, Some k | OnGuard _, Some k =>
-      match question env k with Some q => [EAsked i (pred (k_asked k)) q] | None => [] end
+      match question env k with Some q => [EAsked i (pred (k_asked k)) (k_role k) q] | None => [] end
   | _, _ => []
   end.
 
@@ -113,7 +113,7 @@ Fixpoint seated (ps : list program) (ts : list ltype) (n : nat) : list seat :=
 Definition open (env : setting) (sid : nat) : session :=
   let inside := mk_inside (map (fun p => start p sid) (e_programs env)) (seated (e_programs env) (e_types env) 0) [] []
     [] in
-  mk_session sid inside [] 0 (mk_beyond 0 [] [] [] [] 0 []) 0 None.
+  mk_session sid inside [] 0 (mk_beyond 0 [] [] [] [] 0 [] unowned) 0 None.
 
 Definition boot (env : nat -> setting) (count : nat) : machine :=
   let ids := seq 0 count in
@@ -174,6 +174,21 @@ Definition deliver (env : nat -> setting) (at_ : coordinate) (a : answer) (m : m
       end
   end.
 
+(** An answer for an effect that a handoff has invalidated: it is rejected, and that is on record; [None] where it is no such. *)
+Definition was_invalidated (at_ : coordinate) (m : machine) : bool :=
+  existsb (fun e => match e with
+    | (_, sid, ESettled _ affected true) =>
+        Nat.eqb sid (at_session at_) &&
+        existsb (fun x => Nat.eqb (fst x) (at_coroutine at_) && Nat.eqb (snd x) (at_counter at_)) affected
+    | _ => false
+    end) (trace m).
+
+Definition reject_late (at_ : coordinate) (a : answer) (m : machine) : option machine :=
+  if was_invalidated at_ m && negb (puts_off a) then
+    Some (mk_machine (sessions m) (ready_queue m) (rounds m) (steps m)
+      ((S (rounds m), at_session at_, ELate (at_coroutine at_) (at_counter at_) a) :: trace m) (exchanges m))
+  else None.
+
 (** * What happens to sites and links
 
     It comes in between rounds too, and its events carry the number of the round to come. *)
@@ -183,18 +198,31 @@ Definition in_queue (sid : nat) (before after : session) (q : list nat) : list n
   else if negb (runnable before) && runnable after then q ++ [sid]
   else q.
 
+(** A session became another one between rounds, and told something. *)
+Definition between (sid : nat) (s s' : session) (es : list event) (m : machine) : machine :=
+  mk_machine (replace sid s' (sessions m)) (in_queue sid s s' (ready_queue m)) (rounds m) (steps m)
+    (rev (stamped (S (rounds m)) sid es) ++ trace m) (exchanges m).
+
 Definition perturbed_at (p : perturbation) (m : machine) (sid : nat) : machine :=
   match nth_error (sessions m) sid with
   | None => m
   | Some s =>
-      let '(s', es) := perturbed p s in
-      mk_machine (replace sid s' (sessions m)) (in_queue sid s s' (ready_queue m)) (rounds m) (steps m)
-        (rev (stamped (S (rounds m)) sid es) ++ trace m) (exchanges m)
+      let '(s', es) := perturbed p s in between sid s s' es m
   end.
 
 (** One after another, in the order of opening. *)
 Definition perturb (p : perturbation) (m : machine) : machine :=
   fold_left (perturbed_at p) (seq 0 (length (sessions m))) m.
+
+(** * Owners
+
+    What they do comes in between rounds as well. [None] where there is no such session. *)
+Definition own (env : nat -> setting) (sid : nat) (d : deed) (m : machine) : option (machine * came) :=
+  match nth_error (sessions m) sid with
+  | None => None
+  | Some s =>
+      let '(s', es, c) := owned (env sid) d s in Some (between sid s s' es m, c)
+  end.
 
 (** * Waves
 

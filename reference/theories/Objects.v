@@ -1,17 +1,84 @@
 (** Semantic objects of a run (specification, section 8): every output that is checked is an operation with a read, a
-    proof, and, where it passed, a handle and a canonical publication; every endpoint that changes hands is one; and so is every effect
-    that the host takes its time for.
+    proof, and, where it passed, a handle and a canonical publication; every endpoint and every session that changes hands is one;
+    and so is every effect that the host takes its time for.
 
     Made from the whole trace at its end, where the machine keeps them as they come. *)
 
 From Coq Require Import NArith String List Bool Arith Lia.
-From Motet Require Import Values Types Names Code.
+From Motet Require Import Values Types Owners Names Code.
 Import ListNotations.
 Open Scope list_scope.
 
+(** * Who owns what, when *)
+
+(** What a session's owner has, as the audit tells: the owner, and the transfer that has begun. The owner of one that has ended is
+    the last one. *)
+Record holding : Set := mk_holding { hd_owner : option string; hd_scope : scope; hd_staged : option receipt }.
+
+Definition nobody : holding := mk_holding None Whole None.
+
+Definition is_transfer (r : receipt) : bool := negb (String.eqb (rc_from r) (rc_to r)).
+
+(** The transfer that a new capability completes. *)
+Definition completes (h : holding) (c : capability) : option receipt :=
+  match hd_staged h with
+  | Some r => if Nat.eqb (rc_to_generation r) (cap_generation c) then Some r else None
+  | None => None
+  end.
+
+Definition held_on (h : holding) (said : entry) : holding :=
+  match en_artifact said, en_fate said with
+  | ACapability c, Issued =>
+      match completes h c, hd_owner h with
+      | Some r, _ => mk_holding (Some (rc_to r)) (hd_scope h) None
+      | None, None => mk_holding (Some (cap_owner c)) (cap_scope c) (hd_staged h)
+      | None, Some _ => h
+      end
+  | ACapability _, Invalidated =>
+      match en_reason said with
+      | Some "released" => mk_holding None (hd_scope h) (hd_staged h)
+      | _ => h
+      end
+  | AReceipt r, Issued => if is_transfer r then mk_holding (hd_owner h) (hd_scope h) (Some r) else h
+  | AReceipt _, RolledBack => mk_holding (hd_owner h) (hd_scope h) None
+  | _, _ => h
+  end.
+
+Fixpoint holding_of (sid : nat) (hs : list (nat * holding)) : holding :=
+  match hs with
+  | [] => nobody
+  | (i, h) :: hs => if Nat.eqb i sid then h else holding_of sid hs
+  end.
+
+Definition holdings_on (hs : list (nat * holding)) (e : nat * nat * event) : list (nat * holding) :=
+  match e with
+  | (_, sid, EAuthority said) =>
+      (sid, held_on (holding_of sid hs) said) :: filter (fun x => negb (Nat.eqb (fst x) sid)) hs
+  | _ => hs
+  end.
+
+(** Who owns what at the end of a trace, by session. *)
+Definition holdings (trace : list (nat * nat * event)) : list (nat * holding) := fold_left holdings_on trace [].
+
+(** Every event with what its session's owner had before it. *)
+Fixpoint attended (hs : list (nat * holding)) (trace : list (nat * nat * event)) : list (nat * nat * event * holding) :=
+  match trace with
+  | [] => []
+  | e :: trace => (e, holding_of (snd (fst e)) hs) :: attended (holdings_on hs e) trace
+  end.
+
+Definition attended_trace (trace : list (nat * nat * event)) : list (nat * nat * event * holding) := attended [] trace.
+
+(** Who owns what a role may do. *)
+Definition owner_for (role : string) (h : holding) : option string :=
+  if has_part role (hd_scope h) then hd_owner h else None.
+
+(** * Outputs *)
+
 (** One checked output. Outputs of one coroutine with the same content under the same condition are one. *)
 Record output : Set := mk_output {
-  o_session : nat; o_by : nat; o_told : list event; o_sent : option value; o_under : hint; o_passed : bool }.
+  o_session : nat; o_by : nat; o_told : list event; o_sent : option value; o_under : hint; o_passed : bool;
+  o_owner : option string }.
 
 Fixpoint list_eqb {A} (eqb : A -> A -> bool) (xs ys : list A) : bool :=
   match xs, ys with
@@ -77,9 +144,9 @@ Definition once (same : output -> output -> bool) (xs : list output) : list outp
 
 Definition checked_outputs (trace : list (nat * nat * event)) : list output :=
   flat_map (fun e => match e with
-    | (_, sid, EOutputConditionChecked i under passed told sent) => [mk_output sid i told sent under passed]
+    | (_, sid, EOutputConditionChecked i under passed told sent, h) => [mk_output sid i told sent under passed (hd_owner h)]
     | _ => []
-    end) trace.
+    end) (attended_trace trace).
 
 (** * The way of an operation that needs a proof *)
 
@@ -121,72 +188,187 @@ Definition operations (trace : list (nat * nat * event)) : list operation :=
   let outputs := once same_output checks in
   map (fun x => mk_operation x (first_at same_output x outputs 0) (way_of (o_passed x))) (once same_check checks).
 
-(** Endpoints that changed hands, in order: in which round and session, of which that was opened there or 0, the how-manieth, whose, from whom to whom. *)
+(** * What changes hands *)
+
+(** Endpoints that changed hands, in order: in which round and session, of which that was opened there or 0, the how-manieth, whose,
+    from whom to whom, and who owned the session. *)
 Record handoff : Set := mk_handoff {
-  h_round : nat; h_session : nat; h_guest : nat; h_number : nat; h_role : string; h_from : nat; h_to : nat }.
+  h_round : nat; h_session : nat; h_guest : nat; h_number : nat; h_role : string; h_from : nat; h_to : nat;
+  h_owner : option string }.
 
 Definition handoffs (trace : list (nat * nat * event)) : list handoff :=
   flat_map (fun e => match e with
-    | (round, sid, ETransferred from to_ role number) => [mk_handoff round sid 0 number role from to_]
-    | (round, sid, EGuest guest (ETransferred from to_ role number)) =>
-        [mk_handoff round sid guest number (plain_name role) from to_]
+    | (round, sid, ETransferred from to_ role number, h) => [mk_handoff round sid 0 number role from to_ (hd_owner h)]
+    | (round, sid, EGuest guest (ETransferred from to_ role number), _) =>
+        [mk_handoff round sid guest number (plain_name role) from to_ None]
     | _ => []
-    end) trace.
+    end) (attended_trace trace).
+
+(** A session that changes hands: it has begun, was done, or was undone for some reason. *)
+Inductive course : Set := Begun | Done_ | Undone (why : option string).
+
+Record handover : Set := mk_handover {
+  v_session : nat; v_receipt : receipt; v_course : course; v_round : nat; v_owner : option string;
+  v_affected : list (nat * nat); v_invalidated : bool }.
+
+Definition is_of (sid claim : nat) (v : handover) : bool := Nat.eqb (v_session v) sid && Nat.eqb (rc_claim (v_receipt v)) claim.
+
+Definition handover_ends (sid claim round : nat) (c : course) (owner : option string) (v : handover) : handover :=
+  if is_of sid claim v then mk_handover sid (v_receipt v) c round owner (v_affected v) (v_invalidated v) else v.
+
+Definition handover_on (vs : list handover) (x : nat * nat * event * holding) : list handover :=
+  match x with
+  | (round, sid, ESettled claim affected invalidated, _) =>
+      map (fun v =>
+        if is_of sid claim v then
+          mk_handover sid (v_receipt v) (v_course v) (v_round v) (v_owner v) affected invalidated
+        else v) vs
+  | (round, sid, EAuthority said, h) =>
+      match en_artifact said, en_fate said with
+      | AReceipt r, Issued => if is_transfer r then vs ++ [mk_handover sid r Begun round None [] false] else vs
+      | AReceipt r, RolledBack => map (handover_ends sid (rc_claim r) round (Undone (en_reason said)) (hd_owner h)) vs
+      | ACapability c, Issued =>
+          match completes h c, hd_owner h with
+          | Some r, _ => map (handover_ends sid (rc_claim r) round Done_ (Some (rc_to r))) vs
+          (* With the first owner after nobody the history begins anew. *)
+          | None, None => filter (fun v => negb (Nat.eqb (v_session v) sid)) vs
+          | None, Some _ => vs
+          end
+      | _, _ => vs
+      end
+  | _ => vs
+  end.
+
+Definition handovers (trace : list (nat * nat * event)) : list handover := fold_left handover_on (attended_trace trace) [].
+
+(** * Reads that rest on witnesses *)
+
+(** Where a witness stands; one that was shown in vain is a read of its own. *)
+Record reading : Set := mk_reading {
+  g_session : nat; g_cancels : bool; g_witness : witness; g_refused : bool; g_fate : fate; g_why : option string }.
+
+Definition same_reading (sid : nat) (cancels refused : bool) (w : witness) (g : reading) : bool :=
+  Nat.eqb (g_session g) sid && Bool.eqb (g_cancels g) cancels && Bool.eqb (g_refused g) refused &&
+  Nat.eqb (wt_number (g_witness g)) (wt_number w).
+
+Definition read_on (gs : list reading) (sid : nat) (cancels : bool) (w : witness) (said : entry) : list reading :=
+  let refused := match en_fate said with TurnedDown => true | _ => false end in
+  let same := same_reading sid cancels refused w in
+  if existsb same gs then
+    if refused then gs
+    else
+      map (fun g =>
+        if same g then
+          mk_reading sid cancels (g_witness g) false (en_fate said)
+            (match en_reason said with Some why => Some why | None => g_why g end)
+        else g) gs
+  else
+    let why := if refused then en_reason said else if cancels then Some (wt_text w) else None in
+    gs ++ [mk_reading sid cancels w refused (en_fate said) why].
+
+Definition reading_on (gs : list reading) (e : nat * nat * event) : list reading :=
+  match e with
+  | (_, sid, EAuthority said) =>
+      match en_artifact said with
+      | AReadiness w => read_on gs sid false w said
+      | ACancellation w => read_on gs sid true w said
+      | _ => gs
+      end
+  | _ => gs
+  end.
+
+Definition readings (trace : list (nat * nat * event)) : list reading := fold_left reading_on trace [].
 
 (** * Effects that the host takes its time for *)
 
-Inductive ending : Set := Answered (a : answer) | Cancelled.
+Inductive ending : Set := Answered (a : answer) | Cancelled | Taken (claim : nat).
 
-(** Where it was asked for, what, and in which round; and how and in which round it ended. *)
+(** Where it was asked for, what, by whose code, and in which round; how and in which round it ended, and whose it was then; and
+    which results came when it had been taken away. *)
 Record effect : Set := mk_effect {
-  f_session : nat; f_by : nat; f_counter : nat; f_request : request; f_asked : nat; f_end : option (nat * ending) }.
+  f_session : nat; f_by : nat; f_counter : nat; f_asker : string; f_request : request; f_asked : nat;
+  f_end : option (nat * ending * option string); f_late : list answer }.
 
 (** What has ended stays as it is. *)
-Definition ended_by (x : nat * ending) (f : effect) : effect :=
+Definition ended_by (x : nat * ending) (h : holding) (f : effect) : effect :=
   match f_end f with
   | Some _ => f
-  | None => mk_effect (f_session f) (f_by f) (f_counter f) (f_request f) (f_asked f) (Some x)
+  | None =>
+      mk_effect (f_session f) (f_by f) (f_counter f) (f_asker f) (f_request f) (f_asked f)
+        (Some (x, owner_for (f_asker f) h)) (f_late f)
   end.
 
-Definition ended_where (p : effect -> bool) (x : nat * ending) (f : effect) : effect := if p f then ended_by x f else f.
+Definition ended_where (p : effect -> bool) (x : nat * ending) (h : holding) (f : effect) : effect :=
+  if p f then ended_by x h f else f.
 
-Definition effect_on (fs : list effect) (e : nat * nat * event) : list effect :=
-  match e with
-  | (round, sid, EAsked i n q) => fs ++ [mk_effect sid i n q round None]
-  | (round, sid, EAnswered i n a) =>
-      map (ended_where (fun f => Nat.eqb (f_session f) sid && Nat.eqb (f_by f) i && Nat.eqb (f_counter f) n)
-        (round, Answered a)) fs
-  | (round, sid, ETerminal _) => map (ended_where (fun f => Nat.eqb (f_session f) sid) (round, Cancelled)) fs
+Definition is_at (sid i n : nat) (f : effect) : bool :=
+  Nat.eqb (f_session f) sid && Nat.eqb (f_by f) i && Nat.eqb (f_counter f) n.
+
+(** A result that comes too late is rejected. *)
+Definition rejects (p : effect -> bool) (a : answer) (f : effect) : effect :=
+  match f_end f with
+  | Some (_, Taken _, _) =>
+      if p f then
+        mk_effect (f_session f) (f_by f) (f_counter f) (f_asker f) (f_request f) (f_asked f) (f_end f) (f_late f ++ [a])
+      else f
+  | _ => f
+  end.
+
+Definition effect_on (fs : list effect) (x : nat * nat * event * holding) : list effect :=
+  match x with
+  | (round, sid, EAsked i n role q, _) => fs ++ [mk_effect sid i n role q round None []]
+  | (round, sid, EAnswered i n a, h) => map (ended_where (is_at sid i n) (round, Answered a) h) fs
+  | (round, sid, ELate i n a, _) => map (rejects (is_at sid i n) a) fs
+  | (round, sid, ESettled claim affected true, h) =>
+      let lost f := existsb (fun x => is_at sid (fst x) (snd x) f) affected in
+      map (ended_where lost (round, Taken claim) h) fs
+  | (round, sid, ETerminal _, h) => map (ended_where (fun f => Nat.eqb (f_session f) sid) (round, Cancelled) h) fs
   | _ => fs
   end.
 
-(** Those of a trace, in the order in which they were asked for. *)
-Definition effects (trace : list (nat * nat * event)) : list effect := fold_left effect_on trace [].
+Definition effects_of (trace : list (nat * nat * event * holding)) : list effect := fold_left effect_on trace [].
 
-Lemma ended_stays_on : forall fs e k f,
-  nth_error fs k = Some f -> f_end f <> None -> nth_error (effect_on fs e) k = Some f.
+(** Those of a trace, in the order in which they were asked for. *)
+Definition effects (trace : list (nat * nat * event)) : list effect := effects_of (attended_trace trace).
+
+Lemma attended_app : forall trace more hs,
+  attended hs (trace ++ more) = attended hs trace ++ attended (fold_left holdings_on trace hs) more.
+Proof. induction trace as [|e trace IH]; intros more hs; simpl; [reflexivity | now rewrite IH]. Qed.
+
+Lemma ended_stays_on : forall fs x k f,
+  nth_error fs k = Some f -> f_end f <> None ->
+  exists g, nth_error (effect_on fs x) k = Some g /\ f_end g = f_end f.
 Proof.
-  intros fs [[round sid] e] k f K E.
-  assert (M : forall p x, nth_error (map (ended_where p x) fs) k = Some f).
-  { intros p x. rewrite nth_error_map, K. simpl. unfold ended_where, ended_by.
+  intros fs [[[round sid] e] h] k f K E.
+  assert (M : forall p y, nth_error (map (ended_where p y h) fs) k = Some f).
+  { intros p y. rewrite nth_error_map, K. simpl. unfold ended_where, ended_by.
     destruct (p f); [|reflexivity]. now destruct (f_end f). }
-  destruct e; simpl; try exact K; try apply M.
-  rewrite nth_error_app1; [exact K | apply nth_error_Some; congruence].
+  assert (S : exists g, nth_error fs k = Some g /\ f_end g = f_end f) by (now exists f).
+  destruct e; simpl; try exact S; try (exists f; split; [apply M | reflexivity]).
+  - exists f. rewrite nth_error_app1; [now split | apply nth_error_Some; congruence].
+  - rewrite nth_error_map, K. simpl. eexists. split; [reflexivity|]. unfold rejects.
+    destruct (f_end f) as [[[r []] o]|] eqn:F; try congruence. destruct (is_at sid coroutine counter f); simpl; congruence.
+  - destruct invalidated; [|exact S]. exists f. split; [apply M | reflexivity].
 Qed.
 
-(** Whatever comes for an effect that has ended changes nothing of it. *)
+(** How an effect has ended, and whose it was then, nothing changes that comes for it: no result, no handoff, no end. *)
 Theorem ended_effects_stay : forall trace more k f,
-  nth_error (effects trace) k = Some f -> f_end f <> None -> nth_error (effects (trace ++ more)) k = Some f.
+  nth_error (effects trace) k = Some f -> f_end f <> None ->
+  exists g, nth_error (effects (trace ++ more)) k = Some g /\ f_end g = f_end f.
 Proof.
-  intros trace more. unfold effects. rewrite fold_left_app. generalize (fold_left effect_on trace []).
-  induction more as [|e more IH]; intros fs k f K E; simpl; [exact K|]. apply IH; [now apply ended_stays_on | exact E].
+  intros trace more. unfold effects, effects_of, attended_trace. rewrite attended_app, fold_left_app.
+  generalize (fold_left effect_on (attended [] trace) []).
+  induction (attended (fold_left holdings_on trace []) more) as [|x rest IH]; intros fs k f K E; simpl; [now exists f|].
+  destruct (ended_stays_on fs x k f K E) as [g [G F]].
+  destruct (IH _ k g G) as [u [U V]]; [congruence|]. exists u. split; [exact U | congruence].
 Qed.
 
 (** With its session every effect ends. *)
 Theorem sessions_end_with_their_effects : forall trace round sid t f,
   In f (effects (trace ++ [(round, sid, ETerminal t)])) -> f_session f = sid -> f_end f <> None.
 Proof.
-  intros trace round sid t f I S. unfold effects in I. rewrite fold_left_app in I. simpl in I.
+  intros trace round sid t f I S. unfold effects, effects_of, attended_trace in I.
+  rewrite attended_app, fold_left_app in I. simpl in I.
   apply in_map_iff in I as [g [E I]]. unfold ended_where, ended_by in E.
   destruct (Nat.eqb (f_session g) sid) eqn:Q; destruct (f_end g) eqn:F; subst f; simpl in *; try congruence.
   apply Nat.eqb_neq in Q. contradiction.

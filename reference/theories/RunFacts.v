@@ -232,10 +232,15 @@ Proof.
 Qed.
 
 (** That sessions end, those that were opened in it included, is of no role. *)
+Lemma said_is_quiet : forall said, quiet (map EAuthority said).
+Proof.
+  intros said role. apply acts_plain. apply Forall_forall. intros e E. apply in_map_iff in E as [x [<- _]]. reflexivity.
+Qed.
+
 Lemma ends_are_quiet : forall s t, quiet (ends_of s t).
 Proof.
-  intros s t. unfold ends_of. apply quiet_app; [|intros ?; reflexivity]. intros role. apply acts_plain.
-  apply Forall_forall. intros e E. apply in_map_iff in E as [u [<- _]]. reflexivity.
+  intros s t. unfold ends_of. apply quiet_app; [apply said_is_quiet|]. apply quiet_app; [|intros ?; reflexivity].
+  intros role. apply acts_plain. apply Forall_forall. intros e E. apply in_map_iff in E as [u [<- _]]. reflexivity.
 Qed.
 
 Lemma asking_is_quiet : forall env s i g, quiet (asked_now env s i g).

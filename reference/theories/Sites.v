@@ -3,7 +3,7 @@
     By the coarser of the specification's rules: a site that crashes ends every session that has it. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Names Code State Session Island Guests.
+From Motet Require Import Values Types Owners Names Code State Session Island Guests.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -15,7 +15,7 @@ Inductive perturbation : Set :=
 Definition with_crashed (sites : list string) (s : session) : session :=
   let b := s_beyond s in
   with_beyond
-    (mk_beyond (b_delegated b) (b_answers b) (b_spent b) (b_evidence b) (b_cut b) (b_opened b) sites) s.
+    (mk_beyond (b_delegated b) (b_answers b) (b_spent b) (b_evidence b) (b_cut b) (b_opened b) sites (b_owning b)) s.
 
 (** Whether a coroutine waits for a link, in whichever of the sessions. *)
 Definition waits_for (e : edge) (k : coroutine) : bool :=
@@ -65,8 +65,9 @@ Definition responsible (site : string) (s : session) : option nat :=
 Definition victims (site : string) (s : session) (other : nat) : list nat :=
   match found_at site s (s_coroutines s) 0 with [] => [other] | found => found end.
 
-(** Sessions that were opened in it end with the session. *)
+(** What its owner holds loses its force with the session, and sessions that were opened in it end with it. *)
 Definition ends_of (s : session) (t : terminal) : list event :=
+  map EAuthority (closing (s_id s) "session_ended" None (s_owning s)) ++
   map (fun u => EGuest (u_number u) (ETerminal t)) (s_guests s) ++ [ETerminal t].
 
 Definition last_words (found : list nat) (last : session) : list event :=

@@ -3,7 +3,7 @@
     A type is an endpoint's, and an endpoint is a coroutine's, the one that was started with it until it is given away. *)
 
 From Coq Require Import NArith String List Bool Arith.
-From Motet Require Import Values Types Code.
+From Motet Require Import Values Types Owners Code.
 Import ListNotations.
 Open Scope list_scope.
 
@@ -56,7 +56,9 @@ Record beyond : Set := mk_beyond {
   (** How many sessions were opened, what was taken back included. *)
   b_opened : nat;
   (** Sites that crashed and that the session had no role at. *)
-  b_crashed : list string }.
+  b_crashed : list string;
+  (** Who owns the session. *)
+  b_owning : owning }.
 
 Record session : Set := mk_session {
   s_id : nat;
@@ -74,6 +76,7 @@ Definition s_queues (s : session) : list (edge * list message) := n_queues (s_in
 Definition s_answers (s : session) : list (nat * answer) := b_answers (s_beyond s).
 Definition s_evidence (s : session) : list evidence := b_evidence (s_beyond s).
 Definition s_cut (s : session) : list edge := b_cut (s_beyond s).
+Definition s_owning (s : session) : owning := b_owning (s_beyond s).
 Definition s_facts (s : session) : list fact := n_facts (s_inside s).
 Definition s_guests (s : session) : list guest := n_guests (s_inside s).
 

@@ -14,7 +14,8 @@ const LANE: &str = "the_lane_with_its_fault";
 /// Names the child's fault; without it there is none.
 const PLANT: &str = "MOTET_PLANT";
 
-/// Faults in what both sides do: the step, its edges, its host, bursts and commits, guards, sites and links.
+/// Faults in what both sides do: the step, its edges, its host, bursts and commits, guards, sites and links,
+/// opened sessions, owners.
 const FOUND: &[Planted] = &[
     Planted::StepOverflowFront,
     Planted::StepNoWake,
@@ -60,6 +61,24 @@ const FOUND: &[Planted] = &[
     Planted::TopologyOpensCrashed,
     Planted::GuestEventsOfMain,
     Planted::CloseTheMain,
+    Planted::OwnershipHidesRejected,
+    Planted::OwnershipAnyOwner,
+    Planted::OwnershipAnyGeneration,
+    Planted::OwnershipAnyScope,
+    Planted::OwnershipNarrowMoves,
+    Planted::OwnershipWidens,
+    Planted::OwnershipAnyReceipt,
+    Planted::OwnershipAnyWitness,
+    Planted::OwnershipWitnessTwice,
+    Planted::OwnershipKeepsCapabilities,
+    Planted::OwnershipKeepsWitnesses,
+    Planted::OwnershipIssuesTwice,
+    Planted::OwnershipEndsNothing,
+    Planted::OwnershipEndsSilently,
+    Planted::OwnershipCancelsBackwards,
+    Planted::InvalidatesBeyondScope,
+    Planted::SemanticsTransportAll,
+    Planted::SemanticsForgetLate,
 ];
 
 /// The child's half; without a fault it is nothing.

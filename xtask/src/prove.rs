@@ -144,7 +144,9 @@ impl Reference {
             std::fs::copy(&from, self.build.join(file)).map_err(|error| format!("{}: {error}", from.display()))?;
         }
         let mut sources = Vec::new();
-        for name in ["json", "wire", "objects", "wal", "blake3", "protocol_machine_runner", "heap_parity_runner"] {
+        for name in
+            ["json", "wire", "authority", "objects", "wal", "blake3", "protocol_machine_runner", "heap_parity_runner"]
+        {
             let text = self.read(&format!("ocaml/{name}.ml"))?;
             let to = self.build.join(format!("{name}.ml"));
             std::fs::write(&to, text).map_err(|error| format!("{}: {error}", to.display()))?;

@@ -151,16 +151,16 @@ const FAULTS: &[Fault] = &[
     fault(
         "objects.end_again",
         "Objects",
-        "  match f_end f with\n  | Some _ => f\n  | None => mk_effect",
-        "  match f_end f with\n  | Some _ | None => mk_effect",
+        "  match f_end f with\n  | Some _ => f\n  | None =>\n      mk_effect",
+        "  match f_end f with\n  | Some _ | None =>\n      mk_effect",
     ),
     fault(
         "objects.left_open",
         "Objects",
-        "map (ended_where (fun f => Nat.eqb (f_session f) sid) (round, Cancelled)) fs",
+        "map (ended_where (fun f => Nat.eqb (f_session f) sid) (round, Cancelled) h) fs",
         "fs",
     ),
-    fault("machine.asking_unsaid", "Machine", "Some q => [EAsked i (pred (k_asked k)) q]", "Some q => []"),
+    fault("machine.asking_unsaid", "Machine", "Some q => [EAsked i (pred (k_asked k)) (k_role k) q]", "Some q => []"),
     fault(
         "machine.answered_before",
         "Machine",
@@ -280,6 +280,67 @@ const FAULTS: &[Fault] = &[
         "(merge t u) else None\n  | LEnd, t | t, LEnd => Some t\n  | _, _ => None",
     ),
     fault("project.binder_kept", "Project", "| _ => if occurs x body then LRec x body else body", "| _ => LRec x body"),
+    fault(
+        "owners.any_generation",
+        "Owners",
+        "Nat.eqb (cap_generation c) (og_generation o)) StaleCapability (go w)",
+        "true) StaleCapability (go w)",
+    ),
+    fault(
+        "owners.generation_stays",
+        "Owners",
+        "mk_owning None (S (og_generation o)) (og_staged o) []",
+        "mk_owning None (og_generation o) (og_staged o) []",
+    ),
+    fault("owners.any_receipt", "Owners", "need (receipt_eqb staged r) ReceiptMismatch", "need true ReceiptMismatch"),
+    fault(
+        "owners.keeps_witnesses",
+        "Owners",
+        "(S (og_generation o)) (og_staged o) [] (og_used o)",
+        "(S (og_generation o)) (og_staged o) (og_ready o) (og_used o)",
+    ),
+    fault("owners.widens", "Owners", "given w (cap_scope c) && lies_in s (cap_scope c).", "given w (cap_scope c)."),
+    fault("owners.forgets_used", "Owners", "(wt_number used :: og_used o)", "(og_used o)"),
+    fault(
+        "owners.activates_first",
+        "Owners",
+        "losses sid \"transferred\" o ++ [issued given]",
+        "issued given :: losses sid \"transferred\" o",
+    ),
+    fault(
+        "owned.settles_beyond_scope",
+        "Owned",
+        "if waits_for_host env k && has_part (k_role k) sc then",
+        "if waits_for_host env k then",
+    ),
+    fault("owned.fails_nobody", "Owned", "(if invalidates then lost affected s else s)", "s"),
+    fault(
+        "owned.settles_what_stays",
+        "Owned",
+        "if String.eqb (rc_from r) (rc_to r) then (s, [])",
+        "if false then (s, [])",
+    ),
+    fault("owned.abandoned_faults", "Owned", "| Abandoned => (TCancelled,", "| Abandoned => (TFaulted,"),
+    fault(
+        "sites.owners_outlive_sessions",
+        "Sites",
+        "map EAuthority (closing (s_id s) \"session_ended\" None (s_owning s)) ++",
+        "",
+    ),
+    fault(
+        "objects.owner_of_everything",
+        "Objects",
+        "if has_part role (hd_scope h) then hd_owner h else None.",
+        "hd_owner h.",
+    ),
+    fault("objects.late_unsaid", "Objects", "map (rejects (is_at sid i n) a) fs", "fs"),
+    fault(
+        "objects.owner_stays",
+        "Objects",
+        "mk_holding (Some (rc_to r)) (hd_scope h) None",
+        "mk_holding (hd_owner h) (hd_scope h) None",
+    ),
+    fault("objects.history_goes_on", "Objects", "filter (fun v => negb (Nat.eqb (v_session v) sid)) vs", "vs"),
 ];
 
 fn copied(from: &Path, to: &Path) -> Result<(), String> {

@@ -7,6 +7,7 @@ use super::hints::Hinting;
 use super::late::{renamed, run, waited, waits_for_host};
 use super::later::Later;
 use super::objects::{comparable, places, without_digests};
+use super::owning::{Owning, in_order};
 use super::recorder::{Recorder, Seen};
 use super::traces::{Judged, judged};
 use crate::dice::Dice;
@@ -60,6 +61,10 @@ pub struct Outcome {
     pub waited: [u64; 2],
     /// How often links were cut, were made whole, and sites crashed.
     pub happened: [u64; 3],
+    /// How often owners did something, and were refused.
+    pub owned: [u64; 2],
+    /// How often sessions changed hands, effects were invalidated by that, and results came too late.
+    pub handed: [u64; 3],
     /// How often which instruction was executed, where that was looked at.
     pub instructions: BTreeMap<String, u64>,
     /// Traces of the reference that were judged here, whole and spoilt.
@@ -114,7 +119,9 @@ impl Case {
         let by_steps = self.wave == 1;
         let mut dice = Dice::new(self.seed ^ 0x6c61_7465_7231_3131);
         let happens = Happens::new(image, plans, self.fails, self.seed);
-        let (status, mut steps, topology) = run(&mut runtime, &host, image, self.limit, by_steps, happens, &mut dice)?;
+        let owning = Owning::new(image, self.sessions, self.owns, self.seed);
+        let (status, mut steps, topology, owned) =
+            run(&mut runtime, &host, image, self.limit, by_steps, happens, owning, &mut dice)?;
         let Seen { mut exchanges, ticks, evidence, .. } = host.into_seen();
         exchanges.iter_mut().for_each(|exchange| renamed(exchange, &evidence));
         steps.iter_mut().filter_map(|step| step.post_state.as_mut()).for_each(|state| renamed(state, &evidence));
@@ -138,6 +145,7 @@ impl Case {
                 script: Some(script),
             }),
             topology: (!topology.is_empty()).then(|| topology.clone()),
+            authority: (!owned.script.is_empty()).then(|| owned.script.clone()),
             detail: Some(true),
             steps: by_steps.then_some(true),
             ..ProtocolMachineRunInput::new(vec![choreography], self.wave.into(), self.limit)
@@ -163,6 +171,10 @@ impl Case {
         let theirs: Result<Vec<Json>, _> = reply.effect_exchanges.iter().map(serde_json::to_value).collect();
         let theirs = theirs.map_err(|error| error.to_string())?;
         if let Some(difference) = differs("effect exchanges", &exchanges, &theirs) {
+            return Ok(Err(difference));
+        }
+        let (ours, theirs) = (in_order(&owned.results)?, in_order(reply.authority.as_deref().unwrap_or_default())?);
+        if let Some(difference) = differs("what came of owners", &ours, &theirs) {
             return Ok(Err(difference));
         }
         let objects = runtime.semantic_objects().map_err(|error| error.to_string())?;
@@ -204,6 +216,11 @@ impl Case {
             refused: false,
             waited: waited(&exchanges, &ticks),
             happened: happened(&topology),
+            handed: owned.handed,
+            owned: [
+                owned.results.len() as u64,
+                owned.results.iter().filter(|one| one.refused.is_some()).count() as u64,
+            ],
             events,
             exchanges,
             states,

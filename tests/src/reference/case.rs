@@ -36,6 +36,8 @@ pub struct Case {
     pub slow: bool,
     /// Whether links are cut and sites crash.
     pub fails: bool,
+    /// Whether sessions have owners, who do something.
+    pub owns: bool,
     /// What the host is asked about.
     pub wants: EffectKinds,
     /// The edges' buffers.
@@ -109,7 +111,7 @@ impl Case {
         if dice.one_in(2) {
             wants = wants.with(EffectKind::Release);
         }
-        Self {
+        let mut case = Self {
             global,
             hooks: dice.one_in(4),
             padding: if dice.one_in(2) { 1 + dice.below(6) as u32 } else { 0 },
@@ -126,7 +128,14 @@ impl Case {
             sessions,
             wave: if dice.one_in(3) { 2 + dice.below(3) as u32 } else { 1 },
             limit: 20 + dice.below(120 * sessions) as u64,
+            owns: dice.one_in(3),
+        };
+        if case.owns && dice.one_in(2) {
+            // So that somebody waits for the host when a session is handed over.
+            case.slow = true;
+            case.besides[2] += 1 + dice.below(2);
         }
+        case
     }
 
     /// The global type, read back.

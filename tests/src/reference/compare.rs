@@ -23,6 +23,8 @@ struct Seen {
     objects: u64,
     waited: [u64; 2],
     happened: [u64; 3],
+    owned: [u64; 2],
+    handed: [u64; 3],
     instructions: BTreeMap<String, u64>,
     judged: BTreeMap<&'static str, u64>,
 }
@@ -50,7 +52,7 @@ pub fn differential() -> Result<(), String> {
             }
             Ok(outcome) => {
                 let Outcome { refused, events, exchanges, objects, completed, faulted, .. } = outcome;
-                let Outcome { instructions, waited, happened, judged, .. } = outcome;
+                let Outcome { instructions, waited, happened, owned, handed, judged, .. } = outcome;
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.refused += u64::from(refused);
                 seen.completed += u64::from(completed);
@@ -60,6 +62,8 @@ pub fn differential() -> Result<(), String> {
                 seen.objects += objects.len() as u64;
                 (0..2).for_each(|at| seen.waited[at] += waited[at]);
                 (0..3).for_each(|at| seen.happened[at] += happened[at]);
+                (0..2).for_each(|at| seen.owned[at] += owned[at]);
+                (0..3).for_each(|at| seen.handed[at] += handed[at]);
                 for (name, count) in instructions {
                     *seen.instructions.entry(name).or_default() += count;
                 }
@@ -71,8 +75,9 @@ pub fn differential() -> Result<(), String> {
             }
         }
     })?;
-    let Seen { refused, completed, faulted, events, exchanges, objects, waited, happened, instructions, judged } =
-        seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Seen { refused, completed, faulted, events, exchanges, objects, instructions, judged, .. } = seen;
+    let Seen { waited, happened, owned, handed, .. } = seen;
     println!(
         "{} runs in both, {refused} refused by both, {completed} completed, {faulted} with a fault; {events} \
          events, {exchanges} exchanges and {objects} semantic objects compared",
@@ -81,6 +86,11 @@ pub fn differential() -> Result<(), String> {
     let counted: Vec<String> = instructions.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("{} questions put off or taken on, {} of them answered when others had gone on", waited[0], waited[1]);
     println!("{} links cut, {} made whole, {} crashes of sites", happened[0], happened[1], happened[2]);
+    println!(
+        "{} operations of owners, {} of them refused; {} sessions changed hands, which took {} effects away, {} of whose results \
+         came too late",
+        owned[0], owned[1], handed[0], handed[1], handed[2]
+    );
     println!("executed in both: {}", counted.join(", "));
     let counted: Vec<String> = judged.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("traces of the reference, judged by local types: {}", counted.join(", "));
@@ -95,7 +105,7 @@ pub fn differential() -> Result<(), String> {
             && faulted > 0
             && refused > 0
             && waited[1] > 0
-            && happened.iter().all(|count| *count > 0)
+            && happened.iter().chain(&owned).chain(&handed[..1]).all(|count| *count > 0)
             && exchanges > lane.cases()
             && objects > lane.cases();
         ensure!(enough, "the lane saw too little");

@@ -34,6 +34,7 @@ fn case(outputs: OutputConditionPolicy, wants: EffectKinds, limit: u64, seed: u6
         besides: [0; 5],
         slow: false,
         fails: false,
+        owns: false,
         seed,
         mood: Mood::Reliable,
         wants: wants.with(EffectKind::Choose),

@@ -64,6 +64,11 @@ impl Happens {
         self.take(TopologyPerturbation::Heal { from, to }, runtime, answers).map(|()| true)
     }
 
+    /// How much has happened.
+    pub(super) fn count(&self) -> u64 {
+        self.script.len() as u64
+    }
+
     /// What has happened, as a runner is told.
     pub(super) fn into_script(self) -> Vec<ScriptedPerturbation> {
         self.script

@@ -2,6 +2,7 @@
 
 use super::happens::Happens;
 use super::later::Later;
+use super::owning::{Owned, Owning};
 use super::recorder::Recorder;
 use crate::dice::Dice;
 use motet_bridge::{ProtocolMachineStepState, ScriptedPerturbation, run_by_steps};
@@ -11,8 +12,8 @@ use motet_types::Instr;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
-/// How a run ended, how its sessions stood behind each step, and what happened to sites and links.
-pub(super) type Ran = (RunStatus, Vec<ProtocolMachineStepState>, Vec<ScriptedPerturbation>);
+/// How a run ended, how its sessions stood behind each step, what happened to sites and links, and what owners did.
+pub(super) type Ran = (RunStatus, Vec<ProtocolMachineStepState>, Vec<ScriptedPerturbation>, Owned);
 
 /// Whether some instruction may wait for the host.
 pub(super) fn waits_for_host(image: &CodeImage) -> bool {
@@ -25,7 +26,8 @@ pub(super) fn waits_for_host(image: &CodeImage) -> bool {
 }
 
 /// Runs up to `limit` steps, or until nothing goes on and the host has answered everything; how every session stood behind
-/// each step where there are `steps`; and what happened to sites and links.
+/// each step where there are `steps`; what happened to sites and links; and what owners did.
+#[expect(clippy::too_many_arguments, reason = "everything that acts on a run")]
 pub(super) fn run<H: EffectHandler>(
     runtime: &mut GuestRuntime,
     host: &Recorder<Later<H>>,
@@ -33,12 +35,14 @@ pub(super) fn run<H: EffectHandler>(
     limit: u64,
     steps: bool,
     mut happens: Happens,
+    mut owning: Owning,
     dice: &mut Dice,
 ) -> Result<Ran, String> {
     let text = |error: motet_runtime::RuntimeError| error.to_string();
     let mut states: Vec<ProtocolMachineStepState> = Vec::new();
     loop {
         happens.now(runtime, host.late())?;
+        owning.now(runtime, host, image, happens.count())?;
         let (before, asked) = (runtime.machine().tally().steps, host.count());
         if steps {
             let (_, more) = run_by_steps(runtime, host, limit.min(before + 1))?;
@@ -61,7 +65,7 @@ pub(super) fn run<H: EffectHandler>(
         }
         // Who was put off is asked again, and whoever was answered goes on, and whoever waits for a link that is healed.
         if idle && host.count() == asked && !happens.heals(runtime, host.late())? {
-            return Ok((runtime.status(), states, happens.into_script()));
+            return Ok((runtime.status(), states, happens.into_script(), owning.into_owned()));
         }
     }
 }

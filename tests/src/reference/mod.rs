@@ -14,6 +14,7 @@ mod hints;
 mod late;
 mod later;
 mod objects;
+mod owning;
 mod recorder;
 mod shrink;
 mod tell;

@@ -79,6 +79,7 @@ fn simpler(case: &Case) -> Vec<Case> {
     with(&|case| case.wants = EffectKinds::NONE.with(EffectKind::Choose).with(EffectKind::Acquire));
     with(&|case| case.slow = false);
     with(&|case| case.fails = false);
+    with(&|case| case.owns = false);
     with(&|case| case.buffer = BufferConfig::default());
     with(&|case| case.outputs = OutputConditionPolicy::Disabled);
     with(&|case| case.outputs = OutputConditionPolicy::AllowAll);

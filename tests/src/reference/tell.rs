@@ -107,6 +107,7 @@ pub fn tell(case: &Case, difference: &Difference) -> String {
         mood,
         slow,
         fails,
+        owns,
         wants,
         buffer,
         outputs,
@@ -118,7 +119,7 @@ pub fn tell(case: &Case, difference: &Difference) -> String {
         ..
     } = case;
     out += &format!(
-        "--\n-- hooks {hooks}, padding {padding}, besides {besides:?}, seed {seed}, mood {mood:?}, slow {slow}, fails {fails},\n"
+        "--\n-- hooks {hooks}, padding {padding}, besides {besides:?}, seed {seed}, mood {mood:?}, slow {slow}, fails {fails}, owns {owns},\n"
     );
     out += &format!("-- wants {wants:?}, flow {flow:?}, tight {tight},\n");
     out += &format!("-- {buffer:?}, outputs {outputs:?}, sessions {sessions}, wave {wave}, at most {limit} steps\n");
