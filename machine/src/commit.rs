@@ -32,6 +32,8 @@ pub struct CommitReport {
     pub lanes: Vec<LaneSelection>,
     /// How many sessions the wave's lanes took over from other lanes.
     pub moved: u64,
+    /// How many endpoints changed hands between coroutines.
+    pub handed: u64,
     /// The wave's picks, in a buffer that the planner may use again.
     pub picks: Vec<Pick>,
 }
@@ -45,7 +47,7 @@ impl CommitReport {
         }
         self.inputs.clear();
         self.lanes.clear();
-        (self.steps, self.moved) = (0, 0);
+        (self.steps, self.moved, self.handed) = (0, 0, 0);
     }
 }
 
@@ -120,6 +122,7 @@ impl ProtocolMachine {
                 report.inputs.append(&mut chunk.outbox.inputs);
                 self.tally.dropped += core::mem::take(&mut chunk.outbox.dropped);
                 self.topology.count_corrupted(core::mem::take(&mut chunk.outbox.corrupted));
+                report.handed += chunk.outbox.delegations.len() as u64;
                 for (session, delegation) in chunk.outbox.delegations.drain(..) {
                     self.receipt(session, delegation);
                 }

@@ -3,6 +3,7 @@
 
 use crate::executor::ExecutorMetrics;
 use motet_machine::{CommitReport, LaneSelection};
+use motet_types::{Planted, planted};
 use std::collections::VecDeque;
 
 /// How many lane selections are kept: the newest.
@@ -23,7 +24,7 @@ pub struct ContentionMetrics {
     pub max_wave_width: u64,
     /// Bursts of a session on another lane than its burst before.
     pub cross_lane_transfer_count: u64,
-    /// Endpoints handed over between coroutines. No instruction does that yet, so it is 0.
+    /// Endpoints handed over between coroutines.
     pub handoff_applied_count: u64,
     /// Islands that are ready now.
     pub ready_depth: u64,
@@ -39,6 +40,7 @@ pub(crate) struct Contention {
     max_width: usize,
     conflicts: u64,
     moved: u64,
+    handed: u64,
     lanes: VecDeque<LaneSelection>,
 }
 
@@ -59,6 +61,7 @@ impl Contention {
 
     pub(crate) fn committed(&mut self, report: &CommitReport) {
         self.moved += report.moved;
+        self.handed += if planted(Planted::ContentionForgetsHandoffs) { 0 } else { report.handed };
         self.depth += report.ready.len();
         for lane in &report.lanes {
             if self.lanes.len() == LANE_SELECTIONS {
@@ -80,7 +83,7 @@ impl Contention {
             max_ready_queue_depth: self.max_depth as u64,
             max_wave_width: self.max_width as u64,
             cross_lane_transfer_count: self.moved,
-            handoff_applied_count: 0,
+            handoff_applied_count: self.handed,
             ready_depth: self.depth as u64,
             executor: *executor,
         }

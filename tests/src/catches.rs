@@ -336,6 +336,7 @@ catches! {
     ConfigForgetsOutputs => outputs::policies_of_outputs_are_configuration,
     TapeForgetsTime => perturbed::runs_with_failures_are_runs_in_small,
     EndsForgetGuests => ended::islands_end_whole,
+    ContentionForgetsHandoffs => spawning::transfers_have_receipts,
     SummariesUnbounded => ended::ends_are_summarised,
     SummariesDiscardNothing => ended::ends_are_summarised,
     RecordUnchecked => records::changed_bytes_are_found,

@@ -336,6 +336,7 @@ faults! {
     ConfigForgetsOutputs = "config.forgets_outputs", "The configuration's bytes leave the policy of outputs out.";
     TapeForgetsTime = "tape.forgets_time", "The tape forgets that time went by where nothing happened.";
     EndsForgetGuests = "ends.forget_guests", "Where an island ends between turns, nothing is told of the sessions that its instructions opened.";
+    ContentionForgetsHandoffs = "contention.forgets_handoffs", "Endpoints that change hands are not counted.";
     SummariesUnbounded = "summaries.unbounded", "More summaries of ended sessions are kept than may be.";
     SummariesDiscardNothing = "summaries.discard_nothing", "A summary does not say what was discarded.";
     RecordUnchecked = "record.unchecked", "The record's reader does not check frames.";

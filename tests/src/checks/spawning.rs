@@ -117,6 +117,8 @@ pub fn transfers_have_receipts() -> Result<(), String> {
         let scope = OwnershipScope::Fragments([String::from("Q")].into());
         ensure!(receipt.endpoint == "Q" && receipt.scope == scope, "{receipt:?}");
         ensure!(runtime.drain_delegations().is_empty(), "a receipt is handed out twice");
+        let counted = runtime.contention().handoff_applied_count;
+        ensure!(counted == 1, "{counted} handoffs are counted");
     }
     Ok(())
 }
