@@ -4,7 +4,7 @@
 From Coq Require Extraction.
 From Coq Require Import ExtrOcamlBasic ExtrOcamlNatInt ExtrOcamlNativeString.
 From Coq Require Import NArith String List.
-From Motet Require Import Values Types Owners Names Project Code State Session Island Late Guests Sites Owned Step Outputs Machine Objects Compile Heap Durability WalSync.
+From Motet Require Import Values Types Owners Names Project Code State Session Island Late Guests Sites Owned Step Outputs Machine Holdings Objects Compile Heap Durability WalSync.
 
 Extraction Language OCaml.
 

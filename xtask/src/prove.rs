@@ -145,7 +145,7 @@ impl Reference {
         }
         let mut sources = Vec::new();
         for name in
-            ["json", "wire", "authority", "objects", "wal", "blake3", "protocol_machine_runner", "heap_parity_runner"]
+            ["json", "wire", "authority", "coming", "objects", "wal", "blake3", "protocol_machine_runner", "heap_parity_runner"]
         {
             let text = self.read(&format!("ocaml/{name}.ml"))?;
             let to = self.build.join(format!("{name}.ml"));

@@ -328,19 +328,19 @@ const FAULTS: &[Fault] = &[
         "",
     ),
     fault(
-        "objects.owner_of_everything",
-        "Objects",
+        "holdings.owner_of_everything",
+        "Holdings",
         "if has_part role (hd_scope h) then hd_owner h else None.",
         "hd_owner h.",
     ),
     fault("objects.late_unsaid", "Objects", "map (rejects (is_at sid i n) a) fs", "fs"),
     fault(
-        "objects.owner_stays",
-        "Objects",
+        "holdings.owner_stays",
+        "Holdings",
         "mk_holding (Some (rc_to r)) (hd_scope h) None",
         "mk_holding (hd_owner h) (hd_scope h) None",
     ),
-    fault("objects.history_goes_on", "Objects", "filter (fun v => negb (Nat.eqb (v_session v) sid)) vs", "vs"),
+    fault("holdings.history_goes_on", "Holdings", "filter (fun v => negb (Nat.eqb (v_session v) sid)) vs", "vs"),
 ];
 
 fn copied(from: &Path, to: &Path) -> Result<(), String> {
