@@ -51,6 +51,11 @@ pub struct Reference {
     pub build: PathBuf,
 }
 
+/// What the runners are linked from besides the extracted code, in order.
+const PARTS: [&str; 7] = ["json", "wire", "authority", "coming", "objects", "wal", "blake3"];
+/// The runners.
+const RUNNERS: [&str; 2] = ["protocol_machine_runner", "heap_parity_runner"];
+
 impl Reference {
     /// The reference of a workspace, built below its target folder.
     pub fn of(top: &Path) -> Self {
@@ -143,22 +148,18 @@ impl Reference {
             let from = self.build.join("theories").join(file);
             std::fs::copy(&from, self.build.join(file)).map_err(|error| format!("{}: {error}", from.display()))?;
         }
-        let mut sources = Vec::new();
-        for name in
-            ["json", "wire", "authority", "coming", "objects", "wal", "blake3", "protocol_machine_runner", "heap_parity_runner"]
-        {
+        for name in PARTS.iter().chain(&RUNNERS) {
             let text = self.read(&format!("ocaml/{name}.ml"))?;
             let to = self.build.join(format!("{name}.ml"));
             std::fs::write(&to, text).map_err(|error| format!("{}: {error}", to.display()))?;
-            sources.push(format!("{name}.ml"));
         }
-        let runners = sources.split_off(5);
-        for runner in runners {
-            let out = runner.trim_end_matches(".ml").to_owned();
+        let source = |name: &&str| format!("{name}.ml");
+        for runner in RUNNERS {
             let mut command = Command::new("ocamlfind");
             // Warnings are the extraction's, not ours to mend.
             command.args(["ocamlopt", "-O3", "-w", "-a", "reference.mli", "reference.ml"]);
-            ran(command.args(&sources).arg(&runner).arg("-o").arg(&out).current_dir(&self.build))?;
+            command.args(PARTS.iter().map(source)).arg(source(&runner)).args(["-o", runner]);
+            ran(command.current_dir(&self.build))?;
         }
         Ok(())
     }
